@@ -1,0 +1,28 @@
+//! The nouns of the market and the rules about them: ids, amounts, time, GPU reports and classes,
+//! orders, jobs, agreements, vouchers, receipts and the ledger, with their one signed wire form.
+//!
+//! This crate is pure. It never performs I/O, never reads a clock, never draws entropy and never
+//! uses a float for money, ordering or identity: time and randomness are passed in by callers.
+
+pub mod agreement;
+pub mod amount;
+pub mod delegation;
+pub mod genesis;
+pub mod gpu;
+pub mod ids;
+pub mod job;
+pub mod keys;
+pub mod lease;
+pub mod ledger;
+pub mod order;
+pub mod receipt;
+pub mod time;
+pub mod voucher;
+pub mod wire;
+
+pub use amount::{Amount, PricePerHour};
+pub use ids::{
+    AccountId, AgreementId, BlobHash, ChainId, ChannelId, HeaderId, JobId, NodeId, OrderId, TxId,
+};
+pub use time::Timestamp;
+pub use wire::Signed;
