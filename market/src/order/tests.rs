@@ -1,0 +1,1 @@
+//! Orders: sizes, ranges, times.
