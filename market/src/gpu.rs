@@ -1,23 +1,14 @@
-//! Owns what the market says about a GPU: its class and its measured report.
+//! Owns what the market says about a GPU: the report of what was measured, and the class that the
+//! measurements put it in.
+//!
+//! Never measures anything, never uses a float, and never merges the report into one score: the
+//! class is only the index under which prices are quoted.
 
-use serde::{Deserialize, Serialize};
+mod class;
+mod report;
 
-/// Whether the adapter is a GPU or a CPU that runs compute shaders; the two never share a class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum AdapterKind {
-    /// A graphics processor.
-    Gpu,
-    /// A processor that emulates one.
-    Cpu,
-}
+pub use class::{AdapterKind, Band, ClassError, GpuClass, Measured, ParseClassError, Tier, assign};
+pub use report::{AdapterForm, AdapterInfo, Figures, GpuReport, Label, Spread};
 
-/// A compute band and a memory tier: the name of an instrument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct GpuClass {
-    /// GPU or CPU.
-    pub kind: AdapterKind,
-    /// Index of the half-octave band.
-    pub band: u8,
-    /// Memory tier in GiB.
-    pub tier_gib: u16,
-}
+#[cfg(test)]
+mod tests;
