@@ -192,6 +192,19 @@ impl Rates {
         u64::try_from(due).ok().map(Amount::from_nanocredits)
     }
 
+    /// Returns for how many milliseconds more at the full rate `amount` in all covers what `meter` costs;
+    /// the inverse of [`Rates::due`], `u64::MAX` where time is free.
+    pub fn covered_ms(&self, meter: Meter, amount: Amount) -> u64 {
+        let rate = u128::from(self.price_per_hour.0.nanocredits()) * u128::from(self.gpus);
+        if rate == 0 {
+            return u64::MAX;
+        }
+        let affordable = u128::from(amount.nanocredits()) * (3_600_000 * 10_000) / rate;
+        let used = u128::from(meter.running_ms) * 10_000
+            + u128::from(meter.hold_ms) * u128::from(self.hold_bps);
+        u64::try_from(affordable.saturating_sub(used) / 10_000).unwrap_or(u64::MAX)
+    }
+
     /// Returns what the channel pays at opening: one tick at the full rate.
     pub fn first_tick(&self) -> Option<Amount> {
         self.due(Meter {

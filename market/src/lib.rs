@@ -15,6 +15,7 @@ pub mod keys;
 pub mod lease;
 pub mod ledger;
 pub mod order;
+pub mod progress;
 pub mod receipt;
 pub mod time;
 pub mod voucher;

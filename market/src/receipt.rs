@@ -20,6 +20,8 @@ pub enum Outcome {
     Yielded,
     /// The consumer stopped it.
     Cancelled,
+    /// The deposit was spent before the work was done.
+    OutOfBudget,
     /// The job itself failed, for example on bad data.
     Failed,
 }

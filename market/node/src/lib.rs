@@ -1,1 +1,3 @@
 //! market-node.
+
+pub mod lease_protocol;

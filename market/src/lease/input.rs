@@ -1,0 +1,170 @@
+//! Owns what a lease can be told: by its shell and by the other side.
+//!
+//! Never decides anything about it.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{Artefact, Phase};
+use crate::agreement::Meter;
+use crate::amount::Amount;
+use crate::receipt::{Outcome, SignedReceipt};
+use crate::time::Timestamp;
+use crate::voucher::Voucher;
+use crate::wire::{Signed, WireError};
+
+/// What the shell tells a lease.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The channel's opening is final: the shell has verified the FinalityProof.
+    Opened,
+    /// Payee: a verified StateProof said at `at` that the channel is open.
+    ProvedOpen {
+        /// Protocol time of the proof's header.
+        at: Timestamp,
+    },
+    /// Payee: all inputs are here and match their hashes.
+    InputsReady,
+    /// Payee: the confined worker has begun the job.
+    WorkerRunning,
+    /// Payee: the worker made an output; it is stored under its hash.
+    ArtefactMade(Artefact),
+    /// Payee: the worker has ended.
+    WorkerDone(Outcome),
+    /// Payee: the owner wants the machine back, or it is shutting down.
+    Yield,
+    /// Payer: an announced output is on disk and matches its hash.
+    ArtefactStored {
+        /// The output's index.
+        index: u32,
+    },
+    /// Payer: the person wants the job stopped.
+    Cancel,
+    /// The other side sent this.
+    Received(Box<Message>),
+    /// The other side is out of reach.
+    LinkLost,
+    /// The other side is back.
+    LinkBack,
+    /// The channel is closed on the ledger and has paid `paid` in all.
+    Settled {
+        /// What the channel paid its payee, fees included.
+        paid: Amount,
+    },
+}
+
+/// What the two leases of an agreement say to each other. Every message may arrive twice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Message {
+    /// From the payee: where it stands.
+    Phase {
+        /// The new phase.
+        phase: Phase,
+        /// The meter when it began.
+        meter: Meter,
+    },
+    /// From the payee: a voucher for `cumulative` is due.
+    Due {
+        /// The meter now.
+        meter: Meter,
+        /// The total that the voucher should promise.
+        cumulative: Amount,
+    },
+    /// From the payer: the voucher.
+    Voucher(Signed<Voucher>),
+    /// From the payee: an output can be fetched.
+    Artefact(Artefact),
+    /// From the payer: this output has arrived and matches its hash.
+    Delivered {
+        /// The output's index.
+        index: u32,
+    },
+    /// From the payee: the work has ended, and nothing is owed beyond `meter`.
+    Finished {
+        /// How it ended.
+        outcome: Outcome,
+        /// The final meter.
+        meter: Meter,
+    },
+    /// From the payer: stop.
+    Cancel,
+    /// The receipt; with the payer's seal on its way back.
+    Receipt(Box<SignedReceipt>),
+}
+
+/// Why an input was refused. Nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// The input is for the other role.
+    #[error("{input} is not for this side of the agreement")]
+    WrongRole {
+        /// What arrived.
+        input: &'static str,
+    },
+    /// The input does not fit the phase.
+    #[error("{input} does not fit the phase {phase:?}")]
+    WrongPhase {
+        /// What arrived.
+        input: &'static str,
+        /// Where the lease stands.
+        phase: Phase,
+    },
+    /// A signature or its bytes are wrong.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The voucher is for another channel or by another key.
+    #[error("the voucher is for another channel or signed by another key")]
+    ForeignVoucher,
+    /// The voucher does not rise.
+    #[error("voucher {sequence} for {cumulative} does not rise above what was already promised")]
+    VoucherDoesNotRise {
+        /// Its sequence.
+        sequence: u64,
+        /// Its total.
+        cumulative: Amount,
+    },
+    /// More than the deposit.
+    #[error("{cumulative} is more than the deposit of {deposit}")]
+    OverDeposit {
+        /// The total asked or promised.
+        cumulative: Amount,
+        /// What is locked.
+        deposit: Amount,
+    },
+    /// The meter runs faster than time.
+    #[error("the meter reads {claimed_ms} ms where at most {possible_ms} ms have passed")]
+    MeterAhead {
+        /// Milliseconds claimed.
+        claimed_ms: u64,
+        /// Milliseconds that can have passed.
+        possible_ms: u64,
+    },
+    /// The meter went back.
+    #[error("the meter went back")]
+    MeterBack,
+    /// The sum asked is more than the meter and the prepaid ticks justify.
+    #[error("{asked} is asked where at most {allowed} can be due")]
+    TooMuchAsked {
+        /// Asked.
+        asked: Amount,
+        /// The most that is due with the prepaid ticks.
+        allowed: Amount,
+    },
+    /// Paying more would go beyond D ticks since the last delivered output.
+    #[error("nothing was delivered lately: no voucher above {limit} before the next output arrives")]
+    UndeliveredWork {
+        /// The most that is paid before the next delivery.
+        limit: Amount,
+    },
+    /// An output that is not the next, or too many.
+    #[error("output {index} is unexpected")]
+    UnexpectedArtefact {
+        /// Its index.
+        index: u32,
+    },
+    /// The receipt differs from what this side saw.
+    #[error("the receipt does not match: {what}")]
+    ReceiptMismatch {
+        /// Which field.
+        what: &'static str,
+    },
+}

@@ -1,0 +1,230 @@
+//! Owns the payer's rules: pay for measured time, never beyond the deposit, and never more than D ticks past
+//! the last output that arrived.
+//!
+//! Never trusts the payee's meter further than the payer's own time allows.
+
+use super::input::{Input, Message, Rejected};
+use super::output::{Output, Record};
+use super::state::{Artefact, Lease, MAX_ARTEFACTS, Phase};
+use crate::agreement::Meter;
+use crate::amount::Amount;
+use crate::ids::BlobHash;
+use crate::receipt::{Outcome, SignedReceipt};
+use crate::time::Timestamp;
+use crate::voucher::Voucher;
+use crate::wire::{Seal, Signed};
+
+impl Lease {
+    pub(super) fn payer_input(&mut self, input: Input, now: Timestamp) -> Result<(), Rejected> {
+        match input {
+            Input::ArtefactStored { index } => self.artefact_stored(index),
+            Input::Cancel => self.cancel(now),
+            Input::Received(message) => self.payer_message(*message, now),
+            Input::ProvedOpen { .. }
+            | Input::InputsReady
+            | Input::WorkerRunning
+            | Input::ArtefactMade(_)
+            | Input::WorkerDone(_)
+            | Input::Yield => Err(Rejected::WrongRole { input: "a payee's input" }),
+            Input::Opened | Input::LinkLost | Input::LinkBack | Input::Settled { .. } => Ok(()),
+        }
+    }
+
+    fn payer_message(&mut self, message: Message, now: Timestamp) -> Result<(), Rejected> {
+        match message {
+            Message::Phase { phase, meter } => self.follow_phase(phase, meter, now),
+            Message::Due { meter, cumulative } => self.pay(meter, cumulative, now),
+            Message::Artefact(artefact) => self.artefact_announced(artefact),
+            Message::Finished { outcome, meter } => self.finished(outcome, meter, now),
+            Message::Receipt(receipt) => self.receipt_offered(*receipt),
+            Message::Voucher(_) | Message::Delivered { .. } | Message::Cancel => {
+                Err(Rejected::WrongRole { input: "a payer's message" })
+            }
+        }
+    }
+
+    /// Adopts the payee's meter if it neither went back nor outran the time since the opening.
+    fn adopt_meter(&mut self, meter: Meter, now: Timestamp) -> Result<(), Rejected> {
+        if meter.running_ms < self.meter.running_ms || meter.hold_ms < self.meter.hold_ms {
+            return Err(Rejected::MeterBack);
+        }
+        let possible = now.saturating_since(self.opened_at) + self.timing.meter_slack;
+        let possible_ms = u64::try_from(possible.as_millis()).unwrap_or(u64::MAX);
+        let claimed_ms = meter.running_ms.saturating_add(meter.hold_ms);
+        if claimed_ms > possible_ms {
+            return Err(Rejected::MeterAhead {
+                claimed_ms,
+                possible_ms,
+            });
+        }
+        self.meter = meter;
+        Ok(())
+    }
+
+    fn follow_phase(&mut self, phase: Phase, meter: Meter, now: Timestamp) -> Result<(), Rejected> {
+        let open = !matches!(self.phase, Phase::Opening | Phase::Closing | Phase::Ended);
+        if !open || matches!(phase, Phase::Opening | Phase::Closing | Phase::Ended) {
+            return Err(self.wrong_phase("Phase"));
+        }
+        self.adopt_meter(meter, now)?;
+        self.phase = phase;
+        Ok(())
+    }
+
+    fn pay(&mut self, meter: Meter, asked: Amount, now: Timestamp) -> Result<(), Rejected> {
+        if matches!(self.phase, Phase::Opening | Phase::Closing | Phase::Ended) {
+            return Err(self.wrong_phase("Due"));
+        }
+        self.adopt_meter(meter, now)?;
+        let allowed = self.due_with_ticks(meter, self.terms.rates.prepaid_ticks);
+        if asked > allowed {
+            return Err(Rejected::TooMuchAsked { asked, allowed });
+        }
+        self.promise(asked)
+    }
+
+    /// Signs a voucher for `total`, or repeats the newest one when it already covers that.
+    fn promise(&mut self, total: Amount) -> Result<(), Rejected> {
+        if total <= self.promised {
+            if let Some(voucher) = self.voucher.clone() {
+                self.send(Message::Voucher(voucher));
+            }
+            return Ok(());
+        }
+        let limit = self.due_with_ticks(self.delivered_meter, self.terms.rates.delivery_ticks);
+        if total > limit {
+            return Err(Rejected::UndeliveredWork { limit });
+        }
+        let voucher = Voucher {
+            channel: self.terms.channel_id(&self.chain),
+            sequence: self.sequence + 1,
+            cumulative: total,
+            meter_hash: self.meter.hash(),
+        };
+        let signed = Signed::sign(&voucher, &self.key, &self.chain);
+        self.sequence = voucher.sequence;
+        self.promised = total;
+        self.voucher = Some(signed.clone());
+        self.outputs.push_back(Output::Persist(Record::Voucher(signed.clone())));
+        self.send(Message::Voucher(signed));
+        Ok(())
+    }
+
+    fn artefact_announced(&mut self, artefact: Artefact) -> Result<(), Rejected> {
+        let index = artefact.index;
+        let unexpected = Rejected::UnexpectedArtefact { index };
+        let position = usize::try_from(index).map_err(|_| unexpected.clone())?;
+        if let Some(known) = self.artefacts.get(position) {
+            if *known != artefact {
+                return Err(unexpected);
+            }
+            if self.delivered.contains(&index) {
+                self.send(Message::Delivered { index });
+            }
+            return Ok(());
+        }
+        let plain_name = !artefact.name.is_empty()
+            && artefact.name.len() <= 255
+            && !artefact.name.starts_with('.')
+            && !artefact.name.contains(['/', '\\', '\0']);
+        let next = position == self.artefacts.len() && index < MAX_ARTEFACTS;
+        if !next || !plain_name || matches!(self.phase, Phase::Opening | Phase::Ended) {
+            return Err(unexpected);
+        }
+        self.artefacts.push(artefact.clone());
+        self.outputs.push_back(Output::FetchArtefact(artefact));
+        Ok(())
+    }
+
+    fn artefact_stored(&mut self, index: u32) -> Result<(), Rejected> {
+        if usize::try_from(index).is_ok_and(|index| index >= self.artefacts.len()) {
+            return Err(Rejected::UnexpectedArtefact { index });
+        }
+        self.delivered.insert(index);
+        self.delivered_meter = self.meter;
+        self.send(Message::Delivered { index });
+        Ok(())
+    }
+
+    fn finished(&mut self, outcome: Outcome, meter: Meter, now: Timestamp) -> Result<(), Rejected> {
+        if matches!(self.phase, Phase::Opening | Phase::Ended) {
+            return Err(self.wrong_phase("Finished"));
+        }
+        self.adopt_meter(meter, now)?;
+        self.outcome = Some(outcome);
+        self.phase = Phase::Closing;
+        self.give_up_at = Some(now.saturating_add(self.timing.closing_patience));
+        let due = self.due();
+        if due > self.promised {
+            return self.promise(due);
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, now: Timestamp) -> Result<(), Rejected> {
+        if matches!(self.phase, Phase::Closing | Phase::Ended) {
+            return Ok(());
+        }
+        self.outcome = Some(Outcome::Cancelled);
+        self.give_up_at = Some(now.saturating_add(self.timing.closing_patience));
+        self.send(Message::Cancel);
+        Ok(())
+    }
+
+    /// Keeps the payee's receipt aside until the ledger confirms what it says was paid.
+    fn receipt_offered(&mut self, offered: SignedReceipt) -> Result<(), Rejected> {
+        if self.phase == Phase::Ended {
+            if let Some(receipt) = self.receipt.clone() {
+                self.send(Message::Receipt(receipt));
+            }
+            return Ok(());
+        }
+        offered.verify(&self.chain)?;
+        let delivered = self.artefacts.iter().filter(|a| self.delivered.contains(&a.index));
+        let hashes: Vec<BlobHash> = delivered.map(|artefact| artefact.hash).collect();
+        let receipt = &offered.receipt;
+        let checks = [
+            ("payee's seal", offered.payee.signer == *self.terms.payee.node.as_bytes()),
+            ("agreement", receipt.agreement == self.terms.id(&self.chain)),
+            ("outcome", self.outcome.is_none_or(|outcome| outcome == receipt.outcome)),
+            ("meter", receipt.meter == self.meter || self.phase != Phase::Closing),
+            ("outputs", receipt.outputs == hashes),
+        ];
+        if let Some((what, _)) = checks.into_iter().find(|(_, holds)| !holds) {
+            return Err(Rejected::ReceiptMismatch { what });
+        }
+        self.receipt = Some(Box::new(offered));
+        self.outputs.push_back(Output::AskSettled);
+        Ok(())
+    }
+
+    pub(super) fn payer_settled(&mut self, paid: Amount) -> Result<(), Rejected> {
+        let Some(mut receipt) = self.receipt.take() else {
+            self.end(paid);
+            return Ok(());
+        };
+        if receipt.receipt.paid != paid {
+            self.end(paid);
+            return Err(Rejected::ReceiptMismatch { what: "paid" });
+        }
+        receipt.payer = Some(Seal::new(&receipt.receipt, &self.key, &self.chain));
+        self.outcome = Some(receipt.receipt.outcome);
+        self.receipt = Some(receipt.clone());
+        self.outputs.push_back(Output::Persist(Record::Receipt(receipt.clone())));
+        self.send(Message::Receipt(receipt));
+        self.end(paid);
+        Ok(())
+    }
+
+    pub(super) fn payer_timeout(&mut self, now: Timestamp) {
+        if self.give_up_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.give_up_at = None;
+        self.phase = Phase::Closing;
+        self.outputs.push_back(Output::PayerClose {
+            sequence: self.sequence,
+            cumulative: self.promised,
+        });
+    }
+}

@@ -1,0 +1,357 @@
+//! Owns a lease's state, its meter, and the dispatch of inputs to the role's rules.
+//!
+//! Never forks by role: both sides keep the same fields; `payee.rs` and `payer.rs` hold the leaves.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::input::{Input, Rejected};
+use super::output::Output;
+use crate::agreement::{Meter, Terms};
+use crate::amount::Amount;
+use crate::ids::{BlobHash, ChainId};
+use crate::keys::SecretKey;
+use crate::receipt::{Outcome, SignedReceipt};
+use crate::time::Timestamp;
+use crate::voucher::Voucher;
+use crate::wire::Signed;
+
+/// The most outputs that one lease delivers.
+pub const MAX_ARTEFACTS: u32 = 256;
+
+/// Which side of the agreement this machine is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Buys: signs vouchers, receives outputs.
+    Payer,
+    /// Sells: runs the worker, receives vouchers.
+    Payee,
+}
+
+/// Where a lease stands. Both sides know it; the payee leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The opening is not yet final; the meter stands.
+    Opening,
+    /// Inputs come in; the meter runs at the hold rate.
+    Preparing,
+    /// The worker runs; full rate.
+    Running,
+    /// The worker is frozen for want of a voucher or of the other side; hold rate.
+    Paused,
+    /// The work is done and outputs go out; full rate.
+    Delivering,
+    /// The final sum is fixed and the close is on its way; the meter stands.
+    Closing,
+    /// Over.
+    Ended,
+}
+
+/// An output of the job, content addressed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artefact {
+    /// Counts from 0 in the order in which outputs were made.
+    pub index: u32,
+    /// File name without folders, 1 to 255 bytes.
+    pub name: String,
+    /// BLAKE3 of the content.
+    pub hash: BlobHash,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// How a lease ended for this side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// How the job ended, as far as this side knows.
+    pub outcome: Outcome,
+    /// What the channel paid in all.
+    pub paid: Amount,
+    /// The receipt with both seals, unless the other side never signed.
+    pub receipt: Option<Box<SignedReceipt>>,
+}
+
+/// The waits of the protocol. Defaults are the market's; tests shorten them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How old a StateProof may be before the first work.
+    pub proof_age: Duration,
+    /// How long a pause keeps the worker.
+    pub pause_limit: Duration,
+    /// How often the payee claims.
+    pub claim_every: Duration,
+    /// How long each side waits for the other's part in closing.
+    pub closing_patience: Duration,
+    /// What the payer allows the payee's meter to be ahead of its own.
+    pub meter_slack: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            proof_age: Duration::from_secs(30),
+            pause_limit: Duration::from_secs(300),
+            claim_every: Duration::from_secs(600),
+            closing_patience: Duration::from_secs(30),
+            meter_slack: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The machine of one agreement on one side.
+#[derive(Debug)]
+pub struct Lease {
+    pub(super) role: Role,
+    pub(super) terms: Terms,
+    pub(super) chain: ChainId,
+    pub(super) key: SecretKey,
+    pub(super) timing: Timing,
+
+    pub(super) phase: Phase,
+    pub(super) meter: Meter,
+    /// When the meter was last brought up to date.
+    pub(super) metered_at: Timestamp,
+    pub(super) opened_at: Timestamp,
+    /// What was promised: the first tick at the opening, then the newest voucher.
+    pub(super) promised: Amount,
+    pub(super) voucher: Option<Signed<Voucher>>,
+    pub(super) sequence: u64,
+    /// The meter at the last delivered output, from which D ticks count.
+    pub(super) delivered_meter: Meter,
+    pub(super) artefacts: Vec<Artefact>,
+    pub(super) delivered: BTreeSet<u32>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) receipt: Option<Box<SignedReceipt>>,
+
+    /// Payee: both must hold before the first work.
+    pub(super) inputs_ready: bool,
+    pub(super) proved_at: Option<Timestamp>,
+    /// Payee: whether the worker was told to start, and whether the close was submitted.
+    pub(super) started: bool,
+    pub(super) close_sent: bool,
+    /// Payee: when the last unanswered `Due` was sent.
+    pub(super) asked_at: Option<Timestamp>,
+    pub(super) last_claim: Timestamp,
+    pub(super) claimed: Amount,
+    /// When the pause, the lost link or the closing gives up.
+    pub(super) give_up_at: Option<Timestamp>,
+    pub(super) outputs: VecDeque<Output>,
+}
+
+impl Lease {
+    /// Makes the machine of `role` for terms that both sides have signed. `key` is this node's.
+    pub fn new(role: Role, terms: Terms, chain: ChainId, key: SecretKey, now: Timestamp) -> Self {
+        Self {
+            role,
+            terms,
+            chain,
+            key,
+            timing: Timing::default(),
+            phase: Phase::Opening,
+            meter: Meter::default(),
+            metered_at: now,
+            opened_at: now,
+            promised: Amount::ZERO,
+            voucher: None,
+            sequence: 0,
+            delivered_meter: Meter::default(),
+            artefacts: Vec::new(),
+            delivered: BTreeSet::new(),
+            outcome: None,
+            receipt: None,
+            inputs_ready: false,
+            proved_at: None,
+            started: false,
+            close_sent: false,
+            asked_at: None,
+            last_claim: now,
+            claimed: Amount::ZERO,
+            give_up_at: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Replaces the waits of the protocol.
+    #[must_use]
+    pub fn with_timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
+        self
+    }
+
+    /// Takes one input. A refusal changes nothing.
+    pub fn handle_input(&mut self, input: Input, now: Timestamp) -> Result<(), Rejected> {
+        self.advance_meter(now);
+        match input {
+            Input::Opened => self.opened(now),
+            Input::LinkLost => self.link_lost(now),
+            Input::LinkBack => self.link_back(),
+            Input::Settled { paid } => self.settled(paid, now),
+            other => match self.role {
+                Role::Payee => self.payee_input(other, now),
+                Role::Payer => self.payer_input(other, now),
+            },
+        }
+    }
+
+    /// Does what has become due by `now`.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.advance_meter(now);
+        match self.role {
+            Role::Payee => self.payee_timeout(now),
+            Role::Payer => self.payer_timeout(now),
+        }
+    }
+
+    /// Returns the next thing for the shell to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Returns when `handle_timeout` is wanted next.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        match (self.phase, self.role) {
+            (Phase::Ended | Phase::Opening, _) => None,
+            (_, Role::Payee) => self.payee_poll_timeout(),
+            (_, Role::Payer) => self.give_up_at,
+        }
+    }
+
+    /// Returns where the lease stands.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Returns the meter as of the last input or timeout.
+    pub fn meter(&self) -> Meter {
+        self.meter
+    }
+
+    /// Returns what was promised so far: the first tick, then the newest voucher.
+    pub fn promised(&self) -> Amount {
+        self.promised
+    }
+
+    /// Returns the agreed terms.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Returns the outputs that were announced so far, in order.
+    pub fn artefacts(&self) -> &[Artefact] {
+        &self.artefacts
+    }
+
+    fn opened(&mut self, now: Timestamp) -> Result<(), Rejected> {
+        if self.phase != Phase::Opening {
+            return Ok(()); // Starting is idempotent by agreement.
+        }
+        self.phase = Phase::Preparing;
+        (self.opened_at, self.metered_at, self.last_claim) = (now, now, now);
+        self.promised = self.terms.rates.first_tick().unwrap_or(self.terms.deposit);
+        if self.role == Role::Payee {
+            self.outputs.push_back(Output::FetchInputs);
+            self.outputs.push_back(Output::ProveOpen);
+        }
+        Ok(())
+    }
+
+    fn link_lost(&mut self, now: Timestamp) -> Result<(), Rejected> {
+        if matches!(self.phase, Phase::Opening | Phase::Ended) || self.give_up_at.is_some() {
+            return Ok(());
+        }
+        self.give_up_at = Some(now.saturating_add(self.timing.pause_limit));
+        if self.role == Role::Payee && self.phase == Phase::Running {
+            self.enter(Phase::Paused);
+            self.outputs.push_back(Output::PauseWorker);
+        }
+        Ok(())
+    }
+
+    fn link_back(&mut self) -> Result<(), Rejected> {
+        if self.phase != Phase::Closing {
+            self.give_up_at = None;
+        }
+        if self.role == Role::Payee {
+            self.asked_at = None; // An unanswered question was lost with the link.
+            self.resume_if_covered();
+        }
+        Ok(())
+    }
+
+    /// Brings the payee's meter to `now` at the phase's rate. The payer's meter only follows what the payee
+    /// states and the payer has checked.
+    fn advance_meter(&mut self, now: Timestamp) {
+        if self.role == Role::Payer {
+            return;
+        }
+        let elapsed = now.saturating_since(self.metered_at).as_millis();
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        match self.phase {
+            Phase::Preparing | Phase::Paused => {
+                self.meter.hold_ms = self.meter.hold_ms.saturating_add(elapsed);
+            }
+            Phase::Running | Phase::Delivering => {
+                self.meter.running_ms = self.meter.running_ms.saturating_add(elapsed);
+            }
+            Phase::Opening | Phase::Closing | Phase::Ended => {}
+        }
+        self.metered_at = self.metered_at.max(now);
+    }
+
+    /// Returns what the meter costs, at most the deposit.
+    pub(super) fn due(&self) -> Amount {
+        let due = self.terms.rates.due(self.meter);
+        due.unwrap_or(self.terms.deposit).min(self.terms.deposit)
+    }
+
+    /// Returns what `meter` and `ticks` more at the full rate cost, at most the deposit.
+    pub(super) fn due_with_ticks(&self, meter: Meter, ticks: u16) -> Amount {
+        let ahead = u64::from(self.terms.rates.tick_ms) * u64::from(ticks);
+        let meter = Meter {
+            running_ms: meter.running_ms.saturating_add(ahead),
+            ..meter
+        };
+        let due = self.terms.rates.due(meter);
+        due.unwrap_or(self.terms.deposit).min(self.terms.deposit)
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        if self.role == Role::Payee && !matches!(phase, Phase::Closing | Phase::Ended) {
+            let meter = self.meter;
+            self.send(super::Message::Phase { phase, meter });
+        }
+    }
+
+    pub(super) fn send(&mut self, message: super::Message) {
+        self.outputs.push_back(Output::Send(Box::new(message)));
+    }
+
+    pub(super) fn wrong_phase(&self, input: &'static str) -> Rejected {
+        Rejected::WrongPhase {
+            input,
+            phase: self.phase,
+        }
+    }
+
+    pub(super) fn end(&mut self, paid: Amount) {
+        self.phase = Phase::Ended;
+        self.give_up_at = None;
+        self.outputs.push_back(Output::Ended(Ending {
+            outcome: self.outcome.unwrap_or(Outcome::Cancelled),
+            paid,
+            receipt: self.receipt.clone(),
+        }));
+    }
+
+    fn settled(&mut self, paid: Amount, now: Timestamp) -> Result<(), Rejected> {
+        match (self.phase, self.role) {
+            (Phase::Ended, _) => Ok(()),
+            (_, Role::Payee) => self.payee_settled(paid, now),
+            (_, Role::Payer) => self.payer_settled(paid),
+        }
+    }
+}
