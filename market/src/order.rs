@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use ask::{Ask, Attributes, Evidence, Figures, UnknownAttribute};
+pub use ask::{Ask, AskFigures, Attributes, Evidence, UnknownAttribute};
 pub use beacon::{Beacon, DEFAULT_INTERVAL_S, MAX_INTERVAL_S};
 pub use bid::Bid;
 pub use message::{BookMessage, Bulletin, BulletinError, MAX_BULLETIN_MESSAGES};

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{MAX_DURATION_S, MAX_PRICE, OrderError, check_ranges};
 use crate::amount::PricePerHour;
-use crate::gpu::GpuClass;
+use crate::gpu::{Figures, GpuClass};
 use crate::ids::{AccountId, BlobHash};
 
-/// The figures of one GPU that a quote predicts times from.
+/// The few figures of one GPU that travel with an ask, for quotes to predict times from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Figures {
+pub struct AskFigures {
     /// Sustained fp32 matrix product in 10^6 operations a second; at least 1.
     pub gemm_mflops: u32,
     /// Memory that a job can really use, in MiB; at least 1.
@@ -27,7 +27,30 @@ pub struct Figures {
     pub gb_per_s: Option<u16>,
 }
 
-impl Figures {
+impl AskFigures {
+    /// Takes the ask's figures from a report's, each at its cautious end and rounded down, or `None`
+    /// where the sustained product or the usable memory is unknown or below one unit.
+    pub fn of(report: &Figures) -> Option<Self> {
+        let saturated = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        let at_least_one = |value: u64| (value > 0).then_some(value);
+        let gb_per_s = report.memory_read_mib_per_s.and_then(|rate| {
+            let bytes = u128::from(rate.p10) << 20;
+            u16::try_from((bytes / 1_000_000_000).min(u16::MAX.into())).ok()
+        });
+        Some(Self {
+            gemm_mflops: report
+                .sustained_gemm_fp32_mflops
+                .and_then(at_least_one)
+                .map(saturated)?,
+            usable_mib: report
+                .usable_memory_bytes
+                .and_then(|bytes| at_least_one(bytes >> 20))
+                .map(saturated)?,
+            f16_mflops: report.gemm_f16_mflops.map(|rate| saturated(rate.p10)),
+            gb_per_s: gb_per_s.filter(|rate| *rate > 0),
+        })
+    }
+
     /// Tells whether none of these figures is better than in `certified`.
     pub fn within(&self, certified: &Self) -> bool {
         // An absent figure sorts below every present one: what was not certified cannot be claimed.
@@ -67,7 +90,7 @@ pub struct Ask {
     /// The longest agreement in seconds; 1 second to 30 days.
     pub max_duration_s: u32,
     /// The figures of a single GPU.
-    pub figures: Figures,
+    pub figures: AskFigures,
     /// Upload from host to GPU in 10^6 bytes a second, 65,535 for all above.
     pub upload_mb_per_s: Option<u16>,
     /// Network upload in 10^6 bits a second, 65,535 for all above.

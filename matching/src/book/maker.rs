@@ -1,0 +1,121 @@
+//! Owns what the book knows of one node: its slots and its newest beacon.
+//!
+//! Never compares times of arrival: the highest (sequence, id) wins, and nothing is forgotten before
+//! everything older than it has become meaningless too.
+
+use std::collections::BTreeMap;
+
+use market::Timestamp;
+use market::order::{Beacon, BookMessage, Order, Sequence, Slot};
+
+use super::Refused;
+use crate::checked::Checked;
+
+/// The orders of one node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Maker {
+    beacon: Option<Checked<Beacon>>,
+    slots: BTreeMap<Slot, Checked<Order>>,
+}
+
+impl Maker {
+    pub(super) fn holds(&self, slot: Slot) -> bool {
+        self.slots.contains_key(&slot)
+    }
+
+    pub(super) fn registers(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Tells whether nothing is known of the node any more.
+    pub(super) fn is_idle(&self) -> bool {
+        self.beacon.is_none() && self.slots.is_empty()
+    }
+
+    /// Writes a slot unless the same or a newer order holds it.
+    pub(super) fn write(&mut self, order: Checked<Order>) -> Result<(), Refused> {
+        let rank = |order: &Checked<Order>| (order.value().sequence, *order.id());
+        let slot = order.value().slot;
+        match self.slots.get(&slot) {
+            Some(held) if rank(held) >= rank(&order) => Err(Refused::Superseded),
+            _ => {
+                self.slots.insert(slot, order);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a beacon unless the same or a newer one is here.
+    pub(super) fn hear(&mut self, beacon: Checked<Beacon>) -> Result<(), Refused> {
+        let rank = |beacon: &Checked<Beacon>| (beacon.value().sequence, *beacon.id());
+        match &self.beacon {
+            Some(held) if rank(held) >= rank(&beacon) => Err(Refused::Superseded),
+            _ => {
+                self.beacon = Some(beacon);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the orders that stand at `now`; cancellations are among them.
+    pub(super) fn standing(&self, now: Timestamp) -> impl Iterator<Item = &Checked<Order>> {
+        self.slots
+            .values()
+            .filter(move |order| now < self.stands_until(order.value()))
+    }
+
+    /// Returns when `order` stops standing if no further beacon comes.
+    pub(super) fn stands_until(&self, order: &Order) -> Timestamp {
+        let alone = Beacon::order_alone_keeps_until(order.sequence);
+        let kept_until = match self.beacon.as_ref().map(Checked::value) {
+            Some(beacon) if beacon.sequence < order.sequence => alone,
+            Some(beacon) if beacon.covers(order.slot) => beacon.keeps_until(),
+            Some(beacon) => beacon.sequence.time(),
+            None => alone,
+        };
+        kept_until.min(order.expires_at)
+    }
+
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        self.slots
+            .retain(|_, order| matters(order.value().sequence, now));
+        if !self
+            .beacon
+            .as_ref()
+            .is_some_and(|beacon| is_heard(beacon, now))
+        {
+            self.beacon = None;
+        }
+    }
+
+    /// Returns the beacon and the orders that still matter, to pass on.
+    pub(super) fn messages(&self, now: Timestamp) -> impl Iterator<Item = BookMessage> + '_ {
+        let beacon = self.heard(now).map(|beacon| beacon.signed().clone());
+        let orders = self.mattering(now).map(|order| order.signed().clone());
+        let beacon = beacon.map(BookMessage::Beacon).into_iter();
+        beacon.chain(orders.map(BookMessage::Order))
+    }
+
+    /// Returns the ids of the beacon and the orders that still matter.
+    pub(super) fn ids(&self, now: Timestamp) -> impl Iterator<Item = &[u8; 32]> {
+        let beacon = self.heard(now).map(Checked::id).into_iter();
+        beacon.chain(self.mattering(now).map(Checked::id))
+    }
+
+    fn heard(&self, now: Timestamp) -> Option<&Checked<Beacon>> {
+        self.beacon.as_ref().filter(|beacon| is_heard(beacon, now))
+    }
+
+    fn mattering(&self, now: Timestamp) -> impl Iterator<Item = &Checked<Order>> {
+        let orders = self.slots.values();
+        orders.filter(move |order| matters(order.value().sequence, now))
+    }
+}
+
+fn matters(sequence: Sequence, now: Timestamp) -> bool {
+    now < sequence.horizon()
+}
+
+fn is_heard(beacon: &Checked<Beacon>, now: Timestamp) -> bool {
+    now < Beacon::horizon(beacon.value().sequence)
+}

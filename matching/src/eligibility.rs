@@ -1,0 +1,168 @@
+//! Owns what a buyer needs, and whether an ask fits: the first reason why not, in a fixed order.
+//!
+//! Never ranks and never predicts; integer comparisons only.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use market::gpu::GpuClass;
+use market::order::Attributes;
+use market::{AccountId, Amount, NodeId, PricePerHour};
+use serde::{Deserialize, Serialize};
+
+use crate::book::{ListedAsk, Posting, Standing};
+use crate::quote::Work;
+
+/// Whether a buyer takes a node's word for its figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// Unproven offers will do, where the market admits them.
+    Optional,
+    /// Only offers with a certificate in force.
+    Required,
+}
+
+/// What a buyer needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// The account that would pay; its own offers never fit.
+    pub buyer: AccountId,
+    /// Classes of which one must be met or exceeded; empty for any class, CPUs included.
+    pub classes: Vec<GpuClass>,
+    /// Memory of one GPU that the job must be able to use, in bytes.
+    pub usable_bytes: u64,
+    /// GPUs in one host.
+    pub gpus: u16,
+    /// The longest that the agreement may run, in seconds.
+    pub duration_s: u32,
+    /// What the offer must be able to do.
+    pub attributes: Attributes,
+    /// The least sandbox level.
+    pub sandbox_level: u8,
+    /// Whether only proven offers fit.
+    pub proof: Proof,
+    /// The most that one GPU may cost for an hour.
+    pub max_price: Option<PricePerHour>,
+    /// The most that the whole may cost, fees aside.
+    pub budget: Option<Amount>,
+    /// The only nodes that will do, where there are such.
+    pub allowed: Option<BTreeSet<NodeId>>,
+    /// Nodes that will not do.
+    pub denied: BTreeSet<NodeId>,
+    /// The work of the job, where it is known.
+    pub work: Option<Work>,
+}
+
+impl Need {
+    /// Makes the least demanding need: one GPU or CPU of any class, at any price.
+    pub fn new(buyer: AccountId, duration_s: u32) -> Self {
+        Self {
+            buyer,
+            classes: Vec::new(),
+            usable_bytes: 0,
+            gpus: 1,
+            duration_s,
+            attributes: Attributes::NONE,
+            sandbox_level: 1,
+            proof: Proof::Optional,
+            max_price: None,
+            budget: None,
+            allowed: None,
+            denied: BTreeSet::new(),
+            work: None,
+        }
+    }
+}
+
+/// Why an ask does not fit a need, in the order in which the reasons are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Misfit {
+    /// The buyer would pay itself.
+    OwnOffer,
+    /// The node is on the deny list.
+    Denied,
+    /// There is an allow list without the node.
+    NotAllowed,
+    /// Its class is below every accepted one, or of another kind.
+    Class,
+    /// A job can use too little memory.
+    Memory,
+    /// The host has too few GPUs.
+    Gpus,
+    /// It is offered for a shorter time than needed.
+    Duration,
+    /// It lacks an attribute that is needed.
+    Attributes,
+    /// Its sandbox is below the level needed.
+    Sandbox,
+    /// Its figures are unproven.
+    NoCertificate,
+    /// The work would take longer than the agreement may run.
+    TooSlow,
+    /// A GPU-hour costs more than allowed.
+    Price,
+    /// The whole would cost more than the budget.
+    Budget,
+}
+
+impl fmt::Display for Misfit {
+    /// Prints words that follow a count: `too little memory`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OwnOffer => "your own",
+            Self::Denied => "on your deny list",
+            Self::NotAllowed => "not on your allow list",
+            Self::Class => "below the class you want",
+            Self::Memory => "too little memory",
+            Self::Gpus => "too few GPUs",
+            Self::Duration => "too short",
+            Self::Attributes => "without what you require",
+            Self::Sandbox => "too weak a sandbox",
+            Self::NoCertificate => "no certificate",
+            Self::TooSlow => "too slow for your time limit",
+            Self::Price => "above your price",
+            Self::Budget => "above your budget",
+        })
+    }
+}
+
+/// Returns the first reason that can be told without predicting anything, other than the price.
+pub(crate) fn misfit(need: &Need, listed: &ListedAsk<'_>, posting: Posting) -> Option<Misfit> {
+    let ask = listed.ask;
+    let node = &listed.register.node;
+    let is_accepted = |class: &GpuClass| ask.class.satisfies(*class);
+    let wants_proof = need.proof == Proof::Required || posting == Posting::Certified;
+    let reasons = [
+        (ask.account == need.buyer, Misfit::OwnOffer),
+        (need.denied.contains(node), Misfit::Denied),
+        (
+            need.allowed
+                .as_ref()
+                .is_some_and(|allowed| !allowed.contains(node)),
+            Misfit::NotAllowed,
+        ),
+        (
+            !need.classes.is_empty() && !need.classes.iter().any(is_accepted),
+            Misfit::Class,
+        ),
+        (
+            ask.figures.usable_bytes() < need.usable_bytes,
+            Misfit::Memory,
+        ),
+        (ask.gpus < need.gpus, Misfit::Gpus),
+        (ask.max_duration_s < need.duration_s, Misfit::Duration),
+        (
+            !ask.attributes.contains(need.attributes),
+            Misfit::Attributes,
+        ),
+        (ask.sandbox_level < need.sandbox_level, Misfit::Sandbox),
+        (
+            wants_proof && listed.standing == Standing::Unproven,
+            Misfit::NoCertificate,
+        ),
+    ];
+    let found = reasons.into_iter().find(|(applies, _)| *applies);
+    found.map(|(_, reason)| reason)
+}
