@@ -1,0 +1,15 @@
+//! Owns the ledger as a running service: the block log, the operator that orders transactions, and
+//! the client by which every other node asks and checks.
+//!
+//! Never holds a rule about money: `market::ledger` does. Nothing here is acknowledged before it is
+//! on disk.
+//!
+//! ```text
+//! LedgerClient --- request/response, or the handle in one process --> Operator (one task)
+//!  checks proofs                                                        |  batch, execute, sign
+//!                                                                       +-> BlockLog, fsync   the truth
+//!                                                                       +-> OperatorIndex     rebuildable
+//! ```
+
+pub mod log;
+pub mod protocol;

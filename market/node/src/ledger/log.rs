@@ -1,0 +1,444 @@
+//! Owns the block log: the truth of the ledger, as append-only segments of chained records.
+//!
+//! Never acknowledges a record before its bytes are on disk (file synced; on creation the folder as
+//! well), never rewrites one, and never guesses: an unfinished append at the very end is cut with a
+//! warning, anything else that does not verify is an error that says what, where, and what to do.
+
+mod segment;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use market::ChainId;
+use serde::{Deserialize, Serialize};
+
+use segment::{Damage, Link, SegmentHeader};
+
+/// The size at which a new segment is begun, 64 MiB, unless configured otherwise.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// What a log is opened with.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// The folder that holds the segments and nothing else.
+    pub directory: PathBuf,
+    /// The chain whose blocks it holds; segments of another chain are refused.
+    pub chain: ChainId,
+    /// A segment of at least this many bytes is followed by a new one.
+    pub segment_bytes: u64,
+}
+
+/// Where a record lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Number of the first record of its segment, which names the file.
+    pub segment: u64,
+    /// Offset of the record in the file, in bytes.
+    pub offset: u64,
+}
+
+/// An unfinished append that was cut off when the log was opened. It was never acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment's file.
+    pub file: PathBuf,
+    /// Offset at which it was cut, in bytes.
+    pub offset: u64,
+    /// Bytes cut off.
+    pub bytes: u64,
+    /// What was wrong with them.
+    pub what: String,
+}
+
+/// Why the log cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}; check the disk and the folder's permissions", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// Bytes that were once acknowledged do not verify.
+    #[error(
+        "the block log is damaged: {what}, in {} at byte {offset}; it was left as it is: restore this \
+         folder from a backup, or from another operator's log",
+        file.display()
+    )]
+    Damaged {
+        /// The segment's file.
+        file: PathBuf,
+        /// Offset of the damage, in bytes.
+        offset: u64,
+        /// What does not verify.
+        what: String,
+    },
+    /// A segment is absent.
+    #[error(
+        "the block log has no segment that begins with record {expected}, the next one is {}; \
+         restore the missing file to this folder",
+        found.display()
+    )]
+    MissingSegment {
+        /// The record that the next segment should begin with.
+        expected: u64,
+        /// The file that was found instead.
+        found: PathBuf,
+    },
+    /// A segment belongs to another chain.
+    #[error("{} holds blocks of chain {found}, this market is chain {expected}", file.display())]
+    OtherChain {
+        /// The segment's file.
+        file: PathBuf,
+        /// The chain that the segment names.
+        found: ChainId,
+        /// The chain of this market.
+        expected: ChainId,
+    },
+    /// A record is larger than any message may be.
+    #[error("a record of {actual} bytes is more than the {max} that the log takes")]
+    TooLarge {
+        /// Bytes of the record.
+        actual: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// An earlier append failed, so what is on disk is unknown until the log is opened again.
+    #[error("an earlier write to the block log failed; start again to recover")]
+    Poisoned,
+}
+
+fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> LogError {
+    let path = path.to_path_buf();
+    move |source| LogError::Io {
+        action,
+        path,
+        source,
+    }
+}
+
+/// The one writer of a block log.
+#[derive(Debug)]
+pub struct BlockLog {
+    config: LogConfig,
+    file: File,
+    /// Number of the first record of the current segment.
+    segment: u64,
+    /// Length of the current segment in bytes.
+    length: u64,
+    /// Number of the next record.
+    next: u64,
+    /// Link of the newest record.
+    link: Link,
+    is_poisoned: bool,
+}
+
+/// Reads single records of a log while its writer goes on. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct LogReader {
+    directory: PathBuf,
+}
+
+/// What a scan of all segments found.
+struct Scanned {
+    next: u64,
+    link: Link,
+    /// The last segment and its intact length, if there is any segment.
+    last: Option<(u64, u64)>,
+    torn: Option<TornTail>,
+}
+
+impl BlockLog {
+    /// Opens the log, or begins an empty one; calls `visit` with every record in order.
+    ///
+    /// Returns the log, and the unfinished append that was cut off its end if there was one. Stops at
+    /// the first error of the log or of `visit`, before anything on disk is changed.
+    pub fn open<E: From<LogError>>(
+        config: LogConfig,
+        mut visit: impl FnMut(Position, &[u8]) -> Result<(), E>,
+    ) -> Result<(Self, Option<TornTail>), E> {
+        fs::create_dir_all(&config.directory).map_err(io("create", &config.directory))?;
+        let scanned = scan(&config, &mut visit)?;
+        let log = Self::resume(config, &scanned)?;
+        Ok((log, scanned.torn))
+    }
+
+    /// Cuts a torn tail, and opens the last segment for appending.
+    fn resume(config: LogConfig, scanned: &Scanned) -> Result<Self, LogError> {
+        let (segment, length, file) = match scanned.last {
+            None => {
+                let file = create_segment(&config, 0, &scanned.link)?;
+                (0, segment::HEADER_BYTES as u64, file)
+            }
+            Some((segment, length)) => {
+                let path = segment_path(&config.directory, segment);
+                let mut file = OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .open(&path)
+                    .map_err(io("open", &path))?;
+                if let Some(torn) = &scanned.torn {
+                    tracing::warn!(file = %torn.file.display(), offset = torn.offset, bytes = torn.bytes,
+                        what = %torn.what, "cut an unfinished append off the block log");
+                    file.set_len(length).map_err(io("cut", &path))?;
+                    file.sync_all().map_err(io("sync", &path))?;
+                }
+                file.seek(SeekFrom::Start(length))
+                    .map_err(io("seek in", &path))?;
+                (segment, length, file)
+            }
+        };
+        Ok(Self {
+            config,
+            file,
+            segment,
+            length,
+            next: scanned.next,
+            link: scanned.link,
+            is_poisoned: false,
+        })
+    }
+
+    /// Appends a record and returns where it lies, once it is on disk for good.
+    ///
+    /// After an error the log takes nothing more until it is opened again.
+    pub fn append(&mut self, payload: &[u8]) -> Result<Position, LogError> {
+        if self.is_poisoned {
+            return Err(LogError::Poisoned);
+        }
+        if payload.len() > segment::MAX_RECORD_BYTES {
+            return Err(LogError::TooLarge {
+                actual: payload.len(),
+                max: segment::MAX_RECORD_BYTES,
+            });
+        }
+        self.is_poisoned = true;
+        if self.length >= self.config.segment_bytes && self.next > self.segment {
+            self.file = create_segment(&self.config, self.next, &self.link)?;
+            self.segment = self.next;
+            self.length = segment::HEADER_BYTES as u64;
+        }
+        let (record, link) = segment::encode_record(&self.link, payload);
+        let path = segment_path(&self.config.directory, self.segment);
+        self.file
+            .write_all(&record)
+            .map_err(io("append to", &path))?;
+        self.file.sync_data().map_err(io("sync", &path))?;
+        let position = Position {
+            segment: self.segment,
+            offset: self.length,
+        };
+        self.length += record.len() as u64;
+        self.next += 1;
+        self.link = link;
+        self.is_poisoned = false;
+        Ok(position)
+    }
+
+    /// Returns how many records the log holds.
+    pub fn records(&self) -> u64 {
+        self.next
+    }
+
+    /// Returns a reader of single records.
+    pub fn reader(&self) -> LogReader {
+        LogReader {
+            directory: self.config.directory.clone(),
+        }
+    }
+}
+
+impl LogReader {
+    /// Reads the record at `position` and checks its bytes.
+    pub fn read(&self, position: Position) -> Result<Vec<u8>, LogError> {
+        let path = segment_path(&self.directory, position.segment);
+        let damaged = |what: &str| LogError::Damaged {
+            file: path.clone(),
+            offset: position.offset,
+            what: what.to_owned(),
+        };
+        let mut file = File::open(&path).map_err(io("open", &path))?;
+        file.seek(SeekFrom::Start(position.offset))
+            .map_err(io("seek in", &path))?;
+        let mut header = [0; segment::RECORD_HEADER_BYTES];
+        file.read_exact(&mut header).map_err(io("read", &path))?;
+        let length = segment::payload_length(&header)
+            .ok_or_else(|| damaged("a record's header does not verify"))?;
+        let mut record = header.to_vec();
+        record.resize(segment::RECORD_HEADER_BYTES + length, 0);
+        file.read_exact(&mut record[segment::RECORD_HEADER_BYTES..])
+            .map_err(io("read", &path))?;
+        match segment::intact_record(&record) {
+            Some(payload) => Ok(payload.to_vec()),
+            None => Err(damaged("a record's checksum does not verify")),
+        }
+    }
+}
+
+fn segment_path(directory: &Path, first: u64) -> PathBuf {
+    directory.join(format!("{first:020}.blocks"))
+}
+
+/// Lists the segments by the number of their first record.
+fn segments(directory: &Path) -> Result<Vec<u64>, LogError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(io("list", directory))? {
+        let name = entry.map_err(io("list", directory))?.file_name();
+        let first = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".blocks"))
+            .and_then(|digits| digits.parse::<u64>().ok());
+        found.extend(first);
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Creates a segment under a temporary name and renames it, so that no segment ever lacks its header.
+fn create_segment(config: &LogConfig, first: u64, link: &Link) -> Result<File, LogError> {
+    let path = segment_path(&config.directory, first);
+    let unfinished = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&unfinished)
+        .map_err(io("create", &unfinished))?;
+    let header = SegmentHeader {
+        first,
+        chain: config.chain,
+        link: *link,
+    };
+    file.write_all(&header.encode())
+        .map_err(io("write", &unfinished))?;
+    file.sync_all().map_err(io("sync", &unfinished))?;
+    fs::rename(&unfinished, &path).map_err(io("rename", &unfinished))?;
+    sync_directory(&config.directory)?;
+    Ok(file)
+}
+
+/// Makes the folder's own entries durable. Only Unix lets a folder be synced.
+fn sync_directory(directory: &Path) -> Result<(), LogError> {
+    if cfg!(unix) {
+        let folder = File::open(directory).map_err(io("open", directory))?;
+        folder.sync_all().map_err(io("sync", directory))?;
+    }
+    Ok(())
+}
+
+fn scan<E: From<LogError>>(
+    config: &LogConfig,
+    visit: &mut impl FnMut(Position, &[u8]) -> Result<(), E>,
+) -> Result<Scanned, E> {
+    let mut scanned = Scanned {
+        next: 0,
+        link: segment::first_link(&config.chain),
+        last: None,
+        torn: None,
+    };
+    let found = segments(&config.directory)?;
+    for (index, &first) in found.iter().enumerate() {
+        let place = if index + 1 == found.len() {
+            Place::Last
+        } else {
+            Place::Inner
+        };
+        scan_segment(config, (first, place), &mut scanned, visit)?;
+    }
+    Ok(scanned)
+}
+
+/// Where a segment stands: only the last one can end in an unfinished append.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Inner,
+    Last,
+}
+
+fn scan_segment<E: From<LogError>>(
+    config: &LogConfig,
+    (first, place): (u64, Place),
+    scanned: &mut Scanned,
+    visit: &mut impl FnMut(Position, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let path = segment_path(&config.directory, first);
+    if first != scanned.next {
+        return Err(E::from(LogError::MissingSegment {
+            expected: scanned.next,
+            found: path,
+        }));
+    }
+    let bytes = fs::read(&path).map_err(io("read", &path))?;
+    check_header(config, &path, &bytes, scanned)?;
+    let mut offset = segment::HEADER_BYTES;
+    loop {
+        match segment::read_record(&bytes, offset, &scanned.link) {
+            Ok(None) => break,
+            Ok(Some(record)) => {
+                let position = Position {
+                    segment: first,
+                    offset: offset as u64,
+                };
+                visit(position, record.payload)?;
+                scanned.next += 1;
+                scanned.link = record.link;
+                offset = record.end;
+            }
+            Err(Damage::Torn(what)) if place == Place::Last => {
+                scanned.torn = Some(TornTail {
+                    file: path,
+                    offset: offset as u64,
+                    bytes: (bytes.len() - offset) as u64,
+                    what: what.to_owned(),
+                });
+                break;
+            }
+            Err(Damage::Torn(what) | Damage::Broken(what)) => {
+                return Err(E::from(LogError::Damaged {
+                    file: path,
+                    offset: offset as u64,
+                    what: what.to_owned(),
+                }));
+            }
+        }
+    }
+    scanned.last = Some((first, offset as u64));
+    Ok(())
+}
+
+fn check_header(
+    config: &LogConfig,
+    file: &Path,
+    bytes: &[u8],
+    scanned: &Scanned,
+) -> Result<(), LogError> {
+    let damaged = |what: &str| LogError::Damaged {
+        file: file.to_path_buf(),
+        offset: 0,
+        what: what.to_owned(),
+    };
+    let header = SegmentHeader::decode(bytes).map_err(damaged)?;
+    if header.chain != config.chain {
+        return Err(LogError::OtherChain {
+            file: file.to_path_buf(),
+            found: header.chain,
+            expected: config.chain,
+        });
+    }
+    if header.first != scanned.next {
+        return Err(damaged("the segment's header and its name disagree"));
+    }
+    if header.link != scanned.link {
+        return Err(damaged("the segment does not follow the one before it"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

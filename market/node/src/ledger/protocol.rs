@@ -1,0 +1,144 @@
+//! Owns the messages of the ledger protocol: what any node may ask an operator, and its answers.
+//!
+//! Never trusts an answer: what matters is proved by a `FinalityProof` or a `StateProof`, which the
+//! asker checks against its own trusted set (see `ledger/client.rs`). History and absence are the
+//! operator's word only, and say so.
+//!
+//! Versioned by the protocol id under which they travel; encoded by `market::wire` alone.
+
+use market::genesis::Genesis;
+use market::ledger::{
+    Audit, Cause, CertifiedHeader, FinalityProof, Key, Memo, Rejected, SignedTransaction,
+    StateProof, Transfer,
+};
+use market::{AccountId, Amount, Timestamp, TxId};
+use serde::{Deserialize, Serialize};
+
+/// The most bytes of an encoded request.
+pub const MAX_REQUEST_BYTES: usize = 8 << 10;
+
+/// The most bytes of an encoded answer.
+pub const MAX_RESPONSE_BYTES: usize = 256 << 10;
+
+/// The most entries of one page of history.
+pub const MAX_HISTORY_ENTRIES: u16 = 256;
+
+/// What is asked of an operator.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum LedgerRequest {
+    /// The genesis, which a joining node checks against the chain id that it was given.
+    Genesis,
+    /// The newest block and the sums of all money.
+    Status,
+    /// Puts a transaction into a block and waits until it is final. Idempotent: submitting one that
+    /// is final already answers with its original proof.
+    Submit(Box<SignedTransaction>),
+    /// The proof of a transaction that is final already.
+    Transaction(TxId),
+    /// A fact of the newest state, with its proof.
+    StateOf(Key),
+    /// A page of an account's history.
+    History(HistoryQuery),
+    /// The header and certificate at a height.
+    Header(u64),
+}
+
+/// An operator's answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum LedgerResponse {
+    /// To [`LedgerRequest::Genesis`].
+    Genesis(Box<Genesis>),
+    /// To [`LedgerRequest::Status`].
+    Status(Box<LedgerStatus>),
+    /// The transaction is final.
+    Final(Box<FinalityProof>),
+    /// The transaction changed nothing, and why.
+    Rejected(Rejected),
+    /// To [`LedgerRequest::StateOf`].
+    State(Box<StateProof>),
+    /// There is no such fact, transaction or block as of this height. Not proved: the state tree
+    /// proves what is there, so an absence is the operator's word.
+    Absent {
+        /// Height of the newest block.
+        height: u64,
+    },
+    /// To [`LedgerRequest::History`], in the order asked for.
+    History(Vec<HistoryEntry>),
+    /// To [`LedgerRequest::Header`].
+    Header(Box<CertifiedHeader>),
+    /// The request was not looked at; asking again later, or elsewhere, is safe.
+    Unavailable(Unavailable),
+}
+
+/// Why an operator did not look at a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Unavailable {
+    /// This node is not an operator of this chain.
+    #[error("the node is not an operator of this market")]
+    NotOperator,
+    /// As many requests are waiting as it takes.
+    #[error("the operator is busy; try again in a moment")]
+    Busy,
+    /// It is stopping, or its disk failed.
+    #[error("the operator is stopping or its disk failed")]
+    Stopped,
+}
+
+/// The newest block and the sums of all money as of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerStatus {
+    /// Header and certificate of the newest block.
+    pub head: CertifiedHeader,
+    /// All sums; the operator's word, the state root commits to them.
+    pub audit: Audit,
+}
+
+/// The payload of the header gossip topic: the newest header, signed by the operators.
+pub type HeaderAnnouncement = CertifiedHeader;
+
+/// Which page of an account's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryQuery {
+    /// Whose history.
+    pub account: AccountId,
+    /// From where, and in which direction.
+    pub page: HistoryPage,
+    /// The most entries to return; more than [`MAX_HISTORY_ENTRIES`] counts as that.
+    pub limit: u16,
+}
+
+/// From where and in which direction history is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HistoryPage {
+    /// Oldest first, strictly after this entry, or from the beginning.
+    After(Option<HistoryCursor>),
+    /// Newest first, strictly before this entry, or from the newest.
+    Before(Option<HistoryCursor>),
+}
+
+/// The place of a movement of money in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HistoryCursor {
+    /// The block's height.
+    pub height: u64,
+    /// The movement's place among all of the block's movements, from 0.
+    pub index: u32,
+}
+
+/// One movement of money into or out of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// Where it stands in the ledger.
+    pub at: HistoryCursor,
+    /// The block's protocol time.
+    pub time: Timestamp,
+    /// What made it happen.
+    pub cause: Cause,
+    /// What moved from where to where, and why.
+    pub transfer: Transfer,
+    /// The note of the transaction, where it has one.
+    pub memo: Option<Memo>,
+    /// What the account could spend after it.
+    pub balance: Amount,
+}
