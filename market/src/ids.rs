@@ -114,6 +114,10 @@ id32!(
     HeaderId
 );
 id32!(
+    /// Root of a Merkle tree of the ledger, or the hash of a set of operators.
+    Root
+);
+id32!(
     /// BLAKE3 of an order's signed bytes.
     OrderId
 );

@@ -1,0 +1,248 @@
+//! Owns the authenticated map: a binary Merkle tree over 32-byte places, with inclusion proofs.
+//!
+//! An inner node stands only where two places first differ (a crit-bit tree), so that the shape and
+//! the root depend on the content alone, never on the order of updates. An update hashes one path;
+//! a clone shares every node. Never interprets what is stored at a place.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A BLAKE3 hash, or a place in the tree.
+pub(super) type Hash = [u8; 32];
+
+/// The root of an empty tree.
+const EMPTY: Hash = [0; 32];
+
+/// Hashes `bytes` under a domain that nothing else uses.
+pub(super) fn hash(domain: &str, bytes: &[u8]) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(domain.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(bytes);
+    *hasher.finalize().as_bytes()
+}
+
+fn leaf_hash(place: &Hash, value: &Hash) -> Hash {
+    let mut bytes = [0; 65];
+    bytes[1..33].copy_from_slice(place);
+    bytes[33..].copy_from_slice(value);
+    *blake3::hash(&bytes).as_bytes()
+}
+
+fn inner_hash(bit: u8, left: &Hash, right: &Hash) -> Hash {
+    let mut bytes = [0; 66];
+    bytes[0] = 1;
+    bytes[1] = bit;
+    bytes[2..34].copy_from_slice(left);
+    bytes[34..].copy_from_slice(right);
+    *blake3::hash(&bytes).as_bytes()
+}
+
+/// Returns bit `bit` of `place` as 0 or 1, the most significant bit of the first byte being bit 0.
+fn side(place: &Hash, bit: u8) -> usize {
+    usize::from(place[usize::from(bit / 8)] >> (7 - bit % 8) & 1)
+}
+
+/// Returns the first bit in which two places differ.
+fn first_difference(a: &Hash, b: &Hash) -> Option<u8> {
+    let index = a.iter().zip(b).position(|(a, b)| a != b)?;
+    let bit = index * 8 + (a[index] ^ b[index]).leading_zeros() as usize;
+    Some(u8::try_from(bit).expect("32 bytes have 256 bits"))
+}
+
+/// A map from places to values, with a root.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tree {
+    root: Option<Node>,
+}
+
+#[derive(Debug, Clone)]
+enum Node {
+    Leaf { place: Hash, hash: Hash },
+    Inner(Arc<Inner>),
+}
+
+#[derive(Debug, Clone)]
+struct Inner {
+    bit: u8,
+    hash: Hash,
+    children: [Node; 2],
+}
+
+impl Inner {
+    fn rehash(&mut self) {
+        let [left, right] = &self.children;
+        self.hash = inner_hash(self.bit, left.hash(), right.hash());
+    }
+}
+
+impl Node {
+    fn hash(&self) -> &Hash {
+        match self {
+            Self::Leaf { hash, .. } => hash,
+            Self::Inner(inner) => &inner.hash,
+        }
+    }
+
+    fn branch(bit: u8, place: &Hash, new: Self, old: Self) -> Self {
+        let children = if side(place, bit) == 0 {
+            [new, old]
+        } else {
+            [old, new]
+        };
+        let mut inner = Inner {
+            bit,
+            hash: EMPTY,
+            children,
+        };
+        inner.rehash();
+        Self::Inner(Arc::new(inner))
+    }
+
+    /// Returns the place of the leaf that a walk by `place` ends at.
+    fn nearest(&self, place: &Hash) -> &Hash {
+        let mut node = self;
+        loop {
+            match node {
+                Self::Leaf { place, .. } => return place,
+                Self::Inner(inner) => node = &inner.children[side(place, inner.bit)],
+            }
+        }
+    }
+
+    /// Puts `leaf` at `place`, which first differs from its nearest leaf at `difference`.
+    fn insert(&mut self, place: &Hash, leaf: Self, difference: Option<u8>) {
+        match self {
+            Self::Inner(inner) if difference.is_none_or(|bit| inner.bit < bit) => {
+                let inner = Arc::make_mut(inner);
+                inner.children[side(place, inner.bit)].insert(place, leaf, difference);
+                inner.rehash();
+            }
+            _ => {
+                *self = match difference {
+                    None => leaf,
+                    Some(bit) => Self::branch(bit, place, leaf, self.clone()),
+                }
+            }
+        }
+    }
+
+    /// Takes away the leaf at `place`, which is below this node.
+    fn remove(&mut self, place: &Hash) {
+        let Self::Inner(inner) = self else {
+            return;
+        };
+        let side = side(place, inner.bit);
+        if matches!(inner.children[side], Self::Leaf { .. }) {
+            *self = inner.children[1 - side].clone();
+            return;
+        }
+        let inner = Arc::make_mut(inner);
+        inner.children[side].remove(place);
+        inner.rehash();
+    }
+}
+
+impl Tree {
+    /// Makes the tree of a list, item `n` at the place of `n`.
+    pub(super) fn of_list(values: impl IntoIterator<Item = Hash>) -> Self {
+        let mut tree = Self::default();
+        for (index, value) in (0u64..).zip(values) {
+            tree.insert(list_place(index), value);
+        }
+        tree
+    }
+
+    /// Returns the root, which is zero for an empty tree.
+    pub(super) fn root(&self) -> Hash {
+        self.root.as_ref().map_or(EMPTY, |node| *node.hash())
+    }
+
+    /// Puts `value` at `place`, over what was there.
+    pub(super) fn insert(&mut self, place: Hash, value: Hash) {
+        let leaf = Node::Leaf {
+            place,
+            hash: leaf_hash(&place, &value),
+        };
+        match &mut self.root {
+            None => self.root = Some(leaf),
+            Some(root) => {
+                let difference = first_difference(&place, root.nearest(&place));
+                root.insert(&place, leaf, difference);
+            }
+        }
+    }
+
+    /// Takes away what is at `place`, if anything.
+    pub(super) fn remove(&mut self, place: &Hash) {
+        match &mut self.root {
+            Some(root) if root.nearest(place) == place => match root {
+                Node::Leaf { .. } => self.root = None,
+                Node::Inner(_) => root.remove(place),
+            },
+            _ => {}
+        }
+    }
+
+    /// Returns the path from `place` to the root, or `None` when nothing is there.
+    pub(super) fn path(&self, place: &Hash) -> Option<Path> {
+        let mut node = self.root.as_ref()?;
+        let mut steps = Vec::new();
+        while let Node::Inner(inner) = node {
+            let side = side(place, inner.bit);
+            steps.push(Step {
+                bit: inner.bit,
+                sibling: *inner.children[1 - side].hash(),
+            });
+            node = &inner.children[side];
+        }
+        steps.reverse();
+        matches!(node, Node::Leaf { place: found, .. } if found == place).then_some(Path { steps })
+    }
+}
+
+/// Returns the place of item `index` of a list.
+pub(super) fn list_place(index: u64) -> Hash {
+    let mut place = EMPTY;
+    place[..8].copy_from_slice(&index.to_be_bytes());
+    place
+}
+
+/// One inner node on the way from a leaf to the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The bit of the place that chooses the side.
+    pub bit: u8,
+    /// The hash of the other side.
+    pub sibling: [u8; 32],
+}
+
+/// The way from a leaf to the root: one step an inner node, the lowest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Path {
+    /// The steps; their bits fall strictly.
+    pub steps: Vec<Step>,
+}
+
+impl Path {
+    /// Returns the root that this path gives `value` at `place`, or `None` when its bits do not fall,
+    /// which also bounds its length.
+    pub(super) fn root(&self, place: &Hash, value: &Hash) -> Option<Hash> {
+        let mut hash = leaf_hash(place, value);
+        let mut below = 256;
+        for step in &self.steps {
+            let bit = u16::from(step.bit);
+            if bit >= below {
+                return None;
+            }
+            below = bit;
+            hash = if side(place, step.bit) == 0 {
+                inner_hash(step.bit, &hash, &step.sibling)
+            } else {
+                inner_hash(step.bit, &step.sibling, &hash)
+            };
+        }
+        Some(hash)
+    }
+}
