@@ -1,6 +1,15 @@
-//! market-node.
+//! What every peer does, once: the swarm, the replicated order book, blob transfer, the store, keys,
+//! settings, the ledger service and its clients, and the local API.
+//!
+//! Never holds rules about money or matching; `market` and `matching` do. Never sells or buys; the crates
+//! `provider` and `consumer` do, on top of this one.
 
+pub mod api;
 pub mod clock;
+pub mod config;
+pub mod home;
+pub mod identity;
 pub mod lease_protocol;
 pub mod ledger;
+pub mod membership;
 pub mod store;

@@ -1,0 +1,18 @@
+//! Owns the local API: HTTP and JSON on a Unix socket in the home folder, by which commands and the
+//! terminal interface talk to the node of the same home.
+//!
+//! Never listens on a network and never lets another user in: the socket has mode 0600. What the
+//! endpoints do lives with the crates that own it; each contributes a router.
+
+mod client;
+mod server;
+mod views;
+
+pub use client::{ApiClient, ClientError, Lines};
+pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
+pub use views::{
+    AuditView, BalanceView, BestPrice, BookRow, BookView, ChannelView, GpuView, HistoryRow,
+    IssueRequest, JobView, LeaseView, OfferView, OperatorView, PriceRequest, ProviderState,
+    ProviderView, QuoteRequest, QuoteView, RunEvent, RunRequest, SandboxView, SendRequest,
+    StatusView, TxView,
+};

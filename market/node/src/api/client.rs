@@ -1,0 +1,148 @@
+//! Owns calling the local API of a home.
+//!
+//! Never starts a node; a caller that wants one started does so when [`ClientError::NotRunning`] comes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::home::{Home, HomeError};
+
+/// The most bytes of one line of a stream.
+const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// Calls the node of one home.
+#[derive(Debug, Clone)]
+pub struct ApiClient {
+    http: reqwest::Client,
+    socket: PathBuf,
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The home folder failed.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// No node runs in this home.
+    #[error("no node runs in {home}; start one with `nightshift up`")]
+    NotRunning {
+        /// The home folder.
+        home: PathBuf,
+    },
+    /// The transport failed.
+    #[error("the node does not answer: {0}")]
+    Transport(#[from] reqwest::Error),
+    /// The node answered with an error, in its own words.
+    #[error("{0}")]
+    Refused(String),
+    /// The answer is not what was expected.
+    #[error("the node's answer cannot be read ({0}); is it of the same version?")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: String,
+}
+
+impl ApiClient {
+    /// Connects to the node that runs in `home`.
+    pub async fn connect(home: &Home) -> Result<Self, ClientError> {
+        let socket = home.socket()?;
+        if tokio::net::UnixStream::connect(&socket).await.is_err() {
+            return Err(ClientError::NotRunning {
+                home: home.path().to_owned(),
+            });
+        }
+        let http = reqwest::Client::builder()
+            .unix_socket(socket.clone())
+            .connect_timeout(Duration::from_secs(5))
+            .build()?;
+        Ok(Self { http, socket })
+    }
+
+    /// Returns the socket that is called.
+    pub fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+
+    /// Reads a view.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let response = self.http.get(url(path)).send().await?;
+        read(response).await
+    }
+
+    /// Asks for something to be done and reads the answer.
+    pub async fn post<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
+        let response = self.http.post(url(path)).json(body).send().await?;
+        read(response).await
+    }
+
+    /// Asks for something to be done and reads a stream of lines as they come.
+    pub async fn post_lines<B: Serialize + Sync>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<Lines, ClientError> {
+        let response = self.http.post(url(path)).json(body).send().await?;
+        let response = accept(response).await?;
+        Ok(Lines {
+            response,
+            buffer: Vec::new(),
+        })
+    }
+}
+
+fn url(path: &str) -> String {
+    format!("http://nightshift{path}")
+}
+
+async fn accept(response: reqwest::Response) -> Result<reqwest::Response, ClientError> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let bytes = response.bytes().await?;
+    let error = serde_json::from_slice::<ErrorBody>(&bytes);
+    Err(ClientError::Refused(error.map_or_else(
+        |_| format!("the node answered {status}"),
+        |body| body.error,
+    )))
+}
+
+async fn read<T: DeserializeOwned>(response: reqwest::Response) -> Result<T, ClientError> {
+    let bytes = accept(response).await?.bytes().await?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+/// A stream of JSON documents, one a line.
+#[derive(Debug)]
+pub struct Lines {
+    response: reqwest::Response,
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    /// Reads the next document, or `None` at the end of the stream.
+    pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ClientError> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                return Ok(Some(serde_json::from_slice(&line)?));
+            }
+            if self.buffer.len() > MAX_LINE_BYTES {
+                return Err(ClientError::Refused("a line of the stream is too long".to_owned()));
+            }
+            match self.response.chunk().await? {
+                Some(chunk) => self.buffer.extend_from_slice(&chunk),
+                None => return Ok(None),
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Owns the home folder of a node: which file lies where, with which permissions, and that only one
+//! process at a time uses it.
+//!
+//! Never interprets the files' content.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The environment variable that names the home folder.
+pub const HOME_VARIABLE: &str = "NIGHTSHIFT_HOME";
+
+/// The longest path that a Unix socket's address can hold, without its closing zero byte.
+const MAX_SOCKET_PATH_BYTES: usize = 107;
+
+/// The folder in which one node keeps all that it owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    root: PathBuf,
+}
+
+/// Why a home folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// Neither a flag nor the environment nor the platform names a folder.
+    #[error("no home folder: pass --home DIR or set {HOME_VARIABLE}")]
+    Nowhere,
+    /// A file operation failed.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process uses this home.
+    #[error(
+        "another nightshift uses {path}; use it through commands such as `nightshift status`, \
+         or stop it first"
+    )]
+    Locked {
+        /// The home folder.
+        path: PathBuf,
+    },
+}
+
+/// Keeps other processes out of a home for as long as it lives.
+#[derive(Debug)]
+pub struct HomeLock {
+    // Dropping the file releases the lock.
+    _file: File,
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HomeError {
+    let path = path.to_owned();
+    move |source| HomeError::Io {
+        action,
+        path,
+        source,
+    }
+}
+
+impl Home {
+    /// Uses `flag`, else the environment, else the platform's data folder; makes the folder if needed.
+    pub fn locate(flag: Option<PathBuf>) -> Result<Self, HomeError> {
+        let from_environment = || std::env::var_os(HOME_VARIABLE).map(PathBuf::from);
+        let root = flag
+            .or_else(from_environment)
+            .or_else(platform_data_folder)
+            .filter(|path| !path.as_os_str().is_empty())
+            .ok_or(HomeError::Nowhere)?;
+        Self::at(root)
+    }
+
+    /// Uses exactly `root`, made with mode 0700 if it does not exist.
+    pub fn at(root: PathBuf) -> Result<Self, HomeError> {
+        let root = std::path::absolute(&root).map_err(failed("resolve", &root))?;
+        make_private_folder(&root)?;
+        Ok(Self { root })
+    }
+
+    /// Returns the folder itself.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Takes the home for this process, or says that another one has it.
+    pub fn lock(&self) -> Result<HomeLock, HomeError> {
+        let path = self.root.join("nightshift.lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(HomeLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(HomeError::Locked {
+                path: self.root.clone(),
+            }),
+            Err(TryLockError::Error(source)) => Err(failed("lock", &path)(source)),
+        }
+    }
+
+    /// Returns the file of the market's genesis.
+    pub fn genesis(&self) -> PathBuf {
+        self.root.join("genesis.json")
+    }
+
+    /// Returns the file that names the bootstrap addresses.
+    pub fn bootstrap(&self) -> PathBuf {
+        self.root.join("bootstrap.txt")
+    }
+
+    /// Returns the file of settings.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// Returns the file of a key, for example `account`.
+    pub fn key(&self, name: &str) -> PathBuf {
+        self.root.join("keys").join(format!("{name}.key"))
+    }
+
+    /// Returns the file of the account's delegation to this node.
+    pub fn delegation(&self) -> PathBuf {
+        self.root.join("keys").join("delegation.bin")
+    }
+
+    /// Returns the folder of an area, for example `store`, `blobs` or `ledger`; made if needed.
+    pub fn folder(&self, area: &str) -> Result<PathBuf, HomeError> {
+        let path = self.root.join(area);
+        make_private_folder(&path)?;
+        Ok(path)
+    }
+
+    /// Returns the path of the local API's socket. Where the home's own path is too long for a socket
+    /// address, that is a private folder below the system's temporary one, named by the home's hash.
+    pub fn socket(&self) -> Result<PathBuf, HomeError> {
+        let usual = self.root.join("api.sock");
+        if usual.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
+            return Ok(usual);
+        }
+        let hash = blake3::hash(self.root.as_os_str().as_encoded_bytes()).to_hex();
+        let folder = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|path| path.is_dir() && path.as_os_str().len() < 60)
+            .unwrap_or_else(|| PathBuf::from("/tmp"))
+            .join(format!("nightshift-{}", &hash[..16]));
+        make_private_folder(&folder)?;
+        Ok(folder.join("api.sock"))
+    }
+}
+
+fn platform_data_folder() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(PathBuf::from);
+    let data = if cfg!(target_os = "macos") {
+        home()?.join("Library/Application Support")
+    } else if cfg!(windows) {
+        PathBuf::from(std::env::var_os("APPDATA")?)
+    } else {
+        match std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()) {
+            Some(path) => PathBuf::from(path),
+            None => home()?.join(".local/share"),
+        }
+    };
+    Some(data.join("nightshift"))
+}
+
+fn make_private_folder(path: &Path) -> Result<(), HomeError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(failed("create", path))
+}
+
+/// Writes a file that only its owner can read, whole or not at all: temporary name, fsync, rename.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), HomeError> {
+    if let Some(folder) = path.parent() {
+        make_private_folder(folder)?;
+    }
+    let temporary = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options
+        .open(&temporary)
+        .map_err(failed("create", &temporary))?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(failed("write", &temporary))?;
+    fs::rename(&temporary, path).map_err(failed("rename", &temporary))?;
+    if let Some(folder) = path.parent() {
+        let opened = File::open(folder).map_err(failed("open", folder))?;
+        opened.sync_all().map_err(failed("flush", folder))?;
+    }
+    Ok(())
+}
+
+/// Reads a file of the home.
+pub fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
+    fs::read(path).map_err(failed("read", path))
+}
