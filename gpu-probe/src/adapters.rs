@@ -1,0 +1,80 @@
+//! Owns the list of adapters of this machine.
+//!
+//! Never leaves one out for being a CPU, and never shows one card twice through two interfaces.
+
+use market::gpu::{AdapterForm, AdapterInfo, Label};
+
+use crate::error::ProbeError;
+
+/// An adapter that can be probed.
+#[derive(Debug, Clone)]
+pub struct Adapter {
+    handle: wgpu::Adapter,
+    info: AdapterInfo,
+}
+
+impl Adapter {
+    fn new(handle: wgpu::Adapter) -> Self {
+        let info = describe(&handle.get_info());
+        Self { handle, info }
+    }
+
+    /// Returns what the driver says about the adapter.
+    pub fn info(&self) -> &AdapterInfo {
+        &self.info
+    }
+
+    pub(crate) fn handle(&self) -> &wgpu::Adapter {
+        &self.handle
+    }
+}
+
+/// Lists all adapters of this machine, discrete GPUs first and CPUs last; empty where no driver is installed.
+///
+/// Windows shows every card through DirectX as well as through Vulkan: DirectX is asked only where
+/// nothing else answers. OpenGL is never asked; it has no compute that could be measured well, and
+/// opening it makes display libraries complain on machines without a display.
+pub fn adapters() -> Vec<Adapter> {
+    let mut found = enumerate(wgpu::Backends::VULKAN | wgpu::Backends::METAL);
+    if found.is_empty() {
+        found = enumerate(wgpu::Backends::DX12);
+    }
+    found.sort_by_key(|adapter| adapter.info.form);
+    found
+}
+
+/// Returns the first adapter of the list, or says what to install.
+pub fn best_adapter() -> Result<Adapter, ProbeError> {
+    adapters().into_iter().next().ok_or(ProbeError::NoAdapter)
+}
+
+fn enumerate(backends: wgpu::Backends) -> Vec<Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        // Neither validation layers nor debug labels: they would be timed too.
+        flags: wgpu::InstanceFlags::empty(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let handles = pollster::block_on(instance.enumerate_adapters(backends));
+    handles.into_iter().map(Adapter::new).collect()
+}
+
+fn describe(info: &wgpu::AdapterInfo) -> AdapterInfo {
+    let driver = format!("{} {}", info.driver, info.driver_info);
+    let bus = Label::sanitized(&info.device_pci_bus_id);
+    AdapterInfo {
+        name: Label::sanitized(&info.name),
+        vendor_id: info.vendor,
+        device_id: info.device,
+        driver: Label::sanitized(&driver),
+        backend: Label::sanitized(info.backend.to_str()),
+        form: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => AdapterForm::Discrete,
+            wgpu::DeviceType::IntegratedGpu => AdapterForm::Integrated,
+            wgpu::DeviceType::VirtualGpu => AdapterForm::Virtual,
+            wgpu::DeviceType::Cpu => AdapterForm::Cpu,
+            wgpu::DeviceType::Other => AdapterForm::Unknown,
+        },
+        pci_bus_id: (!bus.as_str().is_empty()).then_some(bus),
+    }
+}

@@ -1,0 +1,248 @@
+//! Owns one open device: buffers, pipelines, submissions that are waited for, and the faults that the
+//! driver reports from its own threads.
+//!
+//! Never lets a driver's fault panic the process: each becomes a [`ProbeError`].
+#![expect(
+    unsafe_code,
+    reason = "our own shaders are compiled without the checks that a stranger's shader would need"
+)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::ProbeError;
+use crate::kernels::{Kernel, WORKGROUP_INVOCATIONS};
+
+/// How long one submission may take; slices last about 50 ms.
+const SUBMISSION_LIMIT: Duration = Duration::from_secs(20);
+
+/// What the driver reported on its own.
+enum Fault {
+    Lost(String),
+    Refused(String),
+}
+
+/// An open device.
+pub(crate) struct Session {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    // Shared with callbacks that the driver runs on any thread: nobody else can own it.
+    fault: Arc<Mutex<Option<Fault>>>,
+}
+
+impl Session {
+    /// Opens the device with all limits that the adapter offers.
+    pub(crate) fn open(adapter: &wgpu::Adapter) -> Result<Self, ProbeError> {
+        let limits = adapter.limits();
+        let name = || adapter.get_info().name;
+        let allowed = limits.max_compute_invocations_per_workgroup;
+        if allowed < WORKGROUP_INVOCATIONS {
+            return Err(ProbeError::TooLimited {
+                adapter: name(),
+                actual: allowed,
+                needed: WORKGROUP_INVOCATIONS,
+            });
+        }
+        let opening = adapter.request_device(&wgpu::DeviceDescriptor {
+            required_limits: limits,
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        });
+        let (device, queue) = pollster::block_on(opening).map_err(|source| ProbeError::Open {
+            adapter: name(),
+            source,
+        })?;
+        let fault = Arc::new(Mutex::new(None));
+        watch(&device, &fault);
+        Ok(Self {
+            device,
+            queue,
+            fault,
+        })
+    }
+
+    /// Returns the largest buffer that a shader can be given here, in bytes, at most `wanted`.
+    pub(crate) fn largest_storage(&self, wanted: u64) -> u64 {
+        let limits = self.device.limits();
+        let binding = u64::from(limits.max_storage_buffer_binding_size);
+        wanted.min(binding).min(limits.max_buffer_size)
+    }
+
+    /// Compiles a kernel.
+    pub(crate) fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline, ProbeError> {
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.entry_point),
+            source: wgpu::ShaderSource::Wgsl(kernel.source.as_str().into()),
+        };
+        let checks = wgpu::ShaderRuntimeChecks::unchecked();
+        // SAFETY: the sources are this crate's own. Callers dispatch whole tiles over buffers of exactly that
+        // size, so every index is in range; loops end at uniform bounds; no division has a zero divisor.
+        let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
+        let pipeline = self
+            .device
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(kernel.entry_point),
+                layout: None,
+                module: &module,
+                entry_point: Some(kernel.entry_point),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
+                cache: None,
+            });
+        self.healthy()?;
+        Ok(pipeline)
+    }
+
+    /// Allocates a buffer that shaders read and write.
+    pub(crate) fn storage(&self, bytes: u64) -> Result<wgpu::Buffer, ProbeError> {
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST;
+        self.buffer(bytes, usage)
+    }
+
+    /// Makes a buffer of parameters.
+    pub(crate) fn parameters(&self, words: [u32; 8]) -> Result<wgpu::Buffer, ProbeError> {
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let bytes: &[u8] = bytemuck::cast_slice(&words);
+        let buffer = self.buffer(bytes.len() as u64, usage)?;
+        self.queue.write_buffer(&buffer, 0, bytes);
+        Ok(buffer)
+    }
+
+    fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, ProbeError> {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: bytes,
+            usage,
+            mapped_at_creation: false,
+        });
+        match pollster::block_on(scope.pop()) {
+            Some(_) => Err(ProbeError::OutOfMemory { bytes }),
+            None => self.healthy().map(|()| buffer),
+        }
+    }
+
+    /// Binds buffers to a pipeline in the order of their bindings.
+    pub(crate) fn bind(
+        &self,
+        pipeline: &wgpu::ComputePipeline,
+        buffers: &[&wgpu::Buffer],
+    ) -> wgpu::BindGroup {
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
+            .zip(buffers)
+            .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+
+    /// Submits what `record` records, waits for it, and returns the time from submission to fence.
+    pub(crate) fn run(
+        &self,
+        record: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<Duration, ProbeError> {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        record(&mut encoder);
+        let commands = encoder.finish();
+        let start = Instant::now();
+        let submission = self.queue.submit([commands]);
+        self.wait(submission)?;
+        Ok(start.elapsed())
+    }
+
+    /// Reads one 32-bit word at each byte offset, which must be a multiple of 4 inside of its buffer.
+    pub(crate) fn read_words(
+        &self,
+        places: &[(&wgpu::Buffer, u64)],
+    ) -> Result<Vec<u32>, ProbeError> {
+        let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
+        let staging = self.buffer(4 * places.len() as u64, usage)?;
+        self.run(|encoder| {
+            for (target, (buffer, offset)) in (0..).step_by(4).zip(places) {
+                encoder.copy_buffer_to_buffer(buffer, *offset, &staging, target, 4);
+            }
+        })?;
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        staging.map_async(wgpu::MapMode::Read, .., move |mapped| {
+            // The receiver is gone only when this read was already given up.
+            let _ = sender.send(mapped.is_ok());
+        });
+        self.poll(None)?;
+        let refused = || ProbeError::Refused {
+            detail: "a buffer that was filled could not be read".into(),
+        };
+        if !receiver.try_recv().unwrap_or(false) {
+            return Err(refused());
+        }
+        let view = staging.get_mapped_range(..).map_err(|_| refused())?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
+    }
+
+    fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), ProbeError> {
+        self.poll(Some(submission))
+    }
+
+    fn poll(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<(), ProbeError> {
+        let wait = wgpu::PollType::Wait {
+            submission_index,
+            timeout: Some(SUBMISSION_LIMIT),
+        };
+        // wgpu panics where the driver loses the device during the wait; that must not end the node.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(wait)));
+        self.healthy()?;
+        match polled {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(wgpu::PollError::Timeout)) => Err(ProbeError::Hung {
+                seconds: SUBMISSION_LIMIT.as_secs(),
+            }),
+            Ok(Err(error)) => Err(ProbeError::Refused {
+                detail: error.to_string(),
+            }),
+            Err(_) => Err(ProbeError::DeviceLost {
+                reason: "the driver gave up during a wait".into(),
+            }),
+        }
+    }
+
+    /// Returns the first fault that the driver reported since the last look.
+    fn healthy(&self) -> Result<(), ProbeError> {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match fault.take() {
+            None => Ok(()),
+            Some(Fault::Lost(reason)) => {
+                // A lost device stays lost.
+                *fault = Some(Fault::Lost(reason.clone()));
+                Err(ProbeError::DeviceLost { reason })
+            }
+            Some(Fault::Refused(detail)) => Err(ProbeError::Refused { detail }),
+        }
+    }
+}
+
+/// Keeps the driver's reports; the loss of the device outranks what follows from it.
+fn watch(device: &wgpu::Device, fault: &Arc<Mutex<Option<Fault>>>) {
+    let lost = Arc::clone(fault);
+    device.set_device_lost_callback(move |_, reason| {
+        let mut slot = lost.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(Fault::Lost(reason));
+    });
+    let refused = Arc::clone(fault);
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        let mut slot = refused.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.get_or_insert_with(|| Fault::Refused(error.to_string()));
+    }));
+}
+
+#[cfg(test)]
+mod tests;
