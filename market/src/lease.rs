@@ -30,4 +30,5 @@ pub use input::{Input, Message, Rejected};
 pub use output::{Output, Record};
 pub use state::{Artefact, Ending, Lease, Phase, Role, Timing};
 
-
+#[cfg(test)]
+mod tests;

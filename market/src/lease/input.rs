@@ -150,7 +150,9 @@ pub enum Rejected {
         allowed: Amount,
     },
     /// Paying more would go beyond D ticks since the last delivered output.
-    #[error("nothing was delivered lately: no voucher above {limit} before the next output arrives")]
+    #[error(
+        "nothing was delivered lately: no voucher above {limit} before the next output arrives"
+    )]
     UndeliveredWork {
         /// The most that is paid before the next delivery.
         limit: Amount,

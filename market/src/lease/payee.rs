@@ -30,7 +30,9 @@ impl Lease {
             Input::WorkerDone(outcome) => self.work_ended(outcome, now),
             Input::Yield => self.stop_work(Outcome::Yielded, now),
             Input::Received(message) => self.payee_message(*message, now),
-            Input::ArtefactStored { .. } => Err(Rejected::WrongRole { input: "ArtefactStored" }),
+            Input::ArtefactStored { .. } => Err(Rejected::WrongRole {
+                input: "ArtefactStored",
+            }),
             Input::Cancel => Err(Rejected::WrongRole { input: "Cancel" }),
             Input::Opened | Input::LinkLost | Input::LinkBack | Input::Settled { .. } => Ok(()),
         }
@@ -45,7 +47,9 @@ impl Lease {
             Message::Phase { .. }
             | Message::Due { .. }
             | Message::Artefact(_)
-            | Message::Finished { .. } => Err(Rejected::WrongRole { input: "a payee's message" }),
+            | Message::Finished { .. } => Err(Rejected::WrongRole {
+                input: "a payee's message",
+            }),
         }
     }
 
@@ -74,7 +78,10 @@ impl Lease {
     }
 
     fn artefact_made(&mut self, artefact: Artefact) -> Result<(), Rejected> {
-        if !matches!(self.phase, Phase::Running | Phase::Paused | Phase::Delivering) {
+        if !matches!(
+            self.phase,
+            Phase::Running | Phase::Paused | Phase::Delivering
+        ) {
             return Err(self.wrong_phase("ArtefactMade"));
         }
         let index = artefact.index;
@@ -100,7 +107,10 @@ impl Lease {
 
     /// The worker is gone; what it made may still be on its way.
     fn work_ended(&mut self, outcome: Outcome, now: Timestamp) -> Result<(), Rejected> {
-        if matches!(self.phase, Phase::Delivering | Phase::Closing | Phase::Ended) {
+        if matches!(
+            self.phase,
+            Phase::Delivering | Phase::Closing | Phase::Ended
+        ) {
             return Ok(());
         }
         self.outcome = Some(outcome);
@@ -147,7 +157,8 @@ impl Lease {
     fn close(&mut self) {
         if !self.close_sent {
             self.close_sent = true;
-            self.outputs.push_back(Output::CoopClose(self.voucher.clone()));
+            self.outputs
+                .push_back(Output::CoopClose(self.voucher.clone()));
         }
     }
 
@@ -178,7 +189,8 @@ impl Lease {
         self.promised = voucher.cumulative;
         self.voucher = Some(signed.clone());
         self.asked_at = None;
-        self.outputs.push_back(Output::Persist(Record::Voucher(signed)));
+        self.outputs
+            .push_back(Output::Persist(Record::Voucher(signed)));
         match self.phase {
             Phase::Closing if self.due() <= self.promised => self.close(),
             Phase::Paused => {
@@ -188,6 +200,28 @@ impl Lease {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Says again what may not have arrived while the link was lost; every message may come twice.
+    pub(super) fn repeat_what_was_lost(&mut self) {
+        self.asked_at = None;
+        let meter = self.meter;
+        match (self.phase, self.receipt.clone()) {
+            (Phase::Opening | Phase::Ended, _) => return,
+            (Phase::Closing, Some(receipt)) => self.send(Message::Receipt(receipt)),
+            (Phase::Closing, None) => {
+                let outcome = self.outcome.unwrap_or(Outcome::Completed);
+                self.send(Message::Finished { outcome, meter });
+            }
+            (phase, _) => self.send(Message::Phase { phase, meter }),
+        }
+        let undelivered = self
+            .artefacts
+            .iter()
+            .filter(|a| !self.delivered.contains(&a.index));
+        for artefact in undelivered.cloned().collect::<Vec<_>>() {
+            self.send(Message::Artefact(artefact));
+        }
     }
 
     pub(super) fn resume_if_covered(&mut self) {
@@ -222,7 +256,8 @@ impl Lease {
             Phase::Closing => {
                 if let Some(receipt) = self.receipt.clone() {
                     let paid = receipt.receipt.paid;
-                    self.outputs.push_back(Output::Persist(Record::Receipt(receipt)));
+                    self.outputs
+                        .push_back(Output::Persist(Record::Receipt(receipt)));
                     self.end(paid);
                 }
             }
@@ -232,7 +267,10 @@ impl Lease {
 
     /// Asks for the next voucher in time, pauses without it, stops when the deposit is spent.
     fn check_cover(&mut self, now: Timestamp) {
-        if !matches!(self.phase, Phase::Preparing | Phase::Running | Phase::Paused | Phase::Delivering) {
+        if !matches!(
+            self.phase,
+            Phase::Preparing | Phase::Running | Phase::Paused | Phase::Delivering
+        ) {
             return;
         }
         let uncovered = self.due() > self.promised;
@@ -285,7 +323,10 @@ impl Lease {
             return Some(asked_at.saturating_add(tick));
         }
         let left = Duration::from_millis(self.covered_ms());
-        Some(self.metered_at.saturating_add(left.saturating_sub(tick / 2)))
+        Some(
+            self.metered_at
+                .saturating_add(left.saturating_sub(tick / 2)),
+        )
     }
 
     pub(super) fn payee_poll_timeout(&self) -> Option<Timestamp> {
@@ -314,7 +355,10 @@ impl Lease {
             self.phase = Phase::Closing;
         }
         let outcome = *self.outcome.get_or_insert(Outcome::Cancelled);
-        let outputs = self.artefacts.iter().filter(|a| self.delivered.contains(&a.index));
+        let outputs = self
+            .artefacts
+            .iter()
+            .filter(|a| self.delivered.contains(&a.index));
         let receipt = Receipt {
             agreement: self.terms.id(&self.chain),
             outcome,
@@ -352,12 +396,15 @@ impl Lease {
             .as_ref()
             .is_some_and(|seal| seal.signer == *self.terms.payer.node.as_bytes());
         if !by_payer {
-            return Err(Rejected::ReceiptMismatch { what: "payer's seal" });
+            return Err(Rejected::ReceiptMismatch {
+                what: "payer's seal",
+            });
         }
         let paid = countersigned.receipt.paid;
         let receipt = Box::new(countersigned);
         self.receipt = Some(receipt.clone());
-        self.outputs.push_back(Output::Persist(Record::Receipt(receipt)));
+        self.outputs
+            .push_back(Output::Persist(Record::Receipt(receipt)));
         self.end(paid);
         Ok(())
     }

@@ -25,7 +25,9 @@ impl Lease {
             | Input::WorkerRunning
             | Input::ArtefactMade(_)
             | Input::WorkerDone(_)
-            | Input::Yield => Err(Rejected::WrongRole { input: "a payee's input" }),
+            | Input::Yield => Err(Rejected::WrongRole {
+                input: "a payee's input",
+            }),
             Input::Opened | Input::LinkLost | Input::LinkBack | Input::Settled { .. } => Ok(()),
         }
     }
@@ -38,7 +40,9 @@ impl Lease {
             Message::Finished { outcome, meter } => self.finished(outcome, meter, now),
             Message::Receipt(receipt) => self.receipt_offered(*receipt),
             Message::Voucher(_) | Message::Delivered { .. } | Message::Cancel => {
-                Err(Rejected::WrongRole { input: "a payer's message" })
+                Err(Rejected::WrongRole {
+                    input: "a payer's message",
+                })
             }
         }
     }
@@ -105,7 +109,8 @@ impl Lease {
         self.sequence = voucher.sequence;
         self.promised = total;
         self.voucher = Some(signed.clone());
-        self.outputs.push_back(Output::Persist(Record::Voucher(signed.clone())));
+        self.outputs
+            .push_back(Output::Persist(Record::Voucher(signed.clone())));
         self.send(Message::Voucher(signed));
         Ok(())
     }
@@ -180,14 +185,27 @@ impl Lease {
             return Ok(());
         }
         offered.verify(&self.chain)?;
-        let delivered = self.artefacts.iter().filter(|a| self.delivered.contains(&a.index));
+        let delivered = self
+            .artefacts
+            .iter()
+            .filter(|a| self.delivered.contains(&a.index));
         let hashes: Vec<BlobHash> = delivered.map(|artefact| artefact.hash).collect();
         let receipt = &offered.receipt;
         let checks = [
-            ("payee's seal", offered.payee.signer == *self.terms.payee.node.as_bytes()),
+            (
+                "payee's seal",
+                offered.payee.signer == *self.terms.payee.node.as_bytes(),
+            ),
             ("agreement", receipt.agreement == self.terms.id(&self.chain)),
-            ("outcome", self.outcome.is_none_or(|outcome| outcome == receipt.outcome)),
-            ("meter", receipt.meter == self.meter || self.phase != Phase::Closing),
+            (
+                "outcome",
+                self.outcome
+                    .is_none_or(|outcome| outcome == receipt.outcome),
+            ),
+            (
+                "meter",
+                receipt.meter == self.meter || self.phase != Phase::Closing,
+            ),
             ("outputs", receipt.outputs == hashes),
         ];
         if let Some((what, _)) = checks.into_iter().find(|(_, holds)| !holds) {
@@ -210,7 +228,8 @@ impl Lease {
         receipt.payer = Some(Seal::new(&receipt.receipt, &self.key, &self.chain));
         self.outcome = Some(receipt.receipt.outcome);
         self.receipt = Some(receipt.clone());
-        self.outputs.push_back(Output::Persist(Record::Receipt(receipt.clone())));
+        self.outputs
+            .push_back(Output::Persist(Record::Receipt(receipt.clone())));
         self.send(Message::Receipt(receipt));
         self.end(paid);
         Ok(())

@@ -19,7 +19,7 @@ use crate::voucher::Voucher;
 use crate::wire::Signed;
 
 /// The most outputs that one lease delivers.
-pub const MAX_ARTEFACTS: u32 = 256;
+pub(super) const MAX_ARTEFACTS: u32 = 256;
 
 /// Which side of the agreement this machine is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +187,7 @@ impl Lease {
         match input {
             Input::Opened => self.opened(now),
             Input::LinkLost => self.link_lost(now),
-            Input::LinkBack => self.link_back(),
+            Input::LinkBack => self.link_back(now),
             Input::Settled { paid } => self.settled(paid, now),
             other => match self.role {
                 Role::Payee => self.payee_input(other, now),
@@ -270,12 +270,14 @@ impl Lease {
         Ok(())
     }
 
-    fn link_back(&mut self) -> Result<(), Rejected> {
-        if self.phase != Phase::Closing {
-            self.give_up_at = None;
-        }
+    fn link_back(&mut self, now: Timestamp) -> Result<(), Rejected> {
+        self.give_up_at = match self.phase {
+            Phase::Closing => self.give_up_at,
+            Phase::Delivering => Some(now.saturating_add(self.timing.pause_limit)),
+            _ => None,
+        };
         if self.role == Role::Payee {
-            self.asked_at = None; // An unanswered question was lost with the link.
+            self.repeat_what_was_lost();
             self.resume_if_covered();
         }
         Ok(())
