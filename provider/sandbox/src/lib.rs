@@ -1,1 +1,70 @@
-//! sandbox.
+//! Confinement of one worker process: how it starts, what it may still do, and the evidence.
+//!
+//! Owns the launch order, the limits, the driver profiles, the LOCKED handshake, the frames on
+//! the worker's pipes and the self test. It must never know of money, orders or jobs, and it must
+//! never start a worker that can take a job without every required layer in force.
+//!
+//! ```text
+//!  agent                launcher (L)              init (I)             worker (W)
+//!  Sandbox::launch
+//!   keeper thread ──fork, exec──► `worker`
+//!   pdeathsig, setsid,   enter(): one thread
+//!   control group        close_range, rlimits
+//!                        drop root, unshare
+//!                        user pid net ipc uts mnt
+//!                        ──────fork──────────────► pid 1
+//!                        waits; SIGTERM = kill I   new root (tmpfs),
+//!                                                  read-only binds,
+//!                                                  /dev /proc /scratch
+//!                                                  pivot_root
+//!                                                  ──────fork──────────► drop capabilities
+//!                                                  reaps; dies with W    no_new_privs, Landlock
+//!                                                                        exec the same binary
+//!                                                                        enter(): observe layers
+//!                                                                        caller warms its engine
+//!                                                                        lock(): seccomp, TSYNC
+//!  wait_locked ◄──────────────── LOCKED frame: layers and evidence ───── announce()
+//!  Worker: pipes usable ════════ job frames ═══════════════════════════► serves one job
+//! ```
+//!
+//! Nothing of a job can reach a worker before LOCKED: only [`Worker`], which
+//! [`Launched::wait_locked`] alone makes, has pipes.
+
+mod bench;
+mod config;
+mod driver;
+mod frame;
+mod greeting;
+mod layer;
+mod limits;
+mod self_test;
+mod worker;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(not(target_os = "linux"))]
+use elsewhere as system;
+
+#[cfg(target_os = "linux")]
+pub use linux::attempt_all;
+
+pub use bench::{UnconfinedStart, time_unconfined_start};
+pub use config::{LandlockCeiling, WorkerProgram};
+pub use driver::{
+    AfterLock, CodePages, DeviceNode, Driver, DriverError, DriverProfile, Presence, Rights,
+    SystemPath,
+};
+pub use frame::{FrameError, read_frame, write_frame};
+pub use greeting::LockedReport;
+pub use layer::{ConfineError, Layer, LayerName};
+pub use limits::{Limits, LimitsError};
+pub use self_test::{
+    Attack, Attempt, Outcome, Row, SandboxLevel, SelfTestError, SelfTestReport, Targets, Watched,
+};
+pub use system::{Confined, Locked, enter};
+pub use worker::{Entered, Exit, Killer, LaunchError, Launched, Sandbox, Worker};

@@ -1,0 +1,247 @@
+//! Control groups of one worker tree: memory and number of processes, version 2 or 1.
+//!
+//! It must never change a group that the agent did not make, and never fail a launch: what cannot
+//! be had is left to the limits of each process, and the evidence says so.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use crate::config::MemoryKeeper;
+use crate::layer::{Layer, LayerName};
+use crate::limits::Limits;
+
+/// The start of the name of every group made here; the agent's process id follows.
+const PREFIX: &str = "nightshift-worker-";
+
+/// The groups of one worker; [`Groups::remove`] takes them away once it is gone.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    made: Vec<Made>,
+}
+
+/// One group, with the limit files that were written.
+#[derive(Debug)]
+struct Made {
+    folder: PathBuf,
+    limits: Vec<(&'static str, u64)>,
+}
+
+/// Where a controller's groups live for this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Home {
+    /// Version 2: one tree for all controllers.
+    Unified(PathBuf),
+    /// Version 1: the tree of one controller.
+    Single(Controller, PathBuf),
+}
+
+/// The two controllers in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Controller {
+    Memory,
+    Pids,
+}
+
+impl Groups {
+    /// Makes what groups it can with `limits`.
+    pub(super) fn make(limits: &Limits) -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let homes = homes(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
+        let mut groups = Self::default();
+        for home in homes {
+            if groups.covers(&home) {
+                continue;
+            }
+            if let Ok(made) = make_one(&home, limits) {
+                groups.made.push(made);
+            }
+        }
+        groups
+    }
+
+    fn covers(&self, home: &Home) -> bool {
+        match home {
+            Home::Unified(_) | Home::Single(Controller::Memory, _) => self.keeps("memory"),
+            Home::Single(Controller::Pids, _) => self.keeps("pids"),
+        }
+    }
+
+    fn keeps(&self, start: &str) -> bool {
+        let mut files = self.made.iter().flat_map(|made| &made.limits);
+        files.any(|(file, _)| file.starts_with(start))
+    }
+
+    /// Says who keeps the memory limit.
+    pub(super) fn memory_keeper(&self) -> MemoryKeeper {
+        if self.keeps("memory") {
+            MemoryKeeper::ControlGroup
+        } else {
+            MemoryKeeper::ResourceLimit
+        }
+    }
+
+    /// Opens the files through which a new process enters the groups.
+    pub(super) fn entrances(&self) -> io::Result<Vec<OwnedFd>> {
+        self.made
+            .iter()
+            .map(|made| {
+                let file = made.folder.join("cgroup.procs");
+                Ok(OwnedFd::from(OpenOptions::new().write(true).open(file)?))
+            })
+            .collect()
+    }
+
+    /// Reads back from outside that the worker is in its groups and what they allow.
+    pub(super) fn observe(&self) -> Option<Layer> {
+        let mut words = Vec::new();
+        for made in &self.made {
+            let members = fs::read_to_string(made.folder.join("cgroup.procs")).ok()?;
+            for &(file, _) in &made.limits {
+                let value = fs::read_to_string(made.folder.join(file)).ok()?;
+                words.push(format!("{file} {}", value.trim()));
+            }
+            words.push(format!("{} processes inside", members.lines().count()));
+        }
+        (!words.is_empty()).then(|| Layer {
+            name: LayerName::ControlGroup,
+            evidence: words.join(", "),
+        })
+    }
+
+    /// Removes the groups; says whether all are gone (one with a dying process is not, yet).
+    pub(super) fn remove(&mut self) -> bool {
+        self.made.retain(|made| {
+            let _ = fs::write(made.folder.join("cgroup.kill"), "1");
+            !matches!(fs::remove_dir(&made.folder), Ok(()))
+        });
+        self.made.is_empty()
+    }
+}
+
+fn make_one(home: &Home, limits: &Limits) -> io::Result<Made> {
+    let parent = match home {
+        Home::Unified(folder) => {
+            fs::write(folder.join("cgroup.subtree_control"), "+memory +pids")?;
+            folder
+        }
+        Home::Single(_, folder) => folder,
+    };
+    sweep(parent);
+    let folder = new_folder(parent)?;
+    let mut made = Made {
+        folder,
+        limits: Vec::new(),
+    };
+    if let Err(error) = write_limits(&mut made, home, limits) {
+        let _ = fs::remove_dir(&made.folder);
+        return Err(error);
+    }
+    Ok(made)
+}
+
+/// Writes each limit and reads it back. Swap is bounded too, where the kernel counts it.
+fn write_limits(made: &mut Made, home: &Home, limits: &Limits) -> io::Result<()> {
+    let processes = u64::from(limits.processes) + 2;
+    let memory = limits.memory_bytes;
+    let (needed, offered): (&[_], &[_]) = match home {
+        Home::Unified(_) => (
+            &[("memory.max", memory), ("pids.max", processes)],
+            &[("memory.swap.max", 0)],
+        ),
+        Home::Single(Controller::Memory, _) => (
+            &[("memory.limit_in_bytes", memory)],
+            &[("memory.memsw.limit_in_bytes", memory)],
+        ),
+        Home::Single(Controller::Pids, _) => (&[("pids.max", processes)], &[]),
+    };
+    for &(file, value) in needed {
+        fs::write(made.folder.join(file), value.to_string())?;
+        made.limits.push((file, value));
+    }
+    for &(file, value) in offered {
+        if fs::write(made.folder.join(file), value.to_string()).is_ok() {
+            made.limits.push((file, value));
+        }
+    }
+    OpenOptions::new()
+        .write(true)
+        .open(made.folder.join("cgroup.procs"))
+        .map(drop)
+}
+
+fn new_folder(parent: &Path) -> io::Result<PathBuf> {
+    for number in 0..10_000_u32 {
+        let folder = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("ten thousand workers at once"))
+}
+
+/// Removes groups that an agent left behind when it died.
+fn sweep(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX))
+            .and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+/// Finds this process's folders for memory and pids from the texts of `/proc/self/cgroup` and
+/// `/proc/self/mountinfo`; version 2 first.
+fn homes(cgroup: &str, mountinfo: &str) -> Vec<Home> {
+    let mut homes = Vec::new();
+    for line in cgroup.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else {
+            continue;
+        };
+        if controllers.is_empty() {
+            let folder = mounted(mountinfo, "cgroup2", None, path);
+            homes.extend(folder.map(Home::Unified));
+            continue;
+        }
+        for (name, controller) in [("memory", Controller::Memory), ("pids", Controller::Pids)] {
+            if controllers.split(',').any(|each| each == name) {
+                let folder = mounted(mountinfo, "cgroup", Some(name), path);
+                homes.extend(folder.map(|folder| Home::Single(controller, folder)));
+            }
+        }
+    }
+    homes.sort_by_key(|home| matches!(home, Home::Single(..)));
+    homes
+}
+
+/// Finds where the group `path` of a hierarchy is visible.
+fn mounted(mountinfo: &str, kind: &str, controller: Option<&str>, path: &str) -> Option<PathBuf> {
+    mountinfo.lines().find_map(|line| {
+        let (left, right) = line.split_once(" - ")?;
+        let (root, point) = {
+            let mut fields = left.split(' ').skip(3);
+            (fields.next()?, fields.next()?)
+        };
+        let mut fields = right.split(' ');
+        let options = (fields.next()? == kind).then(|| fields.nth(1)).flatten()?;
+        if controller.is_some_and(|name| !options.split(',').any(|each| each == name)) {
+            return None;
+        }
+        let below = Path::new(path).strip_prefix(root).ok()?;
+        Some(Path::new(point).join(below))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! The worker's side: which stage a process is, and the way from confined to LOCKED.
+//!
+//! It must never return a [`Confined`] that was not observed to be confined, nor a [`Locked`]
+//! whose filter was not seen to refuse.
+
+use std::io::{self, Write};
+
+use super::{attacks, evidence, launcher, seccomp};
+use crate::bench::UnconfinedStart;
+use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stage};
+use crate::driver::DriverProfile;
+use crate::frame::{FrameError, write_frame};
+use crate::greeting::{Greeting, LockedReport};
+use crate::layer::{ConfineError, Layer, LayerName};
+use crate::worker::Entered;
+
+/// Takes the process through its part of the launch. The worker command calls this first of
+/// all, while it has one thread and has opened nothing.
+///
+/// # Errors
+/// A missing layer. The agent has been told; the caller only has to end.
+pub fn enter() -> Result<Entered, ConfineError> {
+    let stage = std::env::var(STAGE_VARIABLE).ok();
+    let entered = match stage.as_deref().and_then(Stage::parse) {
+        Some(Stage::Bench) => return Ok(Entered::Unconfined(UnconfinedStart(()))),
+        Some(Stage::Launch) => {
+            configuration().and_then(|config| launcher::run(config).map(Entered::Finished))
+        }
+        Some(Stage::Work) => configuration().and_then(work),
+        None => Err(ConfineError::new(
+            LayerName::Environment,
+            format!("read {STAGE_VARIABLE}"),
+            "only the agent starts workers",
+        )),
+    };
+    entered.inspect_err(tell_refusal)
+}
+
+/// Tells the agent why there will be no LOCKED.
+pub(super) fn tell_refusal(error: &ConfineError) {
+    // Nothing can be done where even this fails: the agent then sees an early end.
+    let _ = write_frame(
+        &mut io::stdout().lock(),
+        &Greeting::Refused(error.clone()).encode(),
+    );
+}
+
+fn configuration() -> Result<LaunchConfig, ConfineError> {
+    let failed = |cause: &dyn std::fmt::Display| {
+        ConfineError::new(
+            LayerName::Environment,
+            format!("read {CONFIG_VARIABLE}"),
+            cause,
+        )
+    };
+    let text = std::env::var(CONFIG_VARIABLE).map_err(|error| failed(&error))?;
+    serde_json::from_str(&text).map_err(|error| failed(&error))
+}
+
+fn work(config: LaunchConfig) -> Result<Entered, ConfineError> {
+    let layers = evidence::before_lock(&config)?;
+    let confined = Confined {
+        profile: config.profile,
+        landlock_abi: config.landlock_abi,
+        layers,
+    };
+    match config.purpose {
+        Purpose::Job => Ok(Entered::Confined(confined)),
+        Purpose::SelfTest(targets) => {
+            let code = attacks::run(confined, &targets)?;
+            Ok(Entered::Finished(code))
+        }
+    }
+}
+
+/// A worker with every layer but seccomp. The caller opens its GPU, loads all code it trusts,
+/// runs every engine once, and then locks.
+#[derive(Debug)]
+pub struct Confined {
+    profile: DriverProfile,
+    landlock_abi: u32,
+    layers: Vec<Layer>,
+}
+
+impl Confined {
+    /// The driver profile that the agent chose.
+    #[must_use]
+    pub fn profile(&self) -> &DriverProfile {
+        &self.profile
+    }
+
+    /// The layers observed so far.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Lays the last layer on every thread, and observes that it holds.
+    ///
+    /// # Errors
+    /// The filter could not be installed, or a call that it must refuse went through. The agent
+    /// has been told.
+    pub fn lock(mut self) -> Result<Locked, ConfineError> {
+        let locked = seccomp::install(&self.profile).and_then(|()| evidence::after_lock());
+        self.layers.push(locked.inspect_err(tell_refusal)?);
+        Ok(Locked {
+            report: LockedReport {
+                layers: self.layers,
+                landlock_abi: self.landlock_abi,
+                profile: self.profile.driver.to_string(),
+            },
+        })
+    }
+
+    /// Tells the agent that the engine's warm-up failed, so that it need not wait.
+    pub fn refuse(self, cause: &str) {
+        tell_refusal(&ConfineError::new(
+            LayerName::MountNamespace,
+            "warm the engine up inside",
+            cause,
+        ));
+    }
+}
+
+/// A worker with every layer in force. It has yet to say so.
+#[derive(Debug)]
+pub struct Locked {
+    report: LockedReport,
+}
+
+impl Locked {
+    /// Writes the LOCKED frame; only then may a job be read. `output` is the standard output.
+    ///
+    /// # Errors
+    /// The pipe's error.
+    pub fn announce(self, output: &mut impl Write) -> Result<LockedReport, FrameError> {
+        let greeting = Greeting::Locked(self.report);
+        write_frame(output, &greeting.encode())?;
+        match greeting {
+            Greeting::Locked(report) => Ok(report),
+            Greeting::Refused(_) | Greeting::Unconfined => {
+                unreachable!("the greeting was made as LOCKED two lines above")
+            }
+        }
+    }
+}

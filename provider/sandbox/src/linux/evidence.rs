@@ -1,0 +1,123 @@
+//! What a worker observes of its own confinement, layer by layer.
+//!
+//! It must never report what was merely configured: each line comes from trying or asking the
+//! kernel, from inside. Only layers whose attacks have no substitute are required.
+
+use std::io;
+
+use super::{identity, landlock, limit, namespaces, root, sys};
+use crate::config::{CONFIG_VARIABLE, LaunchConfig, STAGE_VARIABLE};
+use crate::layer::{ConfineError, Layer, LayerName};
+
+/// The layers that are there before the engine warms up; the process has one thread.
+pub(super) fn before_lock(config: &LaunchConfig) -> Result<Vec<Layer>, ConfineError> {
+    let outer = &config.outer_namespaces;
+    let namespace = |name| (name, namespaces::observe(name, outer));
+    let mut layers = required([
+        (LayerName::Environment, environment(config)),
+        (LayerName::Descriptors, descriptors(config)),
+        (LayerName::ResourceLimits, limit::observe(config)),
+        namespace(LayerName::UserNamespace),
+        namespace(LayerName::PidNamespace),
+        namespace(LayerName::NetworkNamespace),
+        namespace(LayerName::IpcNamespace),
+        namespace(LayerName::UtsNamespace),
+        (LayerName::MountNamespace, mounts(config)),
+        (LayerName::Capabilities, identity::observe_capabilities()),
+        (
+            LayerName::NoNewPrivileges,
+            identity::observe_no_new_privileges(),
+        ),
+    ])?;
+    if config.landlock_abi > 0 {
+        let seen = landlock::observe(config.landlock_abi);
+        layers.extend(required([(LayerName::Landlock, seen)])?);
+    }
+    if let Ok(evidence) = namespaces::observe_nested() {
+        layers.push(Layer {
+            name: LayerName::NestedNamespaces,
+            evidence,
+        });
+    }
+    Ok(layers)
+}
+
+/// The layer that LOCKED adds.
+pub(super) fn after_lock() -> Result<Layer, ConfineError> {
+    let mut layers = required([(LayerName::Seccomp, seccomp())])?;
+    layers
+        .pop()
+        .ok_or_else(|| ConfineError::new(LayerName::Seccomp, "observe", "nothing was observed"))
+}
+
+fn required<const N: usize>(
+    seen: [(LayerName, Result<String, String>); N],
+) -> Result<Vec<Layer>, ConfineError> {
+    seen.into_iter()
+        .map(|(name, seen)| match seen {
+            Ok(evidence) => Ok(Layer { name, evidence }),
+            Err(instead) => Err(ConfineError::new(name, "look from inside", instead)),
+        })
+        .collect()
+}
+
+fn environment(config: &LaunchConfig) -> Result<String, String> {
+    let own = [STAGE_VARIABLE, CONFIG_VARIABLE, "HOME", "TMPDIR", "LANG"];
+    let of_driver = &config.profile.environment;
+    let mut count = 0;
+    for (name, _) in std::env::vars_os() {
+        let known = own.iter().any(|own| name == *own)
+            || of_driver.iter().any(|(driver, _)| name == driver.as_ref());
+        if !known {
+            return Err(format!("the variable {} came through", name.display()));
+        }
+        count += 1;
+    }
+    Ok(format!("{count} variables, none inherited"))
+}
+
+fn descriptors(config: &LaunchConfig) -> Result<String, String> {
+    let end = i32::try_from(config.limits.open_files).unwrap_or(i32::MAX);
+    match (3..end).find(|&number| sys::is_open(number)) {
+        Some(number) => Err(format!("descriptor {number} is open")),
+        None => Ok(format!("3 to {} are closed", end - 1)),
+    }
+}
+
+fn mounts(config: &LaunchConfig) -> Result<String, String> {
+    let other = namespaces::observe(LayerName::MountNamespace, &config.outer_namespaces)?;
+    Ok(other + &root::observe()?)
+}
+
+/// Tries calls that must be refused. Each is harmless should it work: the exec has no program,
+/// the namespace is of host names, and the socket is not connected.
+fn seccomp() -> Result<String, String> {
+    let mode = rustix::thread::secure_computing_mode();
+    if mode != Ok(rustix::thread::SecureComputingMode::Filter) {
+        return Err(format!("PR_GET_SECCOMP is {mode:?}"));
+    }
+    let stream = [libc::AF_INET, libc::SOCK_STREAM].map(|n| libc::c_ulong::from(n.unsigned_abs()));
+    let host_names = libc::c_ulong::from(libc::CLONE_NEWUTS.unsigned_abs());
+    let tries = [
+        ("socket", libc::SYS_socket, [stream[0], stream[1], 0, 0]),
+        ("execve", libc::SYS_execve, [0; 4]),
+        ("unshare", libc::SYS_unshare, [host_names, 0, 0, 0]),
+        ("ptrace", libc::SYS_ptrace, [libc::c_ulong::MAX, 0, 0, 0]),
+        ("io_uring_setup", libc::SYS_io_uring_setup, [0; 4]),
+    ];
+    for (name, number, args) in tries {
+        refused(name, sys::probe(number, args), libc::EPERM)?;
+    }
+    refused("clone3", sys::probe(libc::SYS_clone3, [0; 4]), libc::ENOSYS)?;
+    let names = tries.map(|(name, ..)| name).join(", ");
+    Ok(format!(
+        "PR_GET_SECCOMP is 2; {names}: EPERM; clone3: ENOSYS"
+    ))
+}
+
+fn refused(name: &str, answer: io::Result<i64>, errno: libc::c_int) -> Result<(), String> {
+    match answer {
+        Err(error) if error.raw_os_error() == Some(errno) => Ok(()),
+        other => Err(format!("{name} answered {other:?}")),
+    }
+}

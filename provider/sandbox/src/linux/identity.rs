@@ -1,0 +1,89 @@
+//! Who the worker is: never root, and without capabilities.
+//!
+//! It must never keep a right for later: each function only gives rights up.
+
+use std::os::unix::fs::MetadataExt;
+
+use rustix::process::{
+    DumpableBehavior, Gid, Signal, Uid, getuid, set_dumpable_behavior,
+    set_parent_process_death_signal,
+};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, no_new_privs,
+    set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
+
+use super::sys;
+use crate::driver::DriverProfile;
+use crate::layer::{ConfineError, LayerName};
+
+/// The user and group that a root agent's workers become.
+const NOBODY: u32 = 65_534;
+
+/// Gives root up for good where the agent is root. The groups that own the profile's device
+/// nodes stay, since a card is often open to its group only.
+pub(super) fn drop_root(profile: &DriverProfile) -> Result<(), ConfineError> {
+    if getuid().is_root() {
+        let step = |step: &'static str| {
+            move |error| ConfineError::new(LayerName::UserNamespace, step, error)
+        };
+        let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+        set_thread_groups(&device_groups(profile)).map_err(step("drop root's groups"))?;
+        set_thread_res_gid(group, group, group).map_err(step("drop root's group"))?;
+        set_thread_res_uid(user, user, user).map_err(step("drop root"))?;
+    }
+    // A change of user takes both of these away: the process's own files under /proc, which
+    // the user namespace needs, and the signal at the parent's end.
+    set_dumpable_behavior(DumpableBehavior::Dumpable)
+        .and_then(|()| set_parent_process_death_signal(Some(Signal::KILL)))
+        .map_err(|error| ConfineError::new(LayerName::UserNamespace, "settle as nobody", error))
+}
+
+fn device_groups(profile: &DriverProfile) -> Vec<Gid> {
+    profile
+        .devices
+        .iter()
+        .filter_map(|device| std::fs::metadata(&device.path).ok())
+        .map(|metadata| metadata.gid())
+        .filter(|&group| group != 0)
+        .map(Gid::from_raw)
+        .collect()
+}
+
+/// Gives up every capability and every way to new ones.
+pub(super) fn drop_capabilities() -> Result<(), ConfineError> {
+    let failed = |step: &'static str| {
+        move |error: std::io::Error| ConfineError::new(LayerName::Capabilities, step, error)
+    };
+    sys::empty_bounding_set().map_err(failed("empty the bounding set"))?;
+    clear_ambient_capability_set()
+        .map_err(|error| failed("clear the ambient set")(error.into()))?;
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, none).map_err(|error| failed("drop capabilities")(error.into()))?;
+    set_no_new_privs(true)
+        .map_err(|error| ConfineError::new(LayerName::NoNewPrivileges, "set no_new_privs", error))
+}
+
+/// Checks from inside that no capability is left.
+pub(super) fn observe_capabilities() -> Result<String, String> {
+    let sets = capabilities(None).map_err(|error| format!("capget: {error}"))?;
+    if !(sets.effective | sets.permitted | sets.inheritable).is_empty() {
+        return Err(format!("capabilities left: {:?}", sets.permitted));
+    }
+    match (0..64).find(|&capability| sys::in_bounding_set(capability)) {
+        Some(capability) => Err(format!("capability {capability} is in the bounding set")),
+        None => Ok("none effective, permitted, inheritable or bounding".to_owned()),
+    }
+}
+
+/// Checks from inside that exec gives no privileges.
+pub(super) fn observe_no_new_privileges() -> Result<String, String> {
+    match no_new_privs() {
+        Ok(true) => Ok("PR_GET_NO_NEW_PRIVS is 1".to_owned()),
+        other => Err(format!("PR_GET_NO_NEW_PRIVS is {other:?}")),
+    }
+}

@@ -1,0 +1,23 @@
+//! Linux: the launch order and the layers. One module a step; `sys.rs` has the raw calls.
+//!
+//! It must never let a step fail in silence: a layer that is required and missing ends the launch.
+
+mod attack_calls;
+mod attacks;
+mod cgroup;
+mod enter;
+mod evidence;
+mod identity;
+mod init;
+mod landlock;
+mod launcher;
+mod limit;
+mod namespaces;
+mod process;
+mod root;
+mod seccomp;
+mod sys;
+
+pub use attacks::attempt_all;
+pub use enter::{Confined, Locked, enter};
+pub(crate) use process::{Killer, Process};

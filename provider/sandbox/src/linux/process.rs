@@ -1,0 +1,243 @@
+//! One worker tree seen from the agent: its keeper thread, pipes, deadline and end.
+//!
+//! It must never let the thread that started a worker end first: the kernel ends a worker with
+//! the thread that forked it, so one keeper thread forks, keeps the deadline, and reaps.
+
+mod keeper;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::process::{ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use self::keeper::{Born, Tree};
+use super::cgroup::Groups;
+use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stage, WorkerProgram};
+use crate::frame::read_frame;
+use crate::greeting::MAX_GREETING_BYTES;
+use crate::layer::Layer;
+use crate::self_test::leaked_folder;
+use crate::worker::{Exit, LaunchError, Sandbox};
+
+/// How much of the worker's error pipe is kept, in bytes; the newest part stays.
+const STDERR_KEPT_BYTES: usize = 64 * 1024;
+
+/// A started worker; dropping it ends the tree.
+#[derive(Debug)]
+pub(crate) struct Process {
+    tree: Arc<Tree>,
+    stdin: Option<File>,
+    stdout: Option<File>,
+    // Shared with the thread that drains the pipe: it must go on while the owner waits.
+    stderr: Arc<Mutex<VecDeque<u8>>>,
+    // Shared with the keeper, which removes the groups once the tree is gone.
+    groups: Arc<Mutex<Groups>>,
+}
+
+/// Ends a tree from another thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Killer(Arc<Tree>);
+
+impl Killer {
+    /// Ends the tree and waits for its end.
+    pub(crate) fn kill(&self) {
+        self.0.stop(Exit::Killed);
+    }
+}
+
+impl Process {
+    /// Starts the launcher stage of `sandbox`'s program.
+    pub(crate) fn start(sandbox: &Sandbox, purpose: Purpose) -> Result<Self, LaunchError> {
+        let groups = Groups::make(&sandbox.limits);
+        let leak = leaked_folder(&purpose).map_err(LaunchError::Spawn)?;
+        let config = LaunchConfig {
+            limits: sandbox.limits.clone(),
+            profile: sandbox.profile.clone(),
+            landlock: sandbox.landlock,
+            purpose,
+            memory_keeper: groups.memory_keeper(),
+            outer_namespaces: Default::default(),
+            landlock_abi: 0,
+        };
+        let mut command = command(&sandbox.program, &config);
+        let entrances = groups.entrances().map_err(LaunchError::Spawn)?;
+        super::sys::prepare(&mut command, entrances, leak);
+        let groups = Arc::new(Mutex::new(groups));
+        let (tell, told) = mpsc::sync_channel(1);
+        let (wall_clock, kept) = (sandbox.limits.wall_clock, Arc::clone(&groups));
+        thread::Builder::new()
+            .name("worker-keeper".to_owned())
+            .spawn(move || keeper::keep(command, wall_clock, kept, tell))
+            .map_err(LaunchError::Spawn)?;
+        let born = told
+            .recv()
+            .map_err(|_| LaunchError::Spawn(io::ErrorKind::BrokenPipe.into()))?
+            .map_err(LaunchError::Spawn)?;
+        Self::adopt(born, groups)
+    }
+
+    fn adopt(born: Born, groups: Arc<Mutex<Groups>>) -> Result<Self, LaunchError> {
+        let process = Self {
+            tree: born.tree,
+            stdin: Some(born.stdin),
+            stdout: Some(born.stdout),
+            stderr: Arc::default(),
+            groups,
+        };
+        let kept = Arc::clone(&process.stderr);
+        thread::Builder::new()
+            .name("worker-stderr".to_owned())
+            .spawn(move || drain(born.stderr, &kept))
+            .map_err(LaunchError::Spawn)?;
+        Ok(process)
+    }
+
+    /// The launcher's process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.tree.id()
+    }
+
+    /// Reads the first frame within `timeout`; `None` when the worker ended without one.
+    pub(crate) fn first_frame(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Vec<u8>>, LaunchError> {
+        let output = self
+            .stdout
+            .as_mut()
+            .expect("only a locked worker gives its pipes away");
+        let mut timed = Timed {
+            input: output,
+            deadline: deadline_after(timeout),
+        };
+        match read_frame(&mut timed, MAX_GREETING_BYTES) {
+            Err(crate::frame::FrameError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                Err(LaunchError::TimedOut(timeout))
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// The layers that only the outside can observe.
+    pub(crate) fn outer_layers(&self) -> Option<Layer> {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.observe()
+    }
+
+    /// Takes the pipe to the worker.
+    pub(crate) fn take_stdin(&mut self) -> Option<File> {
+        self.stdin.take()
+    }
+
+    /// Takes the pipe from the worker.
+    pub(crate) fn take_stdout(&mut self) -> Option<File> {
+        self.stdout.take()
+    }
+
+    /// The newest part of the error pipe, made printable.
+    pub(crate) fn stderr_text(&self) -> String {
+        let kept = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: Vec<u8> = kept.iter().copied().collect();
+        String::from_utf8_lossy(&bytes)
+            .chars()
+            .map(|c| {
+                if c.is_control() && c != '\n' {
+                    '\u{fffd}'
+                } else {
+                    c
+                }
+            })
+            .collect()
+    }
+
+    /// Ends the tree and waits for its end.
+    pub(crate) fn kill(&self) {
+        self.tree.stop(Exit::Killed);
+    }
+
+    /// A handle that can end the tree from another thread.
+    pub(crate) fn killer(&self) -> Killer {
+        Killer(Arc::clone(&self.tree))
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(&self) -> Exit {
+        self.tree.wait()
+    }
+
+    /// Waits at most `timeout` for the end.
+    pub(crate) fn wait_timeout(&self, timeout: Duration) -> Option<Exit> {
+        self.tree.wait_timeout(timeout)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.tree.stop(Exit::Killed);
+    }
+}
+
+fn command(program: &WorkerProgram, config: &LaunchConfig) -> Command {
+    let text = serde_json::to_string(config).expect("a configuration has only string keys");
+    let mut command = Command::new(&program.path);
+    command
+        .args(&program.args)
+        .env_clear()
+        .env(STAGE_VARIABLE, Stage::Launch.as_str())
+        .env(CONFIG_VARIABLE, text)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Reads the error pipe to its end, so that a talkative worker never blocks on it.
+fn drain(mut pipe: ChildStderr, kept: &Mutex<VecDeque<u8>>) {
+    let mut chunk = [0_u8; 4096];
+    while let Ok(count) = pipe.read(&mut chunk) {
+        if count == 0 {
+            return;
+        }
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend(&chunk[..count]);
+        let surplus = kept.len().saturating_sub(STDERR_KEPT_BYTES);
+        kept.drain(..surplus);
+    }
+}
+
+/// Reads from a pipe until a deadline.
+struct Timed<'a> {
+    input: &'a mut File,
+    deadline: Instant,
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let mut fds = [PollFd::from_borrowed_fd(self.input.as_fd(), PollFlags::IN)];
+        if poll(&mut fds, Some(&timespec(left)))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.input.read(buffer)
+    }
+}
+
+/// The moment `timeout` from now; a timeout too long to count ends in a century.
+fn deadline_after(timeout: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    Instant::now() + timeout.min(CENTURY)
+}
+
+/// Converts a duration for the kernel; beyond 2^62 seconds it is as good as for ever.
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX / 2),
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}

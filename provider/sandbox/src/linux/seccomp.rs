@@ -1,0 +1,235 @@
+//! seccomp: the list of system calls that a locked worker may still make.
+//!
+//! It must never grow for comfort: each group below says who needs it. Everything else answers
+//! EPERM, so that a library that merely asks goes on and a probe can see the refusal. `clone3`
+//! answers ENOSYS, since its flags lie in memory where a filter cannot look, and the C library
+//! then falls back to `clone`.
+
+use std::collections::BTreeMap;
+
+use rustix::process::getpid;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch,
+};
+
+use crate::driver::{AfterLock, CodePages, DriverProfile};
+use crate::layer::{ConfineError, LayerName};
+
+/// The rules for each call: an empty list allows it whatever its arguments are.
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+/// What the filter library answers.
+type Answer<T> = Result<T, seccompiler::BackendError>;
+
+/// The pipes, and the descriptors already open.
+const PIPES: &[libc::c_long] = &[
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_readv,
+    libc::SYS_writev,
+    libc::SYS_close,
+    libc::SYS_fstat,
+    libc::SYS_lseek,
+    libc::SYS_ppoll,
+];
+/// The allocators of the C library, the engine and the drivers.
+const MEMORY: &[libc::c_long] = &[
+    libc::SYS_brk,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_mincore,
+];
+/// Threads: locks, stacks, placement.
+const THREADS: &[libc::c_long] = &[
+    libc::SYS_futex,
+    libc::SYS_set_robust_list,
+    libc::SYS_get_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_getcpu,
+    libc::SYS_membarrier,
+    libc::SYS_gettid,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_restart_syscall,
+];
+/// Signal handling within the process, as a panic and an overflow of the stack need it.
+const SIGNALS: &[libc::c_long] = &[
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+];
+/// Clocks, for progress and for timed waits.
+const CLOCKS: &[libc::c_long] = &[
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_getres,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    libc::SYS_gettimeofday,
+];
+/// Questions about the process itself, and randomness.
+const QUESTIONS: &[libc::c_long] = &[
+    libc::SYS_getpid,
+    libc::SYS_getuid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
+    libc::SYS_getegid,
+    libc::SYS_getrusage,
+    libc::SYS_times,
+    libc::SYS_sysinfo,
+    libc::SYS_uname,
+    libc::SYS_getrandom,
+];
+/// What real drivers still open and ask; Landlock and the mounts bound where.
+const DEVICES: &[libc::c_long] = &[
+    libc::SYS_openat,
+    libc::SYS_newfstatat,
+    libc::SYS_readlinkat,
+    libc::SYS_pread64,
+    libc::SYS_getdents64,
+];
+/// The old names that only some processors have.
+#[cfg(target_arch = "x86_64")]
+const OLD_NAMES: &[libc::c_long] = &[libc::SYS_poll, libc::SYS_time];
+#[cfg(not(target_arch = "x86_64"))]
+const OLD_NAMES: &[libc::c_long] = &[];
+
+/// Installs the filters on every thread of the process.
+pub(super) fn install(profile: &DriverProfile) -> Result<(), ConfineError> {
+    let failed = |step: &'static str| {
+        move |error: &dyn std::fmt::Display| ConfineError::new(LayerName::Seccomp, step, error)
+    };
+    let pid = u64::from(getpid().as_raw_nonzero().get().unsigned_abs());
+    let programs = [
+        compile(
+            fallback_to_clone(),
+            SeccompAction::Allow,
+            refuse(libc::ENOSYS),
+        ),
+        allowed(profile, pid)
+            .and_then(|rules| compile(rules, refuse(libc::EPERM), SeccompAction::Allow)),
+    ];
+    for program in programs {
+        let program = program.map_err(|error| failed("compile the filter")(&error))?;
+        seccompiler::apply_filter_all_threads(&program)
+            .map_err(|error| failed("install the filter")(&error))?;
+    }
+    Ok(())
+}
+
+fn compile(rules: Rules, otherwise: SeccompAction, on_match: SeccompAction) -> Answer<BpfProgram> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH)?;
+    BpfProgram::try_from(SeccompFilter::new(rules, otherwise, on_match, arch)?)
+}
+
+fn refuse(errno: libc::c_int) -> SeccompAction {
+    SeccompAction::Errno(errno.unsigned_abs())
+}
+
+fn fallback_to_clone() -> Rules {
+    Rules::from([(libc::SYS_clone3, Vec::new())])
+}
+
+/// The whole list for a profile; `pid` is the process, the only one that may be signalled.
+fn allowed(profile: &DriverProfile, pid: u64) -> Answer<Rules> {
+    let plain = [
+        PIPES, MEMORY, THREADS, SIGNALS, CLOCKS, QUESTIONS, OLD_NAMES,
+    ];
+    let mut rules: Rules = plain
+        .into_iter()
+        .flatten()
+        .map(|&call| (call, Vec::new()))
+        .collect();
+    // Left to the other filter, whose answer is ENOSYS.
+    rules.insert(libc::SYS_clone3, Vec::new());
+    rules.insert(libc::SYS_clone, vec![only_threads()?]);
+    rules.insert(libc::SYS_tgkill, vec![equal(0, pid)?]);
+    rules.insert(libc::SYS_prctl, one_of(0, &harmless_prctl())?);
+    rules.insert(libc::SYS_fcntl, one_of(1, &harmless_fcntl())?);
+    // Reading limits is fine, setting them is not: the new value must be null.
+    let reading = SeccompCondition::new(2, Len::Qword, Op::Eq, 0)?;
+    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![reading])?]);
+    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
+        rules.insert(call, code_pages(profile.code_pages)?);
+    }
+    if let AfterLock::Devices { ioctl_types } = profile.after_lock {
+        rules.extend(DEVICES.iter().map(|&call| (call, Vec::new())));
+        rules.insert(libc::SYS_ioctl, ioctl_of(ioctl_types)?);
+    }
+    Ok(rules)
+}
+
+/// `clone` must make a thread, and no namespace.
+fn only_threads() -> Answer<SeccompRule> {
+    let new_namespaces = libc::CLONE_NEWNS
+        | libc::CLONE_NEWCGROUP
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUSER
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNET;
+    let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
+    let looked_at = thread | u64::from(new_namespaces.unsigned_abs());
+    SeccompRule::new(vec![SeccompCondition::new(
+        0,
+        Len::Qword,
+        Op::MaskedEq(looked_at),
+        thread,
+    )?])
+}
+
+fn code_pages(code_pages: CodePages) -> Answer<Vec<SeccompRule>> {
+    match code_pages {
+        CodePages::CompiledAtRunTime => Ok(Vec::new()),
+        CodePages::Fixed => {
+            let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
+            let without = SeccompCondition::new(2, Len::Qword, Op::MaskedEq(executable), 0)?;
+            Ok(vec![SeccompRule::new(vec![without])?])
+        }
+    }
+}
+
+fn harmless_prctl() -> [u64; 3] {
+    [
+        libc::PR_SET_NAME,
+        libc::PR_GET_SECCOMP,
+        libc::PR_GET_NO_NEW_PRIVS,
+    ]
+    .map(|option| u64::from(option.unsigned_abs()))
+}
+
+fn harmless_fcntl() -> [u64; 3] {
+    [libc::F_GETFD, libc::F_GETFL, libc::F_DUPFD_CLOEXEC]
+        .map(|command| u64::from(command.unsigned_abs()))
+}
+
+fn equal(argument: u8, value: u64) -> Answer<SeccompRule> {
+    SeccompRule::new(vec![SeccompCondition::new(
+        argument,
+        Len::Dword,
+        Op::Eq,
+        value,
+    )?])
+}
+
+fn one_of(argument: u8, values: &[u64]) -> Answer<Vec<SeccompRule>> {
+    values.iter().map(|&value| equal(argument, value)).collect()
+}
+
+/// The type letter is the second byte of an ioctl's number.
+fn ioctl_of(types: [u8; 2]) -> Answer<Vec<SeccompRule>> {
+    types
+        .iter()
+        .map(|&letter| {
+            let letter = u64::from(letter) << 8;
+            let of_type = SeccompCondition::new(1, Len::Dword, Op::MaskedEq(0xff00), letter)?;
+            SeccompRule::new(vec![of_type])
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! The agent's side: start a worker, wait for LOCKED, use its pipes, end it.
+//!
+//! It must never hand out a pipe before LOCKED: [`Launched`] has none to give, and
+//! [`Launched::wait_locked`] is the only way to a [`Worker`].
+
+use std::fs::File;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::bench::UnconfinedStart;
+use crate::config::{LandlockCeiling, Purpose, WorkerProgram};
+use crate::driver::DriverProfile;
+use crate::frame::FrameError;
+use crate::greeting::{Greeting, LockedReport};
+use crate::layer::ConfineError;
+use crate::limits::{Limits, LimitsError};
+use crate::self_test::{SelfTestError, SelfTestReport};
+use crate::system::{self, Confined};
+
+/// How workers are started: the program, its driver and its limits.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    pub(crate) program: WorkerProgram,
+    pub(crate) profile: DriverProfile,
+    pub(crate) limits: Limits,
+    pub(crate) landlock: LandlockCeiling,
+}
+
+/// How a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It ended by itself with this code; 128 + n means signal n inside, 137 often means memory.
+    Code(i32),
+    /// Its launcher was ended by this signal from outside.
+    Signal(i32),
+    /// The agent ended it: the wall clock ran out.
+    Deadline,
+    /// The agent ended it: it was told to.
+    Killed,
+}
+
+/// Why no worker came up.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// This system has no confinement yet.
+    #[error("jobs cannot be confined on {system} yet, so none run here; use Linux to sell")]
+    Unsupported {
+        /// The operating system.
+        system: &'static str,
+    },
+    /// The limits make no sense.
+    #[error("the worker's limits are wrong: {0}")]
+    Limits(#[from] LimitsError),
+    /// The program could not be started.
+    #[error("the worker program did not start: {0}")]
+    Spawn(#[source] io::Error),
+    /// A layer is missing.
+    #[error(transparent)]
+    Refused(#[from] ConfineError),
+    /// The worker ended without a word.
+    #[error("the worker ended before LOCKED; it wrote: {stderr:?}")]
+    EndedEarly {
+        /// What it wrote on its error pipe, shortened and made printable.
+        stderr: String,
+    },
+    /// The worker was not locked in time.
+    #[error("the worker was not LOCKED within {0:?}; the machine may be overloaded")]
+    TimedOut(Duration),
+    /// The first frame was something else, so the worker was ended.
+    #[error("the worker's first frame was not LOCKED, so it was ended")]
+    NotAGreeting,
+    /// The pipe failed, or carried a malformed frame.
+    #[error("the worker's pipe: {0}")]
+    Pipe(#[from] FrameError),
+}
+
+impl Sandbox {
+    /// Describes workers of `program` for the driver of `profile` within `limits`.
+    #[must_use]
+    pub fn new(program: WorkerProgram, profile: DriverProfile, limits: Limits) -> Self {
+        Self {
+            program,
+            profile,
+            limits,
+            landlock: LandlockCeiling::Best,
+        }
+    }
+
+    /// Uses Landlock only up to `ceiling`, to rehearse an older kernel.
+    #[must_use]
+    pub fn with_landlock(mut self, ceiling: LandlockCeiling) -> Self {
+        self.landlock = ceiling;
+        self
+    }
+
+    /// Starts a worker for one job. It serves none before [`Launched::wait_locked`].
+    ///
+    /// # Errors
+    /// Wrong limits, an unsupported system, or a program that does not start.
+    pub fn launch(&self) -> Result<Launched, LaunchError> {
+        self.launch_for(Purpose::Job)
+    }
+
+    /// Starts a worker that attacks its own confinement, and reports what stopped each attack.
+    /// Waits at most `timeout`.
+    ///
+    /// # Errors
+    /// The worker did not come up, or its report was malformed. An attack that got through is no
+    /// error: it is a row of the report, and closes the level.
+    pub fn self_test(&self, timeout: Duration) -> Result<SelfTestReport, SelfTestError> {
+        crate::self_test::run(self, timeout)
+    }
+
+    pub(crate) fn launch_for(&self, purpose: Purpose) -> Result<Launched, LaunchError> {
+        self.limits.check()?;
+        Ok(Launched {
+            process: system::Process::start(self, purpose)?,
+        })
+    }
+}
+
+/// A worker that is not locked yet; dropping it ends it.
+#[derive(Debug)]
+pub struct Launched {
+    process: system::Process,
+}
+
+impl Launched {
+    /// The launcher's process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits at most `timeout` for LOCKED as the very first frame; ends the worker otherwise.
+    ///
+    /// # Errors
+    /// A missing layer, any other first bytes, an early end, or time running out.
+    pub fn wait_locked(mut self, timeout: Duration) -> Result<Worker, LaunchError> {
+        let Some(bytes) = self.process.first_frame(timeout)? else {
+            let _ = self.process.wait();
+            return Err(LaunchError::EndedEarly {
+                stderr: self.process.stderr_text(),
+            });
+        };
+        let mut report = match Greeting::decode(&bytes) {
+            Ok(Greeting::Locked(report)) => report,
+            Ok(Greeting::Refused(error)) => return Err(error.into()),
+            Ok(Greeting::Unconfined) | Err(_) => return Err(LaunchError::NotAGreeting),
+        };
+        report.layers.extend(self.process.outer_layers());
+        Ok(Worker {
+            process: self.process,
+            report,
+        })
+    }
+}
+
+/// A locked worker with its pipes; dropping it ends it and everything it started.
+#[derive(Debug)]
+pub struct Worker {
+    process: system::Process,
+    report: LockedReport,
+}
+
+impl Worker {
+    /// The layers in force and their evidence.
+    #[must_use]
+    pub fn report(&self) -> &LockedReport {
+        &self.report
+    }
+
+    /// The launcher's process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Takes the pipe to the worker; `None` the second time.
+    pub fn take_stdin(&mut self) -> Option<File> {
+        self.process.take_stdin()
+    }
+
+    /// Takes the pipe from the worker; `None` the second time.
+    pub fn take_stdout(&mut self) -> Option<File> {
+        self.process.take_stdout()
+    }
+
+    /// The last 64 KiB of what the worker wrote on its error pipe, with control characters
+    /// replaced, since a job may have chosen them.
+    #[must_use]
+    pub fn stderr_text(&self) -> String {
+        self.process.stderr_text()
+    }
+
+    /// Ends the worker and everything it started, and waits for that (well under 250 ms).
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
+    /// Makes a handle that can end the worker from another thread.
+    #[must_use]
+    pub fn killer(&self) -> Killer {
+        Killer(self.process.killer())
+    }
+
+    /// Waits until the worker and everything it started have ended.
+    #[must_use]
+    pub fn wait(&self) -> Exit {
+        self.process.wait()
+    }
+
+    /// Waits at most `timeout`; `None` while the worker still runs.
+    #[must_use]
+    pub fn wait_timeout(&self, timeout: Duration) -> Option<Exit> {
+        self.process.wait_timeout(timeout)
+    }
+}
+
+/// Ends a worker from another thread, such as the one that watches for a game.
+#[derive(Debug, Clone)]
+pub struct Killer(system::Killer);
+
+impl Killer {
+    /// Ends the worker and everything it started, and waits for that.
+    pub fn kill(&self) {
+        self.0.kill();
+    }
+}
+
+/// What [`crate::enter`] found the process to be.
+#[derive(Debug)]
+pub enum Entered {
+    /// The worker proper: warm the engine up, then call [`Confined::lock`].
+    Confined(Confined),
+    /// A worker of the bench: warm up, announce, end.
+    Unconfined(UnconfinedStart),
+    /// A process whose part is done (launcher, self test): leave `main` with this code.
+    Finished(ExitCode),
+}

@@ -1,0 +1,359 @@
+//! The confinement against real workers, each of which really tries. Linux only.
+//!
+//! The tests run as whoever runs them, and the self test also as an ordinary user where they may
+//! become one.
+#![cfg(target_os = "linux")]
+
+mod world;
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sandbox::{
+    Attack, Attempt, ConfineError, DriverProfile, Exit, LandlockCeiling, LaunchError, LayerName,
+    Limits, Outcome, Presence, Rights, Sandbox, SandboxLevel, SelfTestReport, SystemPath, Watched,
+    Worker, WorkerProgram, read_frame, write_frame,
+};
+
+use world::{Watch, descendants};
+
+const PROBE: &str = env!("CARGO_BIN_EXE_sandbox-probe");
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn program(args: &[&str]) -> WorkerProgram {
+    WorkerProgram {
+        path: PROBE.into(),
+        args: args.iter().map(Into::into).collect(),
+    }
+}
+
+fn sandbox(args: &[&str], limits: Limits) -> Sandbox {
+    Sandbox::new(program(args), DriverProfile::cpu(), limits)
+}
+
+fn locked(args: &[&str], limits: Limits) -> Worker {
+    let launched = sandbox(args, limits).launch().unwrap();
+    launched.wait_locked(PATIENCE).unwrap()
+}
+
+fn number_from(worker: &mut Worker) -> Option<usize> {
+    let mut output = worker.take_stdout().unwrap();
+    let frame = read_frame(&mut output, 64).unwrap()?;
+    Some(String::from_utf8(frame).unwrap().parse().unwrap())
+}
+
+fn ordinary_user(command: &mut Command) -> bool {
+    let root = rustix::process::getuid().is_root();
+    if root {
+        command.uid(65_534).gid(65_534);
+    }
+    let reachable = command
+        .arg("nothing")
+        .stdin(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.code() == Some(64));
+    if !reachable {
+        println!("skipped: an ordinary user cannot reach {PROBE}");
+    }
+    reachable
+}
+
+#[test]
+fn a_locked_worker_names_every_layer_and_serves_frames() {
+    let mut worker = locked(&["worker", "echo"], Limits::default());
+    let names: BTreeSet<_> = worker.report().layers.iter().map(|l| l.name).collect();
+    for name in [
+        LayerName::Environment,
+        LayerName::Descriptors,
+        LayerName::ResourceLimits,
+        LayerName::UserNamespace,
+        LayerName::PidNamespace,
+        LayerName::NetworkNamespace,
+        LayerName::IpcNamespace,
+        LayerName::UtsNamespace,
+        LayerName::MountNamespace,
+        LayerName::Capabilities,
+        LayerName::NoNewPrivileges,
+        LayerName::Seccomp,
+    ] {
+        assert!(names.contains(&name), "{name} is not reported");
+    }
+    let mut input = worker.take_stdin().unwrap();
+    let mut output = worker.take_stdout().unwrap();
+    write_frame(&mut input, b"a job").unwrap();
+    assert_eq!(read_frame(&mut output, 64).unwrap().unwrap(), b"a job");
+    drop(input);
+    assert_eq!(read_frame(&mut output, 64).unwrap(), None);
+    assert_eq!(worker.wait(), Exit::Code(0));
+}
+
+#[test]
+fn every_attack_is_stopped_and_most_by_two_layers() {
+    let sandbox = sandbox(&["worker", "echo"], Limits::default());
+    let report = sandbox.self_test(PATIENCE).unwrap();
+    assert_eq!(report.level, SandboxLevel::BuiltInEngine, "{report:#?}");
+    for row in &report.rows {
+        assert!(matches!(row.locked, Outcome::Stopped(_)), "{row:?}");
+        let seccomp_alone = matches!(row.attack, Attack::Fork | Attack::IoUring);
+        let stopped_before = matches!(row.without_seccomp, Outcome::Stopped(_));
+        assert!(stopped_before || seccomp_alone, "{row:?}");
+    }
+}
+
+#[test]
+fn an_unconfined_process_gets_through_with_the_same_attacks() {
+    let watched = Watched::set_up().unwrap();
+    let leak = std::fs::File::open(watched.targets().folder()).unwrap();
+    rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).unwrap();
+    let mut child = Command::new(PROBE)
+        .arg("attack")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(leak);
+    let targets = serde_json::to_vec(watched.targets()).unwrap();
+    child.stdin.take().unwrap().write_all(&targets).unwrap();
+    let mut text = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
+    child.wait().unwrap();
+    let attempts: Vec<Attempt> = serde_json::from_str(&text).unwrap();
+    let root = rustix::process::getuid().is_root();
+    for Attempt { attack, outcome } in attempts {
+        // Mounting takes root everywhere; the other two can be turned off for the whole machine.
+        let depends = matches!(attack, Attack::NestedNamespace | Attack::IoUring)
+            || (!root && matches!(attack, Attack::Mount | Attack::Trace | Attack::ReadMemory));
+        assert!(
+            outcome == Outcome::GotThrough || depends,
+            "{attack}: {outcome}"
+        );
+    }
+    for attack in [
+        Attack::Tcp,
+        Attack::Udp,
+        Attack::AbstractSocket,
+        Attack::WriteFile,
+    ] {
+        assert!(watched.saw(attack), "{attack} did not arrive");
+    }
+}
+
+#[test]
+fn older_landlock_versions_are_stood_in_for() {
+    for version in [0, 2, 4] {
+        let report = sandbox(&["worker", "echo"], Limits::default())
+            .with_landlock(LandlockCeiling::AtMost(version))
+            .self_test(PATIENCE)
+            .unwrap();
+        assert!(report.locked.landlock_abi <= u32::from(version));
+        assert_eq!(
+            report.level,
+            SandboxLevel::BuiltInEngine,
+            "{version}: {report:#?}"
+        );
+    }
+}
+
+#[test]
+fn an_ordinary_user_gets_the_same_level() {
+    if !ordinary_user(&mut Command::new(PROBE)) {
+        return;
+    }
+    let mut command = Command::new(PROBE);
+    if rustix::process::getuid().is_root() {
+        command.uid(65_534).gid(65_534);
+    }
+    let output = command.arg("self-test").output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+    let report: SelfTestReport = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report.level, SandboxLevel::BuiltInEngine, "{report:#?}");
+}
+
+#[test]
+fn threads_start_after_the_lock_but_not_without_end() {
+    let mut few = locked(&["worker", "threads", "12"], Limits::default());
+    assert_eq!(number_from(&mut few), Some(12));
+    let limits = Limits {
+        processes: 20,
+        ..Limits::default()
+    };
+    let mut bomb = locked(&["worker", "threads", "5000"], limits);
+    let started = number_from(&mut bomb).unwrap();
+    assert!((4..=22).contains(&started), "{started} threads");
+}
+
+#[test]
+fn a_memory_bomb_ends_the_worker_and_not_the_agent() {
+    let limits = Limits {
+        memory_bytes: 96 << 20,
+        scratch_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let mut modest = locked(&["worker", "memory", "16"], limits.clone());
+    assert_eq!(number_from(&mut modest), Some(16));
+    let mut bomb = locked(&["worker", "memory", "384"], limits);
+    assert_eq!(number_from(&mut bomb), None);
+    assert!(matches!(bomb.wait(), Exit::Code(code) if code > 128));
+}
+
+#[test]
+fn scratch_takes_its_quota_and_no_more() {
+    let limits = Limits {
+        scratch_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let mut worker = locked(&["worker", "fill", "10"], limits);
+    let written = number_from(&mut worker).unwrap();
+    assert!((1 << 19..=1 << 20).contains(&written), "{written} bytes");
+}
+
+#[test]
+fn a_kill_ends_the_whole_tree_at_once() {
+    let worker = locked(&["worker", "daemon"], Limits::default());
+    let tree = descendants(worker.id());
+    assert!(tree.len() >= 3, "init, worker and its daemon: {tree:?}");
+    let watch = Watch::over(&tree);
+    let start = Instant::now();
+    worker.kill();
+    assert!(watch.gone_within(Duration::ZERO), "{tree:?}");
+    assert!(
+        start.elapsed() < Duration::from_millis(250),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(worker.wait(), Exit::Killed);
+}
+
+#[test]
+fn a_daemon_ends_with_the_worker_that_left_it() {
+    let worker = locked(&["worker", "daemon"], Limits::default());
+    let tree = descendants(worker.id());
+    let watch = Watch::over(&tree);
+    drop(worker);
+    assert!(watch.gone_within(Duration::ZERO));
+}
+
+#[test]
+fn the_wall_clock_ends_a_worker_that_spins() {
+    let limits = Limits {
+        wall_clock: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let start = Instant::now();
+    let worker = locked(&["worker", "spin"], limits);
+    assert_eq!(worker.wait_timeout(PATIENCE), Some(Exit::Deadline));
+    let taken = start.elapsed();
+    assert!(
+        taken >= Duration::from_secs(1) && taken < Duration::from_secs(2),
+        "{taken:?}"
+    );
+}
+
+#[test]
+fn nothing_is_left_when_the_agent_is_killed() {
+    let mut agent = Command::new(PROBE)
+        .arg("agent")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = [0; 16];
+    let count = agent.stdout.take().unwrap().read(&mut line).unwrap();
+    assert!(count > 0);
+    let tree = descendants(agent.id());
+    assert!(tree.len() >= 4, "launcher, init, worker, daemon: {tree:?}");
+    let watch = Watch::over(&tree);
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    assert!(watch.gone_within(Duration::from_secs(1)), "{tree:?}");
+}
+
+#[test]
+fn bytes_before_lockdown_end_the_worker() {
+    let launched = sandbox(&["worker", "early"], Limits::default())
+        .launch()
+        .unwrap();
+    let watch = Watch::over(&[launched.id()]);
+    let answer = launched.wait_locked(PATIENCE);
+    assert!(matches!(answer, Err(LaunchError::Pipe(_))), "{answer:?}");
+    assert!(watch.gone_within(PATIENCE));
+}
+
+#[test]
+fn a_bench_greeting_is_not_locked() {
+    let launched = sandbox(&["worker", "forge"], Limits::default())
+        .launch()
+        .unwrap();
+    let answer = launched.wait_locked(PATIENCE);
+    assert!(
+        matches!(answer, Err(LaunchError::NotAGreeting)),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn a_worker_that_never_locks_is_given_up() {
+    let launched = sandbox(&["worker", "silent"], Limits::default())
+        .launch()
+        .unwrap();
+    let watch = Watch::over(&[launched.id()]);
+    let answer = launched.wait_locked(Duration::from_millis(300));
+    assert!(
+        matches!(answer, Err(LaunchError::TimedOut(_))),
+        "{answer:?}"
+    );
+    assert!(watch.gone_within(PATIENCE));
+}
+
+#[test]
+fn a_missing_requirement_is_refused_by_name() {
+    let mut profile = DriverProfile::cpu();
+    profile.paths.push(SystemPath {
+        path: "/no/such/driver".into(),
+        rights: Rights::Data,
+        presence: Presence::Required,
+        reason: "a driver that is not installed".into(),
+    });
+    let sandbox = Sandbox::new(program(&["worker", "echo"]), profile, Limits::default());
+    let answer = sandbox.launch().unwrap().wait_locked(PATIENCE);
+    let Err(LaunchError::Refused(ConfineError { layer, step, .. })) = answer else {
+        unreachable!("a required path is missing, yet: {answer:?}")
+    };
+    assert_eq!(layer, LayerName::MountNamespace);
+    assert!(step.contains("/no/such/driver"));
+}
+
+#[test]
+fn a_program_that_is_no_worker_ends_early_and_its_words_are_kept() {
+    let launched = sandbox(&["nonsense"], Limits::default()).launch().unwrap();
+    let answer = launched.wait_locked(PATIENCE);
+    assert!(
+        matches!(answer, Err(LaunchError::EndedEarly { .. })),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn a_panic_after_the_lock_is_told_and_costs_only_the_worker() {
+    let worker = locked(&["worker", "panic"], Limits::default());
+    assert_eq!(worker.wait_timeout(PATIENCE), Some(Exit::Code(101)));
+    assert!(worker.stderr_text().contains("index out of bounds"));
+}
+
+#[test]
+fn impossible_limits_are_refused_before_anything_starts() {
+    let limits = Limits {
+        processes: 0,
+        ..Limits::default()
+    };
+    let answer = sandbox(&["worker", "echo"], limits).launch();
+    assert!(matches!(answer, Err(LaunchError::Limits(_))));
+}
