@@ -1,0 +1,64 @@
+# Nightshift. Two commands do everything on a fresh Debian or Ubuntu with Rust: `make demo` and `make test`.
+# One cargo profile serves both, so nothing is compiled twice (docs/adr/001). CARGO_TARGET_DIR is respected.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup setup-tests fmt fmt-check lint doc deny unit bench clean
+# The parts of `test` print one after the other, and share one cargo lock anyway.
+.NOTPARALLEL:
+
+CARGO ?= cargo
+# Further arguments, for example: make demo ARGS="--data my-text.txt --json"; make unit ARGS="-p market"
+ARGS ?=
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## build, then run a whole market on this machine (ARGS="--data FILE --json")
+	$(CARGO) build
+	$(CARGO) run --quiet -- demo $(ARGS)
+
+test: setup-tests fmt-check lint doc deny unit ## everything that a change must pass
+
+setup: ## install what building and running need
+	@./scripts/setup
+
+setup-tests:
+	@./scripts/setup --tests
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+fmt-check:
+	$(CARGO) fmt --all --check
+
+lint: ## clippy on every target, warnings denied
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+doc: ## build the documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+deny: ## licences, bans, sources and advisories, where cargo-deny is installed
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
+	  echo "deny: skipped, cargo-deny is not installed (cargo install --locked cargo-deny takes about ten minutes)"; \
+	elif $(CARGO) deny --workspace fetch db >/dev/null 2>&1; then \
+	  $(CARGO) deny --workspace check; \
+	else \
+	  echo "deny: the advisory database is out of reach; checking licences, bans and sources only"; \
+	  $(CARGO) deny --workspace check licenses bans sources; \
+	fi
+
+unit: ## the tests alone (ARGS="-p market" for one crate)
+	$(CARGO) build --workspace
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  $(CARGO) nextest run $(or $(ARGS),--workspace) && $(CARGO) test --doc --quiet $(or $(ARGS),--workspace); \
+	else \
+	  $(CARGO) test $(or $(ARGS),--workspace); \
+	fi
+
+bench: ## the measurements of docs/measurements, on this machine
+	$(CARGO) run --quiet -- bench $(ARGS)
+
+clean: ## remove what was built
+	$(CARGO) clean
