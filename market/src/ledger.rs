@@ -41,3 +41,6 @@ pub use transaction::{
 };
 pub use transfer::{Bucket, Cause, Code, Transfer, TxReceipt};
 pub use tree::{Path, Step};
+
+#[cfg(test)]
+mod tests;

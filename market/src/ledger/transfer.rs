@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::channel::ChannelRecord;
+use super::channel::{ChannelRecord, ChannelState};
 use crate::amount::Amount;
 use crate::ids::{AccountId, ChannelId, TxId};
 
@@ -100,6 +100,13 @@ impl TxReceipt {
             Cause::Transaction(id) => Some(id),
             Cause::Expiry(_) | Cause::Deadline(_) => None,
         }
+    }
+
+    /// Returns the channel that this closed, whose record is then final: a trade of its class and price.
+    pub fn settled(&self) -> Option<&ChannelRecord> {
+        self.channel
+            .as_ref()
+            .filter(|channel| channel.state == ChannelState::Closed)
     }
 
     /// Returns the accounts whose available money this moved, each once, in order.

@@ -246,3 +246,6 @@ impl Path {
         Some(hash)
     }
 }
+
+#[cfg(test)]
+mod tests;

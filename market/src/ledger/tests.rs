@@ -1,0 +1,273 @@
+//! The ledger's tests: a market of a few keys on a clock that the test drives. Every block that a
+//! test makes is replayed by a second state, and every step checks that money is conserved.
+
+mod attacks;
+mod chain;
+mod model;
+mod money;
+mod proofs;
+
+use super::*;
+use crate::agreement::{Party, Rates, Terms};
+use crate::amount::{Amount, PricePerHour};
+use crate::delegation::{Delegation, Permission};
+use crate::genesis::{Fees, Genesis};
+use crate::ids::{ChannelId, JobId, NodeId, OrderId};
+use crate::keys::SecretKey;
+use crate::time::Timestamp;
+use crate::voucher::Voucher;
+use crate::wire::Signed;
+
+const CHALLENGE_MS: u64 = 60_000;
+const START_MS: u64 = 1_750_000_000_000;
+/// One tick of [`World::terms`], 0.001 cr.
+const TICK: u64 = 1_000_000;
+const OPEN_FEE: u64 = 2_000_000;
+const TRANSFER_FEE: u64 = 500_000;
+const MINIMUM: u64 = 1_000_000;
+
+fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed([seed; 32])
+}
+
+fn nano(nanocredits: u64) -> Amount {
+    Amount::from_nanocredits(nanocredits)
+}
+
+fn credits(credits: u64) -> Amount {
+    Amount::from_credits(credits).unwrap()
+}
+
+fn genesis() -> Genesis {
+    Genesis {
+        version: 1,
+        name: "test".to_owned(),
+        time: Timestamp::from_millis(START_MS),
+        operators: vec![key(200).node()],
+        treasury: vec![key(201).account(), key(202).account(), key(203).account()],
+        treasury_threshold: 2,
+        issue_cap_per_epoch: credits(1_000),
+        minimum_balance: nano(MINIMUM),
+        fees: Fees {
+            transfer: nano(TRANSFER_FEE),
+            open: nano(OPEN_FEE),
+            channel_bps: 100,
+        },
+        challenge_ms: CHALLENGE_MS,
+        open_posting: true,
+    }
+}
+
+/// A market on a virtual clock.
+struct World {
+    state: State,
+    now_ms: u64,
+    nonce: u64,
+    log: Vec<Block>,
+    operator: SecretKey,
+    payer: SecretKey,
+    payee: SecretKey,
+}
+
+impl World {
+    /// A market whose payer owns 10 cr and whose payee owns nothing.
+    fn new() -> Self {
+        let mut world = Self::empty();
+        let payer = world.payer.account();
+        world.issue(payer, credits(10)).unwrap();
+        world
+    }
+
+    fn empty() -> Self {
+        Self {
+            state: State::genesis(&genesis()).unwrap(),
+            now_ms: START_MS,
+            nonce: 0,
+            log: Vec::new(),
+            operator: key(200),
+            payer: key(1),
+            payee: key(2),
+        }
+    }
+
+    fn transaction(&mut self, operation: Operation) -> Transaction {
+        self.nonce += 1;
+        Transaction {
+            nonce: self.nonce,
+            valid_until_height: self.state.tip().height + 1_000,
+            operation,
+        }
+    }
+
+    fn signed(&mut self, operation: Operation, keys: &[&SecretKey]) -> SignedTransaction {
+        let transaction = self.transaction(operation);
+        let chain = *self.state.chain();
+        let (first, rest) = keys.split_first().unwrap();
+        let signed = SignedTransaction::sign(&transaction, first, &chain);
+        rest.iter()
+            .fold(signed, |signed, key| signed.cosign(key, &chain).unwrap())
+    }
+
+    /// Makes a block 1 s later, checks it by replay, commits it, and returns what was refused.
+    fn block(&mut self, batch: &[SignedTransaction]) -> Vec<Rejected> {
+        self.block_after(1_000, batch)
+    }
+
+    fn block_after(&mut self, elapsed_ms: u64, batch: &[SignedTransaction]) -> Vec<Rejected> {
+        self.now_ms += elapsed_ms;
+        let now = Timestamp::from_millis(self.now_ms);
+        let executed = execute(&self.state, batch, now, &self.operator).unwrap();
+        let replayed = verify_block(&self.state, &executed.block).unwrap();
+        assert_eq!(replayed.header(), executed.delta.header());
+        self.state.commit(executed.delta).unwrap();
+        let audit = self.state.audit();
+        assert!(audit.supply_conserved, "{audit:?}");
+        assert_eq!(audit.treasury, Amount::ZERO);
+        self.log.push(executed.block);
+        executed.rejected.into_iter().map(|(_, why)| why).collect()
+    }
+
+    /// Puts one transaction into a block of its own.
+    fn submit(&mut self, signed: &SignedTransaction) -> Result<TxReceipt, Rejected> {
+        let root = self.state.root();
+        let chain = *self.state.chain();
+        match self.block(std::slice::from_ref(signed)).pop() {
+            Some(why) => {
+                let due = self.log.last().unwrap().receipts.len();
+                assert!(due > 0 || self.state.root() == root || self.forgot());
+                Err(why)
+            }
+            None => {
+                let receipt = self.log.last().unwrap().receipts.last().unwrap().clone();
+                assert_eq!(receipt.transaction(), Some(signed.id(&chain)));
+                Ok(receipt)
+            }
+        }
+    }
+
+    /// Whether the last block may have forgotten an id or a delegation, which changes the root.
+    fn forgot(&self) -> bool {
+        self.state.tip().height > 1_000
+    }
+
+    fn act(&mut self, operation: Operation, keys: &[&SecretKey]) -> Result<TxReceipt, Rejected> {
+        let signed = self.signed(operation, keys);
+        self.submit(&signed)
+    }
+
+    /// Lets time pass in blocks of at most 10 s.
+    fn pass(&mut self, mut ms: u64) {
+        while ms > 0 {
+            let step = ms.min(UPTIME_STEP_MS);
+            assert!(self.block_after(step, &[]).is_empty());
+            ms -= step;
+        }
+    }
+
+    fn issue(&mut self, to: crate::ids::AccountId, amount: Amount) -> Result<TxReceipt, Rejected> {
+        self.act(Operation::Issue { to, amount }, &[&key(201), &key(202)])
+    }
+
+    fn transfer(&mut self, to: &SecretKey, amount: u64) -> Result<TxReceipt, Rejected> {
+        let payer = self.payer.clone();
+        let operation = Operation::Transfer {
+            from: payer.account(),
+            to: to.account(),
+            amount: nano(amount),
+            memo: Memo::default(),
+        };
+        self.act(operation, &[&payer])
+    }
+
+    /// A deposit of 1 cr, a tick of 1 s for 0.001 cr, a week long, by account keys.
+    fn terms(&self) -> Terms {
+        let party = |key: &SecretKey| Party {
+            account: key.account(),
+            node: key.node(),
+        };
+        Terms {
+            payer: party(&self.payer),
+            payee: party(&self.payee),
+            ask: OrderId::from_bytes([3; 32]),
+            job: JobId::from_bytes([4; 32]),
+            class: "16T-12G".parse().unwrap(),
+            rates: Rates {
+                price_per_hour: PricePerHour(nano(3_600 * TICK)),
+                gpus: 1,
+                hold_bps: 2_500,
+                tick_ms: 1_000,
+                prepaid_ticks: 1,
+                delivery_ticks: 30,
+            },
+            deposit: credits(1),
+            payer_nonce: 1,
+            expires_at: Timestamp::from_millis(self.now_ms + 7 * 24 * 3_600_000),
+        }
+    }
+
+    fn open(&mut self, terms: Terms) -> Result<ChannelId, Rejected> {
+        let id = terms.channel_id(self.state.chain());
+        let keys = [self.payer.clone(), self.payee.clone()];
+        self.act(Operation::Open { terms }, &[&keys[0], &keys[1]])
+            .map(|_| id)
+    }
+
+    /// Opens the channel of [`World::terms`].
+    fn opened(&mut self) -> ChannelId {
+        let terms = self.terms();
+        self.open(terms).unwrap()
+    }
+
+    fn voucher(&self, channel: ChannelId, sequence: u64, cumulative: u64) -> Signed<Voucher> {
+        let voucher = Voucher {
+            channel,
+            sequence,
+            cumulative: nano(cumulative),
+            meter_hash: [0; 32],
+        };
+        Signed::sign(&voucher, &self.payer, self.state.chain())
+    }
+
+    /// A claim that a stranger submits.
+    fn claim(&mut self, channel: ChannelId, cumulative: u64) -> Result<TxReceipt, Rejected> {
+        let voucher = self.voucher(channel, cumulative, cumulative);
+        self.act(Operation::Claim { voucher }, &[&key(99)])
+    }
+
+    fn coop_close(
+        &mut self,
+        channel: ChannelId,
+        voucher: Option<Signed<Voucher>>,
+    ) -> Result<TxReceipt, Rejected> {
+        let payee = self.payee.clone();
+        self.act(Operation::CoopClose { channel, voucher }, &[&payee])
+    }
+
+    fn payer_close(&mut self, channel: ChannelId, cumulative: u64) -> Result<TxReceipt, Rejected> {
+        let payer = self.payer.clone();
+        let operation = Operation::PayerClose {
+            channel,
+            sequence: u64::MAX,
+            cumulative: nano(cumulative),
+        };
+        self.act(operation, &[&payer])
+    }
+
+    fn record(&self, id: ChannelId) -> &ChannelRecord {
+        self.state.channel(&id).unwrap()
+    }
+
+    fn available(&self, key: &SecretKey) -> u64 {
+        self.state.available(&key.account()).nanocredits()
+    }
+
+    fn delegate(&self, account: &SecretKey, node: NodeId, permission: Permission) -> Delegation {
+        Delegation {
+            account: account.account(),
+            node,
+            permission,
+            spend_cap: nano(1_500_000_000),
+            expires_at: Timestamp::from_millis(self.now_ms + 100_000),
+        }
+    }
+}

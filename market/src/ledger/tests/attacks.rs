@@ -1,0 +1,551 @@
+//! The attack table of payment channels: each attack, and the rule that stops it.
+
+use super::*;
+
+#[test]
+fn opening_pays_the_fee_and_the_first_tick_at_once() {
+    let mut world = World::new();
+    let id = world.opened();
+    let share = TICK / 100;
+    assert_eq!(world.available(&world.payer), 9_000_000_000 - OPEN_FEE);
+    assert_eq!(world.available(&world.payee), TICK - share);
+    assert_eq!(world.state.supply().fee_pool, nano(OPEN_FEE + share));
+    let record = world.record(id);
+    assert_eq!(record.claimed, nano(TICK));
+    assert_eq!(record.balance, nano(1_000_000_000 - TICK));
+    assert_eq!(world.state.locked(&world.payer.account()), record.balance);
+    let receipt = world.log.last().unwrap().receipts.last().unwrap();
+    assert_eq!(receipt.fee, nano(OPEN_FEE + share));
+    assert_eq!(receipt.channel.as_ref(), Some(record));
+    assert_eq!(receipt.settled(), None);
+}
+
+#[test]
+fn a_channel_opens_only_when_both_have_signed() {
+    let mut world = World::new();
+    let operation = Operation::Open {
+        terms: world.terms(),
+    };
+    let (payer, payee) = (world.payer.clone(), world.payee.clone());
+    let by_payer = world.act(operation.clone(), &[&payer]);
+    let by_payee = world.act(operation.clone(), &[&payee]);
+    let missing = |role, key: &SecretKey| {
+        Err(Rejected::MissingSeal {
+            role,
+            signer: key.account(),
+        })
+    };
+    assert_eq!(by_payer, missing(Role::Payee, &payee));
+    assert_eq!(by_payee, missing(Role::Payer, &payer));
+    assert!(
+        world.act(operation, &[&payee, &payer]).is_ok(),
+        "in any order"
+    );
+}
+
+#[test]
+fn a_deposit_cannot_be_spent_twice() {
+    let mut world = World::new();
+    let mut terms = world.terms();
+    terms.deposit = credits(6);
+    world.open(terms.clone()).unwrap();
+    terms.payer_nonce = 2;
+    let rejected = world.open(terms);
+    assert_eq!(
+        rejected,
+        Err(Rejected::Insufficient {
+            account: world.payer.account(),
+            available: nano(4_000_000_000 - OPEN_FEE),
+            needed: nano(6_000_000_000 + OPEN_FEE),
+        })
+    );
+}
+
+#[test]
+fn of_several_attempts_with_one_nonce_a_single_one_opens() {
+    let mut world = World::new();
+    let first = world.terms();
+    let mut second = world.terms();
+    second.payee = Party {
+        account: key(7).account(),
+        node: key(7).node(),
+    };
+    let payer = world.payer.clone();
+    let payee = world.payee.clone();
+    let opened = first.channel_id(world.state.chain());
+    let batch = [
+        world.signed(
+            Operation::Open {
+                terms: first.clone(),
+            },
+            &[&payer, &payee],
+        ),
+        world.signed(Operation::Open { terms: second }, &[&payer, &key(7)]),
+        world.signed(Operation::Open { terms: first }, &[&payer, &payee]),
+    ];
+    let rejected = world.block(&batch);
+    assert_eq!(
+        rejected,
+        [
+            Rejected::NonceUsed {
+                nonce: 1,
+                channel: opened
+            },
+            Rejected::ChannelExists { channel: opened },
+        ]
+    );
+    assert_eq!(world.state.channels().count(), 1);
+}
+
+#[test]
+fn the_id_of_a_closed_channel_is_never_used_again() {
+    let mut world = World::new();
+    let terms = world.terms();
+    let id = world.open(terms.clone()).unwrap();
+    world.coop_close(id, None).unwrap();
+    assert_eq!(
+        world.open(terms),
+        Err(Rejected::ChannelExists { channel: id })
+    );
+}
+
+#[test]
+fn terms_out_of_range_or_over_are_refused() {
+    let mut world = World::new();
+    let mut terms = world.terms();
+    terms.rates.gpus = 0;
+    assert!(matches!(world.open(terms), Err(Rejected::Terms { .. })));
+    let mut terms = world.terms();
+    terms.expires_at = Timestamp::from_millis(world.now_ms + 1_000);
+    assert!(matches!(
+        world.open(terms),
+        Err(Rejected::TermsExpired { .. })
+    ));
+}
+
+#[test]
+fn a_voucher_pays_only_on_its_own_channel_and_chain_and_by_the_payers_key() {
+    let mut world = World::new();
+    let id = world.opened();
+    let mut terms = world.terms();
+    terms.payer_nonce = 2;
+    let other = world.open(terms).unwrap();
+    let voucher = world.voucher(other, 1, 5 * TICK);
+    assert_eq!(
+        world.coop_close(id, Some(voucher)),
+        Err(Rejected::VoucherMismatch { channel: id })
+    );
+    let value = Voucher {
+        channel: id,
+        sequence: 1,
+        cumulative: nano(5 * TICK),
+        meter_hash: [0; 32],
+    };
+    let elsewhere = crate::ids::ChainId::from_bytes([9; 32]);
+    let voucher = Signed::sign(&value, &world.payer, &elsewhere);
+    let payee = world.payee.clone();
+    let refused = world.act(Operation::Claim { voucher }, &[&payee]);
+    assert!(matches!(refused, Err(Rejected::Wire { .. })), "{refused:?}");
+    let voucher = Signed::sign(&value, &payee, world.state.chain());
+    let refused = world.act(Operation::Claim { voucher }, &[&payee]);
+    assert_eq!(refused, Err(Rejected::VoucherMismatch { channel: id }));
+}
+
+#[test]
+fn a_claim_pays_the_difference_once_and_only_to_the_payee() {
+    let mut world = World::new();
+    let id = world.opened();
+    let receipt = world.claim(id, 100 * TICK).unwrap();
+    assert_eq!(receipt.accounts(), [world.payee.account()]);
+    assert_eq!(world.available(&world.payee), 99 * TICK);
+    assert_eq!(
+        world.claim(id, 100 * TICK),
+        Err(Rejected::NothingDue {
+            cumulative: nano(100 * TICK),
+            claimed: nano(100 * TICK),
+        })
+    );
+    assert_eq!(
+        world.claim(id, 1_001 * TICK),
+        Err(Rejected::ClaimTooSoon {
+            free_at_ms: world.state.tip().uptime_ms - 2_000 + 600_000,
+            fee: nano(TRANSFER_FEE),
+        })
+    );
+    world.pass(600_000);
+    assert_eq!(
+        world.claim(id, 1_001 * TICK),
+        Err(Rejected::AboveDeposit {
+            cumulative: nano(1_001 * TICK),
+            deposit: credits(1),
+        })
+    );
+    world.claim(id, 1_000 * TICK).unwrap();
+    assert_eq!(world.available(&world.payee), 990 * TICK);
+    assert_eq!(world.record(id).balance, Amount::ZERO);
+}
+
+#[test]
+fn an_early_claim_is_the_payees_own_choice_and_costs_it_a_fee() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.claim(id, 10 * TICK).unwrap();
+    let payee = world.payee.clone();
+    let voucher = world.voucher(id, 20, 20 * TICK);
+    let before = world.available(&payee);
+    let receipt = world.act(Operation::Claim { voucher }, &[&payee]).unwrap();
+    let share = 10 * TICK / 100;
+    assert_eq!(receipt.fee, nano(share + TRANSFER_FEE));
+    assert_eq!(
+        world.available(&payee),
+        before + 10 * TICK - share - TRANSFER_FEE
+    );
+    let voucher = world.voucher(id, 21, 20 * TICK + 100);
+    let refused = world.act(Operation::Claim { voucher }, &[&payee]);
+    assert!(
+        matches!(refused, Err(Rejected::ClaimTooSoon { .. })),
+        "a payout smaller than its fee: {refused:?}"
+    );
+}
+
+#[test]
+fn the_share_is_taken_of_the_total_so_that_small_claims_dodge_nothing() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.payer_close(id, TICK).unwrap();
+    let before = world.state.supply().fee_pool.nanocredits();
+    for part in 1..=20 {
+        world.claim(id, TICK + part * 99).unwrap();
+    }
+    let taken = world.state.supply().fee_pool.nanocredits() - before;
+    assert_eq!(taken, (TICK + 20 * 99) / 100 - TICK / 100);
+    assert!(taken > 0);
+}
+
+#[test]
+fn a_payer_that_withdraws_early_leaves_the_payee_a_window() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.payer_close(id, 50 * TICK).unwrap();
+    assert_eq!(world.record(id).claimed, nano(50 * TICK), "paid at once");
+    let deadline_ms = world.state.tip().uptime_ms + CHALLENGE_MS;
+    assert_eq!(
+        world.record(id).state,
+        ChannelState::Closing { deadline_ms }
+    );
+    world.claim(id, 60 * TICK).unwrap();
+    world.claim(id, 70 * TICK).unwrap();
+    world.pass(CHALLENGE_MS - 4_000);
+    world.claim(id, 80 * TICK).unwrap();
+    let receipt = world.block(&[]);
+    assert!(receipt.is_empty());
+    let record = world.record(id);
+    assert_eq!(world.state.tip().uptime_ms, deadline_ms);
+    assert_eq!(record.state, ChannelState::Closed);
+    assert_eq!(record.claimed, nano(80 * TICK));
+    let receipt = &world.log.last().unwrap().receipts[0];
+    assert_eq!(receipt.cause, Cause::Deadline(id));
+    assert_eq!(receipt.settled().unwrap().gpu_seconds(), Some(80));
+    assert_eq!(
+        world.available(&world.payer),
+        10_000_000_000 - OPEN_FEE - 80 * TICK
+    );
+}
+
+#[test]
+fn a_claim_in_the_block_of_the_deadline_is_too_late() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.payer_close(id, TICK).unwrap();
+    world.pass(CHALLENGE_MS - 1_000);
+    assert_eq!(
+        world.claim(id, 80 * TICK),
+        Err(Rejected::ChannelState {
+            channel: id,
+            state: ChannelState::Closed,
+        })
+    );
+}
+
+#[test]
+fn an_outage_of_the_operators_ends_no_window() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.payer_close(id, TICK).unwrap();
+    world.block_after(3 * 24 * 3_600_000, &[]);
+    assert!(matches!(
+        world.record(id).state,
+        ChannelState::Closing { .. }
+    ));
+    world.claim(id, 80 * TICK).unwrap();
+}
+
+#[test]
+fn expiry_opens_the_same_window() {
+    let mut world = World::new();
+    let mut terms = world.terms();
+    terms.expires_at = Timestamp::from_millis(world.now_ms + 30_000);
+    let id = world.open(terms).unwrap();
+    world.pass(28_000);
+    assert_eq!(world.record(id).state, ChannelState::Open);
+    world.block(&[]);
+    let deadline_ms = world.state.tip().uptime_ms + CHALLENGE_MS;
+    assert_eq!(
+        world.record(id).state,
+        ChannelState::Closing { deadline_ms }
+    );
+    assert_eq!(
+        world.log.last().unwrap().receipts[0].cause,
+        Cause::Expiry(id)
+    );
+    world.claim(id, 10 * TICK).unwrap();
+    world.pass(CHALLENGE_MS - 1_000);
+    assert_eq!(world.record(id).state, ChannelState::Closed);
+}
+
+#[test]
+fn a_payee_closes_with_its_last_voucher_and_an_old_one_only_hurts_it() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.claim(id, 50 * TICK).unwrap();
+    let voucher = world.voucher(id, 3, 40 * TICK);
+    let payer = world.payer.clone();
+    let close = Operation::CoopClose {
+        channel: id,
+        voucher: Some(voucher.clone()),
+    };
+    assert_eq!(
+        world.act(close, &[&payer]),
+        Err(Rejected::MissingSeal {
+            role: Role::Payee,
+            signer: world.payee.account(),
+        })
+    );
+    let receipt = world.coop_close(id, Some(voucher)).unwrap();
+    let record = receipt.settled().unwrap();
+    assert_eq!(
+        (record.claimed, record.balance),
+        (nano(50 * TICK), Amount::ZERO)
+    );
+    let refused = world.claim(id, 60 * TICK);
+    assert!(matches!(refused, Err(Rejected::ChannelState { .. })));
+    assert!(world.coop_close(id, None).is_err());
+    assert!(world.payer_close(id, 60 * TICK).is_err());
+}
+
+#[test]
+fn a_payer_cannot_take_back_what_was_claimed_nor_close_twice() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.claim(id, 50 * TICK).unwrap();
+    assert_eq!(
+        world.payer_close(id, 49 * TICK),
+        Err(Rejected::NothingDue {
+            cumulative: nano(49 * TICK),
+            claimed: nano(50 * TICK),
+        })
+    );
+    assert!(matches!(
+        world.payer_close(id, 2_000 * TICK),
+        Err(Rejected::AboveDeposit { .. })
+    ));
+    let stranger = Operation::PayerClose {
+        channel: id,
+        sequence: 0,
+        cumulative: nano(50 * TICK),
+    };
+    assert!(world.act(stranger, &[&key(99)]).is_err());
+    world.payer_close(id, 50 * TICK).unwrap();
+    assert!(matches!(
+        world.payer_close(id, 60 * TICK),
+        Err(Rejected::ChannelState { .. })
+    ));
+}
+
+#[test]
+fn a_retry_pays_once_and_an_old_transaction_never() {
+    let mut world = World::new();
+    let payer = world.payer.clone();
+    let operation = Operation::Transfer {
+        from: payer.account(),
+        to: key(5).account(),
+        amount: credits(1),
+        memo: Memo::default(),
+    };
+    let mut transaction = world.transaction(operation);
+    transaction.valid_until_height = world.state.tip().height + 2;
+    let chain = *world.state.chain();
+    let signed = SignedTransaction::sign(&transaction, &payer, &chain);
+    let id = signed.id(&chain);
+    world.submit(&signed).unwrap();
+    assert_eq!(world.submit(&signed), Err(Rejected::AlreadyApplied { id }));
+    assert!(world.state.has_applied(&id));
+    let height = world.state.tip().height + 1;
+    assert_eq!(
+        world.block(std::slice::from_ref(&signed)),
+        [Rejected::TooLate {
+            valid_until: height - 1,
+            height
+        }]
+    );
+    assert!(!world.state.has_applied(&id), "ids are forgotten in time");
+    assert_eq!(world.available(&key(5)), 1_000_000_000);
+    transaction.valid_until_height = world.state.tip().height + 2 + MAX_VALIDITY_BLOCKS;
+    let signed = SignedTransaction::sign(&transaction, &payer, &chain);
+    assert!(matches!(
+        world.submit(&signed),
+        Err(Rejected::ValidTooLong { .. })
+    ));
+}
+
+#[test]
+fn a_node_opens_for_its_account_within_the_cap_and_until_the_delegation_ends() {
+    let mut world = World::new();
+    let (rig, desk) = (key(11), key(12));
+    let chain = *world.state.chain();
+    let (payer, payee) = (world.payer.clone(), world.payee.clone());
+    let buy = world.delegate(&payer, rig.node(), Permission::Buy);
+    let sell = world.delegate(&payee, desk.node(), Permission::Sell);
+    let buy = Signed::sign(&buy, &payer, &chain);
+    let sell = Signed::sign(&sell, &payee, &chain);
+    let mut terms = world.terms();
+    (terms.payer.node, terms.payee.node) = (rig.node(), desk.node());
+    let open = |world: &mut World, nonce: u64| {
+        terms.payer_nonce = nonce;
+        let operation = Operation::Open {
+            terms: terms.clone(),
+        };
+        world.signed(operation, &[&rig, &desk])
+    };
+    let mut open = open;
+    let bare = open(&mut world, 1);
+    assert!(matches!(
+        world.submit(&bare),
+        Err(Rejected::Delegation {
+            role: Role::Payer,
+            ..
+        })
+    ));
+    let half = bare.clone().with_delegation(buy.clone());
+    assert!(matches!(
+        world.submit(&half),
+        Err(Rejected::Delegation {
+            role: Role::Payee,
+            ..
+        })
+    ));
+    let swapped = Signed::sign(
+        &world.delegate(&payer, rig.node(), Permission::Sell),
+        &payer,
+        &chain,
+    );
+    let swapped = bare
+        .clone()
+        .with_delegation(swapped)
+        .with_delegation(sell.clone());
+    assert!(
+        world.submit(&swapped).is_err(),
+        "a permission to sell buys nothing"
+    );
+    let whole = bare
+        .with_delegation(sell.clone())
+        .with_delegation(buy.clone());
+    world.submit(&whole).unwrap();
+    let again = open(&mut world, 2)
+        .with_delegation(buy.clone())
+        .with_delegation(sell.clone());
+    assert_eq!(
+        world.submit(&again),
+        Err(Rejected::SpendCap {
+            cap: nano(1_500_000_000),
+            spent: credits(1),
+            wanted: credits(1),
+        })
+    );
+    assert!(world.state.leaf(&Key::Delegation(buy.id(&chain))).is_some());
+    world.pass(100_000);
+    assert!(world.state.leaf(&Key::Delegation(buy.id(&chain))).is_none());
+    let late = open(&mut world, 3)
+        .with_delegation(buy)
+        .with_delegation(sell);
+    assert!(matches!(
+        world.submit(&late),
+        Err(Rejected::Delegation { .. })
+    ));
+}
+
+#[test]
+fn only_the_payers_node_signs_vouchers_and_both_nodes_may_close() {
+    let mut world = World::new();
+    let (rig, desk) = (key(11), key(12));
+    let mut terms = world.terms();
+    (terms.payer.node, terms.payee.node) = (rig.node(), desk.node());
+    let id = world.open(terms.clone()).unwrap();
+    assert_eq!(
+        world.claim(id, 2 * TICK),
+        Err(Rejected::VoucherMismatch { channel: id }),
+        "the account's key is not the voucher key here"
+    );
+    let by_rig = World {
+        payer: rig.clone(),
+        ..World::empty()
+    };
+    let voucher = by_rig.voucher(id, 1, 2 * TICK);
+    let close = Operation::CoopClose {
+        channel: id,
+        voucher: Some(voucher),
+    };
+    world.act(close, &[&desk]).unwrap();
+    terms.payer_nonce = 2;
+    let id = world.open(terms).unwrap();
+    let close = Operation::PayerClose {
+        channel: id,
+        sequence: 0,
+        cumulative: nano(TICK),
+    };
+    world.act(close, &[&rig]).unwrap();
+}
+
+#[test]
+fn a_leaked_node_key_moves_no_balance() {
+    let mut world = World::new();
+    let payer = world.payer.clone();
+    let rig = key(11);
+    let chain = *world.state.chain();
+    let delegation = world.delegate(&payer, rig.node(), Permission::SellAndBuy);
+    let operation = Operation::Transfer {
+        from: payer.account(),
+        to: rig.account(),
+        amount: credits(1),
+        memo: Memo::default(),
+    };
+    let signed = world
+        .signed(operation, &[&rig])
+        .with_delegation(Signed::sign(&delegation, &payer, &chain));
+    assert_eq!(
+        world.submit(&signed),
+        Err(Rejected::MissingSeal {
+            role: Role::Holder,
+            signer: payer.account(),
+        })
+    );
+}
+
+#[test]
+fn an_overstated_sequence_does_not_stop_a_voucher() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.payer_close(id, TICK).unwrap();
+    world.claim(id, 9 * TICK).unwrap();
+    assert_eq!(world.record(id).sequence, 9 * TICK);
+}
+
+#[test]
+fn an_unknown_channel_is_named() {
+    let mut world = World::new();
+    let channel = ChannelId::from_bytes([8; 32]);
+    let no_channel = Err(Rejected::NoChannel { channel });
+    assert_eq!(world.claim(channel, 5), no_channel);
+    assert_eq!(world.coop_close(channel, None), no_channel);
+    assert_eq!(world.payer_close(channel, 5), no_channel);
+}

@@ -1,0 +1,99 @@
+//! The tree: its root depends on content alone, and its paths prove membership and nothing else.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn place(n: u64) -> Hash {
+    hash("test", &n.to_le_bytes())
+}
+
+fn tree_of(content: &BTreeMap<Hash, Hash>) -> Tree {
+    let mut tree = Tree::default();
+    for (place, value) in content {
+        tree.insert(*place, *value);
+    }
+    tree
+}
+
+#[test]
+fn an_empty_tree_has_the_zero_root_and_no_paths() {
+    let mut tree = Tree::default();
+    assert_eq!(tree.root(), [0; 32]);
+    assert_eq!(tree.path(&place(1)), None);
+    tree.insert(place(1), place(2));
+    tree.remove(&place(3));
+    assert_ne!(tree.root(), [0; 32]);
+    tree.remove(&place(1));
+    assert_eq!(tree.root(), [0; 32]);
+}
+
+#[test]
+fn a_clone_keeps_its_content_when_the_original_changes() {
+    let mut tree = Tree::of_list((0..50).map(place));
+    let (before, kept) = (tree.root(), tree.clone());
+    tree.insert(list_place(7), place(99));
+    tree.remove(&list_place(8));
+    assert_ne!(tree.root(), before);
+    assert_eq!(kept.root(), before);
+    let path = kept.path(&list_place(8)).unwrap();
+    assert_eq!(path.root(&list_place(8), &place(8)), Some(before));
+}
+
+#[test]
+fn a_path_whose_bits_do_not_fall_proves_nothing() {
+    let step = Step {
+        bit: 3,
+        sibling: [7; 32],
+    };
+    let endless = Path {
+        steps: vec![step; 2],
+    };
+    assert_eq!(endless.root(&place(1), &place(2)), None);
+}
+
+#[test]
+fn paths_stay_short_in_a_large_tree() {
+    let mut tree = Tree::default();
+    for n in 0..20_000 {
+        tree.insert(place(n), place(n));
+    }
+    let longest = (0..20_000)
+        .filter_map(|n| tree.path(&place(n)))
+        .map(|path| path.steps.len())
+        .max();
+    assert!(longest.unwrap() <= 40, "{longest:?} steps");
+}
+
+proptest! {
+    #[test]
+    fn root_and_paths_agree_with_a_plain_map(
+        updates in prop::collection::vec((0u64..40, prop::option::of(any::<u64>())), 1..120),
+    ) {
+        let (mut tree, mut content) = (Tree::default(), BTreeMap::new());
+        for (key, value) in updates {
+            match value {
+                Some(value) => {
+                    tree.insert(place(key), place(value));
+                    content.insert(place(key), place(value));
+                }
+                None => {
+                    tree.remove(&place(key));
+                    content.remove(&place(key));
+                }
+            }
+            prop_assert_eq!(tree.root(), tree_of(&content).root());
+        }
+        for key in 0..40 {
+            let path = tree.path(&place(key));
+            prop_assert_eq!(path.is_some(), content.contains_key(&place(key)));
+            if let (Some(path), Some(value)) = (path, content.get(&place(key))) {
+                prop_assert_eq!(path.root(&place(key), value), Some(tree.root()));
+                prop_assert_ne!(path.root(&place(key), &place(u64::MAX)), Some(tree.root()));
+                prop_assert_ne!(path.root(&place(u64::MAX), value), Some(tree.root()));
+            }
+        }
+    }
+}
