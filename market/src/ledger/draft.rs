@@ -25,7 +25,8 @@ pub const UPTIME_STEP_MS: u64 = 10_000;
 /// The most transactions in a block; with the next limit it keeps a block within one message.
 pub const MAX_TRANSACTIONS_PER_BLOCK: usize = 2_000;
 
-/// The most leaves that one block handles because they fell due; the rest waits for the next.
+/// The most leaves that one block handles because they fell due by height, and again by the uptime
+/// clock and by time; the rest waits for the next.
 pub const MAX_DUE_PER_BLOCK: usize = 2_000;
 
 /// Where in the life of the chain a block stands.
@@ -259,7 +260,7 @@ impl<'a> Draft<'a> {
             self.is_sound(),
             "an operation broke the conservation of money"
         );
-        self.block.append(&mut self.pending);
+        self.block.extend(std::mem::take(&mut self.pending));
         self.receipts.extend(receipt);
         self.transactions.extend(signed.cloned());
     }

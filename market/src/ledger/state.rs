@@ -198,7 +198,8 @@ impl State {
         }
     }
 
-    /// Returns at most `limit` keys that are due in a block.
+    /// Returns the keys that are due in a block, at most `limit` of each kind of clock, so that ids to
+    /// forget never keep a channel waiting.
     pub(super) fn due_keys(&self, context: &BlockContext, limit: usize) -> Vec<Key> {
         let limits = [
             (Due::Height(0), Due::Height(context.height)),
@@ -212,8 +213,9 @@ impl State {
             self.schedule
                 .range((*from, Key::Supply)..)
                 .take_while(move |(due, _)| due <= to)
+                .take(limit)
         });
-        due.map(|(_, key)| *key).take(limit).collect()
+        due.map(|(_, key)| *key).collect()
     }
 
     /// Returns the chain.

@@ -62,6 +62,22 @@ fn a_deposit_cannot_be_spent_twice() {
 }
 
 #[test]
+fn opening_leaves_the_payer_nothing_or_the_minimum() {
+    let mut world = World::new();
+    let mut terms = world.terms();
+    terms.deposit = nano(10_000_000_000 - OPEN_FEE - 1);
+    let refused = world.open(terms.clone());
+    let dust = Rejected::BelowMinimum {
+        account: world.payer.account(),
+        balance: nano(1),
+        minimum: nano(MINIMUM),
+    };
+    assert_eq!(refused, Err(dust));
+    terms.deposit = nano(10_000_000_000 - OPEN_FEE);
+    world.open(terms).unwrap();
+}
+
+#[test]
 fn of_several_attempts_with_one_nonce_a_single_one_opens() {
     let mut world = World::new();
     let first = world.terms();
@@ -265,6 +281,13 @@ fn a_claim_in_the_block_of_the_deadline_is_too_late() {
             state: ChannelState::Closed,
         })
     );
+    let mut record = world.record(id).clone();
+    record.state = ChannelState::Closing { deadline_ms: 500 };
+    assert!(record.pays_at(499));
+    assert!(
+        !record.pays_at(500),
+        "also while the close itself is waiting"
+    );
 }
 
 #[test]
@@ -396,139 +419,6 @@ fn a_retry_pays_once_and_an_old_transaction_never() {
         world.submit(&signed),
         Err(Rejected::ValidTooLong { .. })
     ));
-}
-
-#[test]
-fn a_node_opens_for_its_account_within_the_cap_and_until_the_delegation_ends() {
-    let mut world = World::new();
-    let (rig, desk) = (key(11), key(12));
-    let chain = *world.state.chain();
-    let (payer, payee) = (world.payer.clone(), world.payee.clone());
-    let buy = world.delegate(&payer, rig.node(), Permission::Buy);
-    let sell = world.delegate(&payee, desk.node(), Permission::Sell);
-    let buy = Signed::sign(&buy, &payer, &chain);
-    let sell = Signed::sign(&sell, &payee, &chain);
-    let mut terms = world.terms();
-    (terms.payer.node, terms.payee.node) = (rig.node(), desk.node());
-    let open = |world: &mut World, nonce: u64| {
-        terms.payer_nonce = nonce;
-        let operation = Operation::Open {
-            terms: terms.clone(),
-        };
-        world.signed(operation, &[&rig, &desk])
-    };
-    let mut open = open;
-    let bare = open(&mut world, 1);
-    assert!(matches!(
-        world.submit(&bare),
-        Err(Rejected::Delegation {
-            role: Role::Payer,
-            ..
-        })
-    ));
-    let half = bare.clone().with_delegation(buy.clone());
-    assert!(matches!(
-        world.submit(&half),
-        Err(Rejected::Delegation {
-            role: Role::Payee,
-            ..
-        })
-    ));
-    let swapped = Signed::sign(
-        &world.delegate(&payer, rig.node(), Permission::Sell),
-        &payer,
-        &chain,
-    );
-    let swapped = bare
-        .clone()
-        .with_delegation(swapped)
-        .with_delegation(sell.clone());
-    assert!(
-        world.submit(&swapped).is_err(),
-        "a permission to sell buys nothing"
-    );
-    let whole = bare
-        .with_delegation(sell.clone())
-        .with_delegation(buy.clone());
-    world.submit(&whole).unwrap();
-    let again = open(&mut world, 2)
-        .with_delegation(buy.clone())
-        .with_delegation(sell.clone());
-    assert_eq!(
-        world.submit(&again),
-        Err(Rejected::SpendCap {
-            cap: nano(1_500_000_000),
-            spent: credits(1),
-            wanted: credits(1),
-        })
-    );
-    assert!(world.state.leaf(&Key::Delegation(buy.id(&chain))).is_some());
-    world.pass(100_000);
-    assert!(world.state.leaf(&Key::Delegation(buy.id(&chain))).is_none());
-    let late = open(&mut world, 3)
-        .with_delegation(buy)
-        .with_delegation(sell);
-    assert!(matches!(
-        world.submit(&late),
-        Err(Rejected::Delegation { .. })
-    ));
-}
-
-#[test]
-fn only_the_payers_node_signs_vouchers_and_both_nodes_may_close() {
-    let mut world = World::new();
-    let (rig, desk) = (key(11), key(12));
-    let mut terms = world.terms();
-    (terms.payer.node, terms.payee.node) = (rig.node(), desk.node());
-    let id = world.open(terms.clone()).unwrap();
-    assert_eq!(
-        world.claim(id, 2 * TICK),
-        Err(Rejected::VoucherMismatch { channel: id }),
-        "the account's key is not the voucher key here"
-    );
-    let by_rig = World {
-        payer: rig.clone(),
-        ..World::empty()
-    };
-    let voucher = by_rig.voucher(id, 1, 2 * TICK);
-    let close = Operation::CoopClose {
-        channel: id,
-        voucher: Some(voucher),
-    };
-    world.act(close, &[&desk]).unwrap();
-    terms.payer_nonce = 2;
-    let id = world.open(terms).unwrap();
-    let close = Operation::PayerClose {
-        channel: id,
-        sequence: 0,
-        cumulative: nano(TICK),
-    };
-    world.act(close, &[&rig]).unwrap();
-}
-
-#[test]
-fn a_leaked_node_key_moves_no_balance() {
-    let mut world = World::new();
-    let payer = world.payer.clone();
-    let rig = key(11);
-    let chain = *world.state.chain();
-    let delegation = world.delegate(&payer, rig.node(), Permission::SellAndBuy);
-    let operation = Operation::Transfer {
-        from: payer.account(),
-        to: rig.account(),
-        amount: credits(1),
-        memo: Memo::default(),
-    };
-    let signed = world
-        .signed(operation, &[&rig])
-        .with_delegation(Signed::sign(&delegation, &payer, &chain));
-    assert_eq!(
-        world.submit(&signed),
-        Err(Rejected::MissingSeal {
-            role: Role::Holder,
-            signer: payer.account(),
-        })
-    );
 }
 
 #[test]

@@ -188,8 +188,36 @@ fn a_full_block_leaves_the_rest_for_the_next_and_fits_a_message() {
     let channel = 512;
     let largest = MAX_TRANSACTIONS_PER_BLOCK
         * (SignedTransaction::MAX_BYTES + 2 * receipt + channel)
-        + MAX_DUE_PER_BLOCK * (receipt + channel);
+        + 2 * MAX_DUE_PER_BLOCK * (receipt + channel);
     assert!(largest < Block::MAX_BYTES, "{largest}");
+}
+
+#[test]
+fn ids_to_forget_do_not_keep_a_channel_waiting() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.payer_close(id, TICK).unwrap();
+    world.pass(CHALLENGE_MS - 1_000);
+    let mut leaves: Vec<Leaf> = world.state.leaves().cloned().collect();
+    leaves.extend((0..=MAX_DUE_PER_BLOCK as u64).map(|n| Leaf::Applied {
+        id: crate::ids::TxId::from_bytes(*blake3::hash(&n.to_le_bytes()).as_bytes()),
+        valid_until_height: 1,
+    }));
+    world.restore(leaves);
+    world.block(&[]);
+    assert_eq!(world.record(id).state, ChannelState::Closed);
+    let is_old = |leaf: &&Leaf| {
+        matches!(
+            leaf,
+            Leaf::Applied {
+                valid_until_height: 1,
+                ..
+            }
+        )
+    };
+    assert_eq!(world.state.leaves().filter(is_old).count(), 1);
+    world.block(&[]);
+    assert_eq!(world.state.leaves().filter(is_old).count(), 0);
 }
 
 #[test]

@@ -50,6 +50,21 @@ fn a_finality_proof_shows_the_open_and_no_byte_of_it_can_change() {
 }
 
 #[test]
+fn a_receipt_proves_only_its_own_transaction() {
+    let mut world = World::new();
+    world.transfer(&key(5), 1_000_000_000).unwrap();
+    let mut block = world.log.pop().unwrap();
+    let trusted = TrustedSet::genesis(&genesis());
+    let other = crate::ids::TxId::from_bytes([7; 32]);
+    block.receipts[0].cause = Cause::Transaction(other);
+    let tree = draft::receipts_tree(&block.transactions, &block.receipts);
+    block.header.receipts_root = Root::from_bytes(tree.root());
+    block.certificate = CertifiedHeader::sign(block.header.clone(), &world.operator).certificate;
+    let proof = block.prove(other).unwrap();
+    assert_eq!(proof.verify(&trusted), Err(ProofError::OtherTransaction));
+}
+
+#[test]
 fn a_state_proof_shows_the_channel_as_it_is_and_no_byte_of_it_can_change() {
     let mut world = World::new();
     let id = world.opened();
@@ -79,12 +94,7 @@ fn a_proof_from_a_market_with_thousands_of_leaves_fits_two_kilobytes() {
         nonce: n,
         channel: id,
     }));
-    let mut tip = world.state.tip().clone();
-    let wrong = State::restore(&genesis(), tip.clone(), leaves.clone());
-    if let Err(RestoreError::Root { found, .. }) = wrong {
-        tip.state_root = found;
-    }
-    world.state = State::restore(&genesis(), tip, leaves).unwrap();
+    world.restore(leaves);
     let proof = state_proof(&world, &Key::Channel(id));
     assert!(wire::encode(&proof).len() <= 2_048);
 }

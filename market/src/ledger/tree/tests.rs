@@ -55,6 +55,19 @@ fn a_path_whose_bits_do_not_fall_proves_nothing() {
 }
 
 #[test]
+fn a_path_holds_only_with_the_very_bits_of_the_tree() {
+    let tree = Tree::of_list((0..9).map(place));
+    let path = tree.path(&list_place(5)).unwrap();
+    for (step, bit) in (0..path.steps.len()).flat_map(|step| (0..=255).map(move |bit| (step, bit)))
+    {
+        let mut other = path.clone();
+        other.steps[step].bit = bit;
+        let holds = other.root(&list_place(5), &place(5)) == Some(tree.root());
+        assert_eq!(holds, other == path, "step {step}, bit {bit}");
+    }
+}
+
+#[test]
 fn paths_stay_short_in_a_large_tree() {
     let mut tree = Tree::default();
     for n in 0..20_000 {
