@@ -20,7 +20,7 @@ pub struct ModelShape {
     pub dim: u32,
     /// Decoder layers, 1 to 128.
     pub layers: u32,
-    /// Query heads, 1 to 128; divides `dim` into heads of an even width.
+    /// Query heads, 1 to 128; divides `dim` into heads of an even width of at most 512.
     pub heads: u32,
     /// Key and value heads; divides `heads`.
     pub kv_heads: u32,
@@ -128,6 +128,8 @@ impl ModelShape {
         check("model.layers", self.layers.into(), 1..=128, "layers")?;
         check("model.heads", self.heads.into(), 1..=128, "heads")?;
         check("model.kv_heads", self.kv_heads.into(), 1..=128, "heads")?;
+        let head_dim = u64::from(self.head_dim());
+        check("model.dim / model.heads", head_dim, 2..=512, "numbers")?;
         check("model.ffn_dim", self.ffn_dim.into(), 16..=32_768, "numbers")?;
         check(
             "model.vocabulary",

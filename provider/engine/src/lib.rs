@@ -1,1 +1,44 @@
-//! engine.
+//! What runs inside a confined worker: training and inference of Llama-style models on Burn.
+//!
+//! ```text
+//! agent ──frames──► Pipe ─► run ─► Inputs ─► train | generate ─► Outbox ─► Pipe ──frames──► agent
+//!                            │                     │
+//!                         JobSpec        model, weights, checkpoint
+//! ```
+//! The crate reads and writes frames and nothing else. It never opens a file or a socket, never knows a
+//! price, and treats every byte of a job as hostile: lengths, names, shapes and token ids are checked
+//! before anything is allocated or uploaded.
+
+mod checkpoint;
+mod config;
+mod device;
+mod generate;
+mod inputs;
+mod model;
+mod outbox;
+mod positions;
+mod protocol;
+mod sample;
+mod text;
+mod tokens;
+mod train;
+mod trainer;
+mod warm;
+mod weights;
+mod worker;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use config::{ConfigError, ModelConfig};
+pub use device::{DeviceError, EngineDevice, GpuKind};
+pub use generate::{Completion, GenerateError, Generator};
+pub use inputs::{InputError, Inputs};
+pub use outbox::{Outbox, OutputError};
+pub use protocol::{
+    Blob, CHUNK_BYTES, FromWorker, InferSummary, MAX_FRAME_BYTES, Metric, Pipe, Started, Summary,
+    ToWorker, TrainSummary,
+};
+pub use text::{TextError, unigram_entropy};
+pub use tokens::{TokenBatch, TokenError};
+pub use train::TrainError;
+pub use warm::warm_up;
+pub use worker::{RunError, run};

@@ -1,0 +1,187 @@
+//! Owns the training loop of a job: steps, reports, measurements, checkpoints, and their order.
+//!
+//! The first report follows the first step at once, so that a consumer sees that work has begun; every
+//! checkpoint leaves as soon as it is made. Never computes a gradient itself and never opens a file.
+
+use std::time::Instant;
+
+use market::job::{ArtifactName, TrainSpec};
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::device::EngineDevice;
+use crate::outbox::{Outbox, OutputError};
+use crate::protocol::{FromWorker, Metric, Started, TrainSummary};
+use crate::text::{Text, TextError, unigram_entropy};
+use crate::trainer::{StepError, StepReport, Trainer};
+
+/// Why training ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The text cannot be trained on.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// A step failed.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// A checkpoint could not be made.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Something could not be sent.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+/// Runs a training job that has been validated to its end.
+pub(crate) fn train(
+    spec: &TrainSpec,
+    bytes: &[u8],
+    device: &EngineDevice,
+    outbox: &mut Outbox<'_>,
+) -> Result<TrainSummary, TrainError> {
+    let text = Text::split(bytes, spec)?;
+    let entropy = unigram_entropy(text.training_part()) as f32;
+    outbox.send(&FromWorker::Started(Started {
+        device: device.describe(),
+        parameters: spec.model.parameters(),
+        unigram_entropy: Some(entropy),
+    }))?;
+    let run = Run::new(spec, text, Trainer::new(spec, &device.open()));
+    let report = run.to_the_end(outbox)?;
+    Ok(TrainSummary {
+        parameters: spec.model.parameters(),
+        steps: spec.steps,
+        tokens: spec.tokens(),
+        loss_first: report.loss_first,
+        loss_last: report.last.loss,
+        loss_held_out: report.held_out,
+        unigram_entropy: entropy,
+        seconds: report.seconds,
+        tokens_per_s: spec.tokens() as f32 / report.seconds.max(f32::EPSILON),
+    })
+}
+
+/// What is known when the last step is done.
+struct RunReport {
+    loss_first: f32,
+    last: StepReport,
+    held_out: f32,
+    seconds: f32,
+}
+
+/// A job's loop: the trainer, its text, and what has been reported so far.
+struct Run<'job> {
+    spec: &'job TrainSpec,
+    text: Text<'job>,
+    trainer: Trainer<'job>,
+    began: Instant,
+    reported_at: Instant,
+    reported_step: u32,
+    metrics: Vec<u8>,
+}
+
+impl<'job> Run<'job> {
+    fn new(spec: &'job TrainSpec, text: Text<'job>, trainer: Trainer<'job>) -> Self {
+        let now = Instant::now();
+        Self {
+            spec,
+            text,
+            trainer,
+            began: now,
+            reported_at: now,
+            reported_step: 0,
+            metrics: Vec::new(),
+        }
+    }
+
+    fn to_the_end(mut self, outbox: &mut Outbox<'_>) -> Result<RunReport, TrainError> {
+        let first = self.step(1, outbox)?;
+        let mut latest = first;
+        for step in 2..=self.spec.steps {
+            latest = self.step(step, outbox)?;
+        }
+        let (last, held_out) = latest;
+        let held_out = match held_out {
+            Some(loss) => loss,
+            None => self.trainer.held_out_loss(&self.text)?,
+        };
+        self.save("", outbox)?;
+        outbox.output(&artifact("metrics.jsonl"), &self.metrics)?;
+        Ok(RunReport {
+            loss_first: first.0.loss,
+            last,
+            held_out,
+            seconds: self.began.elapsed().as_secs_f32(),
+        })
+    }
+
+    /// Runs one step, then reports, measures and saves when it is time to.
+    fn step(
+        &mut self,
+        step: u32,
+        outbox: &mut Outbox<'_>,
+    ) -> Result<(StepReport, Option<f32>), TrainError> {
+        let windows = self.text.batch(step).map_err(StepError::from)?;
+        let report = self.trainer.step(step, &windows)?;
+        let last = step == self.spec.steps;
+        let held_out = match last || is_due(step, self.spec.evaluate_every) {
+            true => Some(self.trainer.held_out_loss(&self.text)?),
+            false => None,
+        };
+        if step == 1 || held_out.is_some() || is_due(step, self.spec.log_every) {
+            self.report(step, &report, held_out, outbox)?;
+        }
+        if !last && is_due(step, self.spec.checkpoint_every) {
+            self.save(&format!("step-{step:06}/"), outbox)?;
+        }
+        Ok((report, held_out))
+    }
+
+    fn report(
+        &mut self,
+        step: u32,
+        report: &StepReport,
+        held_out: Option<f32>,
+        outbox: &mut Outbox<'_>,
+    ) -> Result<(), TrainError> {
+        let per_step = self.spec.tokens_per_step();
+        let fresh = per_step * u64::from(step - self.reported_step);
+        let waited = self.reported_at.elapsed().as_secs_f32();
+        let metric = Metric {
+            step,
+            loss: report.loss,
+            held_out,
+            learning_rate: report.learning_rate,
+            gradient_norm: report.gradient_norm,
+            tokens: per_step * u64::from(step),
+            tokens_per_s: fresh as f32 / waited.max(f32::EPSILON),
+            seconds: self.began.elapsed().as_secs_f32(),
+        };
+        self.reported_at = Instant::now();
+        self.reported_step = step;
+        serde_json::to_writer(&mut self.metrics, &metric).expect("figures have a JSON form");
+        self.metrics.push(b'\n');
+        Ok(outbox.send(&FromWorker::Metric(metric))?)
+    }
+
+    /// Sends a checkpoint whose names begin with `folder`.
+    fn save(&self, folder: &str, outbox: &mut Outbox<'_>) -> Result<(), TrainError> {
+        let checkpoint = Checkpoint::write(self.trainer.config(), &self.trainer.weights())?;
+        let name = |file: &str| artifact(&format!("{folder}{file}"));
+        outbox.output(&name("config.json"), &checkpoint.config)?;
+        outbox.output(&name("model.safetensors"), &checkpoint.weights)?;
+        Ok(())
+    }
+}
+
+/// Says whether something that happens every `every` steps happens now; 0 means never.
+fn is_due(step: u32, every: u32) -> bool {
+    every > 0 && step.is_multiple_of(every)
+}
+
+fn artifact(name: &str) -> ArtifactName {
+    name.parse()
+        .expect("names made here have the form of names")
+}
+
+#[cfg(test)]
+mod tests;

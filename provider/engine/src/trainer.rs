@@ -1,0 +1,229 @@
+//! Owns one training step: loss, gradient, clipping, AdamW, and the measurement on held-out text.
+//!
+//! Never decides when to stop, report or save; that is the loop's business. The same seed gives the
+//! same bits on the same device, because nothing here depends on time or on unordered sums.
+
+use burn::optim::{AdamW, AdamWConfig, AdamWState, Optimizer};
+use burn::tensor::{Device, Tensor, activation};
+
+use market::job::TrainSpec;
+
+use crate::config::ModelConfig;
+use crate::model::Decoder;
+use crate::positions::{PositionTables, Positions};
+use crate::text::{Text, Windows};
+use crate::tokens::{TokenBatch, TokenError};
+use crate::weights::{Role, initial, slots};
+
+/// AdamW's averages of the gradient and of its square, and what keeps it from dividing by zero.
+const BETA_1: f32 = 0.9;
+const BETA_2: f32 = 0.95;
+const EPSILON: f32 = 1e-8;
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// A token is outside the vocabulary.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The loss or the gradient is no longer a number.
+    #[error(
+        "training diverged at step {step}: loss {loss}, gradient norm {gradient_norm}; use a lower \
+         train.learning_rate_micros or more train.warm_up_steps"
+    )]
+    Diverged {
+        /// The step.
+        step: u32,
+        /// Its loss.
+        loss: f32,
+        /// Norm of its gradient.
+        gradient_norm: f32,
+    },
+    /// The device did not return a result.
+    #[error("the device failed: {0}")]
+    Device(String),
+}
+
+/// What one step showed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct StepReport {
+    /// Mean loss before the update, in nats a token.
+    pub(crate) loss: f32,
+    /// Norm of the whole gradient before clipping.
+    pub(crate) gradient_norm: f32,
+    /// The learning rate that was used.
+    pub(crate) learning_rate: f32,
+}
+
+/// A model in training.
+pub(crate) struct Trainer<'spec> {
+    spec: &'spec TrainSpec,
+    config: ModelConfig,
+    weights: Vec<Tensor<2>>,
+    roles: Vec<Role>,
+    moments: Vec<Option<AdamWState<2>>>,
+    decayed: AdamW,
+    undecayed: AdamW,
+    positions: Positions,
+}
+
+impl<'spec> Trainer<'spec> {
+    /// Draws the first weights of a job that has been validated.
+    pub(crate) fn new(spec: &'spec TrainSpec, device: &Device) -> Self {
+        let config = ModelConfig::new(spec.model);
+        let roles: Vec<Role> = slots(&spec.model).iter().map(|slot| slot.role).collect();
+        let adam = AdamWConfig::new()
+            .with_beta_1(BETA_1)
+            .with_beta_2(BETA_2)
+            .with_epsilon(EPSILON);
+        let decay = spec.weight_decay_milli as f32 / 1e3;
+        let weights = initial(&spec.model, spec.seed, device);
+        Self {
+            spec,
+            config,
+            weights: weights.into_iter().map(tracked).collect(),
+            moments: roles.iter().map(|_| None).collect(),
+            roles,
+            decayed: adam.clone().with_weight_decay(decay).build(),
+            undecayed: adam.with_weight_decay(0.0).build(),
+            positions: PositionTables::new(&config, device).stretch(0, spec.sequence as usize),
+        }
+    }
+
+    /// Returns the model's configuration.
+    pub(crate) fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Returns the weights as they are now, without their gradients.
+    pub(crate) fn weights(&self) -> Vec<Tensor<2>> {
+        self.weights.iter().cloned().map(Tensor::inner).collect()
+    }
+
+    /// Trains on one batch; `step` counts from 1.
+    pub(crate) fn step(&mut self, step: u32, windows: &Windows) -> Result<StepReport, StepError> {
+        let decoder = Decoder {
+            config: &self.config,
+            weights: &self.weights,
+        };
+        let logits = decoder.logits(&windows.inputs, &self.positions, None);
+        let loss = mean_loss(logits, &windows.targets);
+        let mut gradients = loss.backward();
+        let gradients: Vec<Option<Tensor<2>>> = self
+            .weights
+            .iter()
+            .map(|weight| weight.grad_remove(&mut gradients))
+            .collect();
+        let report = StepReport {
+            loss: scalar(loss.inner())?,
+            gradient_norm: norm(&gradients)?,
+            learning_rate: learning_rate(self.spec, step) as f32,
+        };
+        if !report.loss.is_finite() || !report.gradient_norm.is_finite() {
+            return Err(StepError::Diverged {
+                step,
+                loss: report.loss,
+                gradient_norm: report.gradient_norm,
+            });
+        }
+        self.update(gradients, &report);
+        Ok(report)
+    }
+
+    /// Returns the mean loss on the held-out text in nats a token.
+    pub(crate) fn held_out_loss(&self, text: &Text<'_>) -> Result<f32, StepError> {
+        let weights = self.weights();
+        let decoder = Decoder {
+            config: &self.config,
+            weights: &weights,
+        };
+        let (mut total, mut tokens) = (0.0, 0.0);
+        for windows in text.held_out() {
+            let windows = windows?;
+            let count = (windows.inputs.rows() * windows.inputs.columns()) as f64;
+            let logits = decoder.logits(&windows.inputs, &self.positions, None);
+            total += f64::from(scalar(mean_loss(logits, &windows.targets))?) * count;
+            tokens += count;
+        }
+        Ok((total / tokens) as f32)
+    }
+
+    /// Clips the gradient as a whole and moves every weight.
+    fn update(&mut self, gradients: Vec<Option<Tensor<2>>>, report: &StepReport) {
+        let clip = self.spec.clip_milli as f32 / 1e3;
+        let scale = match clip > 0.0 && report.gradient_norm > clip {
+            true => clip / report.gradient_norm,
+            false => 1.0,
+        };
+        for (index, gradient) in gradients.into_iter().enumerate() {
+            let Some(gradient) = gradient else { continue };
+            let gradient = match scale < 1.0 {
+                true => gradient.mul_scalar(scale),
+                false => gradient,
+            };
+            let optimizer = match self.roles[index] {
+                Role::Norm => &self.undecayed,
+                Role::Table | Role::Projection | Role::ResidualProjection => &self.decayed,
+            };
+            let (moved, moments) = optimizer.step(
+                f64::from(report.learning_rate),
+                self.weights[index].clone().inner(),
+                gradient,
+                self.moments[index].take(),
+            );
+            self.weights[index] = tracked(moved);
+            self.moments[index] = moments;
+        }
+    }
+}
+
+/// Makes a weight one whose gradient is kept.
+fn tracked(weight: Tensor<2>) -> Tensor<2> {
+    weight.autodiff().require_grad()
+}
+
+/// Returns the learning rate of a step that counts from 1: a line up to the highest over the warm-up,
+/// then half a cosine down to the last.
+pub(crate) fn learning_rate(spec: &TrainSpec, step: u32) -> f64 {
+    let highest = f64::from(spec.learning_rate_micros) / 1e6;
+    let lowest = highest * f64::from(spec.final_learning_rate_bps) / 1e4;
+    if step <= spec.warm_up_steps {
+        return highest * f64::from(step) / f64::from(spec.warm_up_steps);
+    }
+    let falling = f64::from((spec.steps - spec.warm_up_steps).max(1));
+    let progress = (f64::from(step - spec.warm_up_steps) / falling).min(1.0);
+    let cosine = (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0;
+    lowest + (highest - lowest) * cosine
+}
+
+/// Returns the mean cross-entropy of scores `[tokens, vocabulary]`, in nats a token.
+fn mean_loss(logits: Tensor<2>, targets: &TokenBatch) -> Tensor<1> {
+    let tokens = logits.dims()[0];
+    let ids = targets.upload(&logits.device()).reshape([tokens, 1]);
+    activation::log_softmax(logits, 1)
+        .gather(1, ids)
+        .mean()
+        .neg()
+}
+
+/// Returns the norm of all gradients as one vector.
+fn norm(gradients: &[Option<Tensor<2>>]) -> Result<f32, StepError> {
+    let squares = gradients.iter().flatten();
+    let sums = squares.map(|gradient| gradient.clone().square().sum());
+    match sums.reduce(|total, sum| total + sum) {
+        Some(total) => Ok(scalar(total)?.sqrt()),
+        None => Ok(0.0),
+    }
+}
+
+/// Waits for a single number.
+fn scalar(tensor: Tensor<1>) -> Result<f32, StepError> {
+    let data = tensor
+        .try_into_data()
+        .map_err(|error| StepError::Device(error.to_string()))?;
+    let value = data.iter::<f32>().next();
+    value.ok_or_else(|| StepError::Device("an empty result".to_owned()))
+}
+
+#[cfg(test)]
+mod tests;
