@@ -65,7 +65,7 @@ impl Session {
     /// Returns the largest buffer that a shader can be given here, in bytes, at most `wanted`.
     pub(crate) fn largest_storage(&self, wanted: u64) -> u64 {
         let limits = self.device.limits();
-        let binding = u64::from(limits.max_storage_buffer_binding_size);
+        let binding = limits.max_storage_buffer_binding_size;
         wanted.min(binding).min(limits.max_buffer_size)
     }
 
@@ -157,7 +157,7 @@ impl Session {
         let commands = encoder.finish();
         let start = Instant::now();
         let submission = self.queue.submit([commands]);
-        self.wait(submission)?;
+        self.poll(Some(submission))?;
         Ok(start.elapsed())
     }
 
@@ -189,10 +189,7 @@ impl Session {
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
-    fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), ProbeError> {
-        self.poll(Some(submission))
-    }
-
+    /// Waits for a submission, or for all of them, and for the callbacks that follow.
     fn poll(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<(), ProbeError> {
         let wait = wgpu::PollType::Wait {
             submission_index,
@@ -206,8 +203,9 @@ impl Session {
             Ok(Err(wgpu::PollError::Timeout)) => Err(ProbeError::Hung {
                 seconds: SUBMISSION_LIMIT.as_secs(),
             }),
-            Ok(Err(error)) => Err(ProbeError::Refused {
-                detail: error.to_string(),
+            // The submission was never taken, and no command was refused: only a device that is gone does that.
+            Ok(Err(wgpu::PollError::WrongSubmissionIndex(..))) => Err(ProbeError::DeviceLost {
+                reason: "it takes no more work".into(),
             }),
             Err(_) => Err(ProbeError::DeviceLost {
                 reason: "the driver gave up during a wait".into(),

@@ -9,13 +9,13 @@ use throughput_proof::{Challenge, Entry, Matrix, Operands, Seed, Shape};
 
 use crate::device::Session;
 use crate::error::ProbeError;
-use crate::kernels::{self, Accumulate, Kernel, Tile};
+use crate::kernels::{self, Accumulate, TILE_SIDE};
 use crate::{Effort, Progress, Stage, fresh_seed};
 
 /// How long a slice should last: short enough that a desktop stays responsive, long enough to time.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// The sides tried: each is a multiple of the larger tile, and the loop along k stays far below 65,535 turns.
+/// The sides tried: each is a multiple of the tile, and the loop along k stays far below 65,535 turns.
 const SIDES: [u32; 5] = [256, 512, 1024, 2048, 4096];
 
 /// Entries of the timed product that are recomputed on the CPU.
@@ -26,9 +26,6 @@ const SETTLED_PART: u32 = 33;
 
 /// The most products in one slice; the smallest takes far longer than a 512th of a slice to submit.
 const MAX_REPEATS: u32 = 512;
-
-/// The tile of the benchmark's kernel.
-const TILE: Tile = Tile::Large;
 
 /// What was measured, in MFLOP/s.
 pub(crate) struct Multiplied {
@@ -98,9 +95,9 @@ fn statistics(rates_mflops: &[u64]) -> Multiplied {
 /// Chooses the size that suits the device, then the faster kernel at that size; returns the workload
 /// and how often it runs in a slice.
 fn fastest(session: &Session, operands: Operands) -> Result<(Workload<'_>, u32), ProbeError> {
-    let separate = Routine::compile(session, Accumulate::Separate)?;
+    let separate = session.pipeline(&kernels::multiply(Accumulate::Separate))?;
     let (workload, once) = fitting(session, operands, separate)?;
-    let fused = workload.with_routine(Routine::compile(session, Accumulate::Fused)?);
+    let fused = workload.with_kernel(session.pipeline(&kernels::multiply(Accumulate::Fused))?);
     let fused_once = fused.shortest_of_two()?;
     tracing::debug!(side = workload.shape.rows(), separate = ?once, fused = ?fused_once, "kernels tried");
     let (workload, once) = if fused_once < once {
@@ -117,16 +114,16 @@ fn fastest(session: &Session, operands: Operands) -> Result<(Workload<'_>, u32),
 fn fitting(
     session: &Session,
     operands: Operands,
-    routine: Routine,
+    kernel: wgpu::ComputePipeline,
 ) -> Result<(Workload<'_>, Duration), ProbeError> {
-    let mut workload = Workload::prepare(session, operands, routine, SIDES[0])?;
+    let mut workload = Workload::prepare(session, operands, kernel, SIDES[0])?;
     let mut once = workload.shortest_of_two()?;
     for side in &SIDES[1..] {
         if once * 8 > SLICE {
             break;
         }
-        let routine = workload.routine.clone();
-        workload = Workload::prepare(session, operands, routine, *side)?;
+        let kernel = workload.kernel.clone();
+        workload = Workload::prepare(session, operands, kernel, *side)?;
         once = workload.shortest_of_two()?;
     }
     Ok((workload, once))
@@ -158,7 +155,7 @@ fn timed(
     let mut rates = Vec::new();
     loop {
         let took = workload.run(repeats)?;
-        rates.push(workload.mflops(repeats, took));
+        rates.push(mflops(workload.shape, repeats, took));
         let permille = start.elapsed().as_millis() * 1_000 / length.as_millis();
         report_permille(u16::try_from(permille.min(1_000)).unwrap_or(1_000));
         if permille >= 1_000 {
@@ -167,22 +164,12 @@ fn timed(
     }
 }
 
-/// A compiled matrix kernel.
-#[derive(Clone)]
-struct Routine {
-    pipeline: wgpu::ComputePipeline,
-    tile: Tile,
-}
-
-impl Routine {
-    fn compile(session: &Session, accumulate: Accumulate) -> Result<Self, ProbeError> {
-        Self::of_kernel(session, TILE, &kernels::multiply(TILE, accumulate))
-    }
-
-    fn of_kernel(session: &Session, tile: Tile, kernel: &Kernel) -> Result<Self, ProbeError> {
-        let pipeline = session.pipeline(kernel)?;
-        Ok(Self { pipeline, tile })
-    }
+/// Returns the rate of `repeats` products in `took`, in MFLOP/s.
+fn mflops(shape: Shape, repeats: u32, took: Duration) -> u64 {
+    // One operation a nanosecond is 1,000 MFLOP/s.
+    let operations = u128::from(shape.operations()) * u128::from(repeats);
+    let rate = operations * 1_000 / took.as_nanos().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
 }
 
 /// The device's buffers of one product.
@@ -200,7 +187,7 @@ struct Workload<'a> {
     operands: Operands,
     shape: Shape,
     buffers: Buffers,
-    routine: Routine,
+    kernel: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
 }
 
@@ -209,7 +196,7 @@ impl<'a> Workload<'a> {
     fn prepare(
         session: &'a Session,
         operands: Operands,
-        routine: Routine,
+        kernel: wgpu::ComputePipeline,
         side: u32,
     ) -> Result<Self, ProbeError> {
         let shape = Shape::new(side, side, side).expect("the sides tried are shapes");
@@ -236,14 +223,14 @@ impl<'a> Workload<'a> {
                 pass.dispatch_workgroups(side / 64, side / 4, 1);
             })?;
         }
-        Ok(Self::bound(session, (operands, shape), buffers, routine))
+        Ok(Self::bound(session, (operands, shape), buffers, kernel))
     }
 
     fn bound(
         session: &'a Session,
         (operands, shape): (Operands, Shape),
         buffers: Buffers,
-        routine: Routine,
+        kernel: wgpu::ComputePipeline,
     ) -> Self {
         let Buffers {
             parameters,
@@ -251,29 +238,29 @@ impl<'a> Workload<'a> {
             right,
             product,
         } = &buffers;
-        let bindings = session.bind(&routine.pipeline, &[parameters, left, right, product]);
+        let bindings = session.bind(&kernel, &[parameters, left, right, product]);
         Self {
             session,
             operands,
             shape,
             buffers,
-            routine,
+            kernel,
             bindings,
         }
     }
 
     /// Returns the same product under another kernel.
-    fn with_routine(&self, routine: Routine) -> Self {
+    fn with_kernel(&self, kernel: wgpu::ComputePipeline) -> Self {
         let problem = (self.operands, self.shape);
-        Self::bound(self.session, problem, self.buffers.clone(), routine)
+        Self::bound(self.session, problem, self.buffers.clone(), kernel)
     }
 
     /// Computes the product `repeats` times in one submission and returns the time that it took.
     fn run(&self, repeats: u32) -> Result<Duration, ProbeError> {
-        let groups = self.shape.rows() / self.routine.tile.side();
+        let groups = self.shape.rows() / TILE_SIDE;
         self.session.run(|encoder| {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&self.routine.pipeline);
+            pass.set_pipeline(&self.kernel);
             pass.set_bind_group(0, &self.bindings, &[]);
             for _ in 0..repeats {
                 pass.dispatch_workgroups(groups, groups, 1);
@@ -291,14 +278,6 @@ impl<'a> Workload<'a> {
             encoder.clear_buffer(&self.buffers.product, 0, None);
         };
         self.session.run(clear).map(|_| ())
-    }
-
-    /// Returns the rate of `repeats` products in `took`, in MFLOP/s.
-    fn mflops(&self, repeats: u32, took: Duration) -> u64 {
-        // Operations a nanosecond are 10^9 a second.
-        let operations = u128::from(self.shape.operations()) * u128::from(repeats);
-        let rate = operations * 1_000 / took.as_nanos().max(1);
-        u64::try_from(rate).unwrap_or(u64::MAX)
     }
 
     /// Reads entries of the product as the device left it and recomputes them here.

@@ -25,35 +25,15 @@ pub(crate) enum Accumulate {
     Separate,
 }
 
-/// How much of the product one invocation computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tile {
-    /// 4 x 4 entries an invocation, 64 x 64 a workgroup.
-    Small,
-    /// 8 x 8 entries an invocation, 128 x 128 a workgroup.
-    Large,
-}
+/// Groups of four rows, and of four columns, of one invocation: 8 x 8 entries.
+const QUADS: u32 = 2;
 
-impl Tile {
-    /// Returns the groups of four rows, and of four columns, of one invocation.
-    const fn quads(self) -> u32 {
-        match self {
-            Self::Small => 1,
-            Self::Large => 2,
-        }
-    }
+/// Steps along the depth between two barriers. Each invocation loads one vector of each operand for
+/// them, so each operand's tile has as many vectors as the workgroup has invocations.
+const TILE_DEPTH: u32 = WORKGROUP_INVOCATIONS / (16 * QUADS);
 
-    /// Returns the rows and columns of the product that a workgroup computes.
-    pub(crate) const fn side(self) -> u32 {
-        64 * self.quads()
-    }
-
-    /// Returns the steps along the depth between two barriers; each invocation loads one vector of
-    /// each operand for them, and so each operand's tile has 256 vectors.
-    const fn depth(self) -> u32 {
-        WORKGROUP_INVOCATIONS / (16 * self.quads())
-    }
-}
+/// The rows and columns of the product that one workgroup computes.
+pub(crate) const TILE_SIDE: u32 = 64 * QUADS;
 
 /// Returns the kernel that makes an operand.
 pub(crate) fn operands() -> Kernel {
@@ -77,44 +57,44 @@ pub(crate) const fn filled_word(index: u32, salt: u32) -> u32 {
 }
 
 /// Returns the matrix kernel: tiles in workgroup memory, accumulators in registers, `k` in sequence.
-pub(crate) fn multiply(tile: Tile, accumulate: Accumulate) -> Kernel {
+pub(crate) fn multiply(accumulate: Accumulate) -> Kernel {
     let source = include_str!("kernels/multiply.wgsl")
-        .replace("{{QUADS}}", &tile.quads().to_string())
-        .replace("{{DEPTH}}", &tile.depth().to_string())
-        .replace("{{ACCUMULATORS}}", &accumulators(tile))
-        .replace("{{STEPS}}", &steps(tile, accumulate))
-        .replace("{{STORES}}", &stores(tile));
+        .replace("{{QUADS}}", &QUADS.to_string())
+        .replace("{{DEPTH}}", &TILE_DEPTH.to_string())
+        .replace("{{ACCUMULATORS}}", &accumulators())
+        .replace("{{STEPS}}", &steps(accumulate))
+        .replace("{{STORES}}", &stores());
     Kernel {
         source,
         entry_point: "multiply",
     }
 }
 
-fn accumulators(tile: Tile) -> String {
+fn accumulators() -> String {
     let mut text = String::new();
-    for row in 0..4 * tile.quads() {
-        for quad in 0..tile.quads() {
+    for row in 0..4 * QUADS {
+        for quad in 0..QUADS {
             line(&mut text, &format!("var sum_{row}_{quad} = vec4<f32>();"));
         }
     }
     text
 }
 
-fn steps(tile: Tile, accumulate: Accumulate) -> String {
+fn steps(accumulate: Accumulate) -> String {
     let mut text = String::new();
-    for k in 0..tile.depth() {
+    for k in 0..TILE_DEPTH {
         line(&mut text, "{");
-        for quad in 0..tile.quads() {
-            let at = k * 16 * tile.quads() + quad * 16;
+        for quad in 0..QUADS {
+            let at = k * 16 * QUADS + quad * 16;
             let a = format!("let a{quad} = left_tile[{at}u + local.y];");
             let b = format!("let b{quad} = right_tile[{at}u + local.x];");
             line(&mut text, &a);
             line(&mut text, &b);
         }
-        for row in 0..4 * tile.quads() {
+        for row in 0..4 * QUADS {
             let component = ["x", "y", "z", "w"][row as usize % 4];
             let a = format!("a{}.{component}", row / 4);
-            for quad in 0..tile.quads() {
+            for quad in 0..QUADS {
                 let sum = format!("sum_{row}_{quad}");
                 let value = match accumulate {
                     Accumulate::Fused => format!("fma(vec4<f32>({a}), b{quad}, {sum})"),
@@ -128,10 +108,10 @@ fn steps(tile: Tile, accumulate: Accumulate) -> String {
     text
 }
 
-fn stores(tile: Tile) -> String {
+fn stores() -> String {
     let mut text = String::new();
-    for row in 0..4 * tile.quads() {
-        for quad in 0..tile.quads() {
+    for row in 0..4 * QUADS {
+        for quad in 0..QUADS {
             let down = (row / 4) * 64 + row % 4;
             let right = quad * 16;
             let at = format!("(first_row + {down}u) * quads + first_quad + {right}u");

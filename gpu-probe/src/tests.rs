@@ -1,1 +1,72 @@
-//! Tests.
+//! Tests of a whole probe, and what the other tests share.
+
+use market::gpu::{AdapterForm, AdapterKind};
+
+use super::*;
+use crate::device::Session;
+
+/// Opens the first adapter, or says that the test skips.
+pub(crate) fn session() -> Option<Session> {
+    match best_adapter() {
+        Ok(adapter) => Some(Session::open(adapter.handle()).unwrap()),
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn a_quick_probe_measures_checks_and_labels_the_adapter() {
+    // The last of the list: a CPU driver where there is one, so that no desktop's card is filled.
+    let Some(adapter) = adapters().pop() else {
+        eprintln!("skipped: {}", ProbeError::NoAdapter);
+        return;
+    };
+    let mut stages = Vec::new();
+    let report = probe(&adapter, Effort::Quick, &mut |progress| {
+        assert!(progress.permille <= 1_000);
+        stages.push(progress.stage);
+    })
+    .unwrap();
+    stages.dedup();
+    let expected = [
+        Stage::Preparing,
+        Stage::WarmingUp,
+        Stage::Multiplying,
+        Stage::Checking,
+    ];
+    assert_eq!(stages[..4], expected);
+    let figures = &report.figures;
+    let spread = figures.gemm_fp32_mflops.unwrap();
+    assert!(0 < spread.p10 && spread.p10 <= spread.p50 && spread.p50 <= spread.p90);
+    assert!(figures.sustained_gemm_fp32_mflops.unwrap() <= spread.p90);
+    assert_eq!(
+        figures.gemm_f16_mflops, None,
+        "what was not measured is unknown"
+    );
+    let measured = report.measured().unwrap();
+    let is_cpu = adapter.info().form == AdapterForm::Cpu;
+    assert_eq!(measured.kind == AdapterKind::Cpu, is_cpu);
+    assert!(report.measured_at.as_millis() > 0);
+}
+
+#[test]
+fn adapters_are_listed_with_cpus_last() {
+    let forms: Vec<AdapterForm> = adapters().iter().map(|found| found.info().form).collect();
+    assert!(forms.is_sorted(), "{forms:?}");
+}
+
+#[test]
+fn a_machine_without_adapters_is_told_what_to_install() {
+    let text = ProbeError::NoAdapter.to_string();
+    assert!(
+        text.contains("apt install libvulkan1 mesa-vulkan-drivers"),
+        "{text}"
+    );
+}
+
+#[test]
+fn seeds_differ_by_purpose_and_by_call() {
+    assert_ne!(fresh_seed("a"), fresh_seed("b"));
+}
