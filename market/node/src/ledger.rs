@@ -11,5 +11,15 @@
 //!                                                                       +-> OperatorIndex     rebuildable
 //! ```
 
+pub mod bench;
+pub mod client;
+mod headers;
 pub mod log;
+pub mod operator;
 pub mod protocol;
+
+#[cfg(test)]
+mod testing;
+
+pub use client::LedgerClient;
+pub use operator::{Operator, OperatorConfig, OperatorHandle};

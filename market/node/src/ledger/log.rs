@@ -144,8 +144,10 @@ pub struct LogReader {
     directory: PathBuf,
 }
 
-/// What a scan of all segments found.
-struct Scanned {
+/// A log that was read and verified, and is not opened for writing yet: nothing on disk has changed.
+#[derive(Debug)]
+pub struct LogRecovery {
+    config: LogConfig,
     next: u64,
     link: Link,
     /// The last segment and its intact length, if there is any segment.
@@ -153,57 +155,151 @@ struct Scanned {
     torn: Option<TornTail>,
 }
 
-impl BlockLog {
-    /// Opens the log, or begins an empty one; calls `visit` with every record in order.
-    ///
-    /// Returns the log, and the unfinished append that was cut off its end if there was one. Stops at
-    /// the first error of the log or of `visit`, before anything on disk is changed.
-    pub fn open<E: From<LogError>>(
+impl LogRecovery {
+    /// Reads the log at `config`, or an absent one, and calls `visit` with every record in order.
+    /// Stops at the first error of the log or of `visit`.
+    pub fn read<E: From<LogError>>(
         config: LogConfig,
         mut visit: impl FnMut(Position, &[u8]) -> Result<(), E>,
-    ) -> Result<(Self, Option<TornTail>), E> {
+    ) -> Result<Self, E> {
         fs::create_dir_all(&config.directory).map_err(io("create", &config.directory))?;
-        let scanned = scan(&config, &mut visit)?;
-        let log = Self::resume(config, &scanned)?;
-        Ok((log, scanned.torn))
+        let link = segment::first_link(&config.chain);
+        let found = segments(&config.directory)?;
+        let mut recovery = Self {
+            config,
+            next: 0,
+            link,
+            last: None,
+            torn: None,
+        };
+        for (index, &first) in found.iter().enumerate() {
+            let place = if index + 1 == found.len() {
+                Place::Last
+            } else {
+                Place::Inner
+            };
+            recovery.read_segment(first, place, &mut visit)?;
+        }
+        Ok(recovery)
     }
 
-    /// Cuts a torn tail, and opens the last segment for appending.
-    fn resume(config: LogConfig, scanned: &Scanned) -> Result<Self, LogError> {
-        let (segment, length, file) = match scanned.last {
+    /// Returns how many whole records the log holds.
+    pub fn records(&self) -> u64 {
+        self.next
+    }
+
+    /// Returns the unfinished append at the end, if there is one.
+    pub fn torn(&self) -> Option<&TornTail> {
+        self.torn.as_ref()
+    }
+
+    /// Returns a reader of single records.
+    pub fn reader(&self) -> LogReader {
+        LogReader {
+            directory: self.config.directory.clone(),
+        }
+    }
+
+    /// Cuts the unfinished append off, if there is one, and opens the log for appending.
+    pub fn open(self) -> Result<BlockLog, LogError> {
+        let (segment, length, file) = match self.last {
             None => {
-                let file = create_segment(&config, 0, &scanned.link)?;
+                let file = create_segment(&self.config, 0, &self.link)?;
                 (0, segment::HEADER_BYTES as u64, file)
             }
             Some((segment, length)) => {
-                let path = segment_path(&config.directory, segment);
-                let mut file = OpenOptions::new()
-                    .read(true)
-                    .write(true)
-                    .open(&path)
-                    .map_err(io("open", &path))?;
-                if let Some(torn) = &scanned.torn {
-                    tracing::warn!(file = %torn.file.display(), offset = torn.offset, bytes = torn.bytes,
-                        what = %torn.what, "cut an unfinished append off the block log");
-                    file.set_len(length).map_err(io("cut", &path))?;
-                    file.sync_all().map_err(io("sync", &path))?;
-                }
-                file.seek(SeekFrom::Start(length))
-                    .map_err(io("seek in", &path))?;
+                let path = segment_path(&self.config.directory, segment);
+                let file = open_segment(&path, length, self.torn.as_ref())?;
                 (segment, length, file)
             }
         };
-        Ok(Self {
-            config,
+        Ok(BlockLog {
+            config: self.config,
             file,
             segment,
             length,
-            next: scanned.next,
-            link: scanned.link,
+            next: self.next,
+            link: self.link,
             is_poisoned: false,
         })
     }
 
+    fn read_segment<E: From<LogError>>(
+        &mut self,
+        first: u64,
+        place: Place,
+        visit: &mut impl FnMut(Position, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let path = segment_path(&self.config.directory, first);
+        if first != self.next {
+            return Err(E::from(LogError::MissingSegment {
+                expected: self.next,
+                found: path,
+            }));
+        }
+        let bytes = fs::read(&path).map_err(io("read", &path))?;
+        self.check_header(&path, &bytes)?;
+        let mut offset = segment::HEADER_BYTES;
+        loop {
+            match segment::read_record(&bytes, offset, &self.link) {
+                Ok(None) => break,
+                Ok(Some(record)) => {
+                    let position = Position {
+                        segment: first,
+                        offset: offset as u64,
+                    };
+                    visit(position, record.payload)?;
+                    self.next += 1;
+                    self.link = record.link;
+                    offset = record.end;
+                }
+                Err(Damage::Torn(what)) if place == Place::Last => {
+                    self.torn = Some(TornTail {
+                        file: path,
+                        offset: offset as u64,
+                        bytes: (bytes.len() - offset) as u64,
+                        what: what.to_owned(),
+                    });
+                    break;
+                }
+                Err(Damage::Torn(what) | Damage::Broken(what)) => {
+                    return Err(E::from(LogError::Damaged {
+                        file: path,
+                        offset: offset as u64,
+                        what: what.to_owned(),
+                    }));
+                }
+            }
+        }
+        self.last = Some((first, offset as u64));
+        Ok(())
+    }
+
+    fn check_header(&self, file: &Path, bytes: &[u8]) -> Result<(), LogError> {
+        let damaged = |what: &str| LogError::Damaged {
+            file: file.to_path_buf(),
+            offset: 0,
+            what: what.to_owned(),
+        };
+        let header = SegmentHeader::decode(bytes).map_err(damaged)?;
+        if header.chain != self.config.chain {
+            return Err(LogError::OtherChain {
+                file: file.to_path_buf(),
+                found: header.chain,
+                expected: self.config.chain,
+            });
+        }
+        if header.first != self.next {
+            return Err(damaged("the segment's header and its name disagree"));
+        }
+        if header.link != self.link {
+            return Err(damaged("the segment does not follow the one before it"));
+        }
+        Ok(())
+    }
+}
+
+impl BlockLog {
     /// Appends a record and returns where it lies, once it is on disk for good.
     ///
     /// After an error the log takes nothing more until it is opened again.
@@ -323,6 +419,24 @@ fn create_segment(config: &LogConfig, first: u64, link: &Link) -> Result<File, L
     Ok(file)
 }
 
+/// Opens a segment for appending at `length`, cutting off what is beyond.
+fn open_segment(path: &Path, length: u64, torn: Option<&TornTail>) -> Result<File, LogError> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(io("open", path))?;
+    if let Some(torn) = torn {
+        tracing::warn!(file = %path.display(), offset = torn.offset, bytes = torn.bytes,
+            what = %torn.what, "cut an unfinished append off the block log");
+        file.set_len(length).map_err(io("cut", path))?;
+        file.sync_all().map_err(io("sync", path))?;
+    }
+    file.seek(SeekFrom::Start(length))
+        .map_err(io("seek in", path))?;
+    Ok(file)
+}
+
 /// Makes the folder's own entries durable. Only Unix lets a folder be synced.
 fn sync_directory(directory: &Path) -> Result<(), LogError> {
     if cfg!(unix) {
@@ -332,112 +446,11 @@ fn sync_directory(directory: &Path) -> Result<(), LogError> {
     Ok(())
 }
 
-fn scan<E: From<LogError>>(
-    config: &LogConfig,
-    visit: &mut impl FnMut(Position, &[u8]) -> Result<(), E>,
-) -> Result<Scanned, E> {
-    let mut scanned = Scanned {
-        next: 0,
-        link: segment::first_link(&config.chain),
-        last: None,
-        torn: None,
-    };
-    let found = segments(&config.directory)?;
-    for (index, &first) in found.iter().enumerate() {
-        let place = if index + 1 == found.len() {
-            Place::Last
-        } else {
-            Place::Inner
-        };
-        scan_segment(config, (first, place), &mut scanned, visit)?;
-    }
-    Ok(scanned)
-}
-
 /// Where a segment stands: only the last one can end in an unfinished append.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Inner,
     Last,
-}
-
-fn scan_segment<E: From<LogError>>(
-    config: &LogConfig,
-    (first, place): (u64, Place),
-    scanned: &mut Scanned,
-    visit: &mut impl FnMut(Position, &[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let path = segment_path(&config.directory, first);
-    if first != scanned.next {
-        return Err(E::from(LogError::MissingSegment {
-            expected: scanned.next,
-            found: path,
-        }));
-    }
-    let bytes = fs::read(&path).map_err(io("read", &path))?;
-    check_header(config, &path, &bytes, scanned)?;
-    let mut offset = segment::HEADER_BYTES;
-    loop {
-        match segment::read_record(&bytes, offset, &scanned.link) {
-            Ok(None) => break,
-            Ok(Some(record)) => {
-                let position = Position {
-                    segment: first,
-                    offset: offset as u64,
-                };
-                visit(position, record.payload)?;
-                scanned.next += 1;
-                scanned.link = record.link;
-                offset = record.end;
-            }
-            Err(Damage::Torn(what)) if place == Place::Last => {
-                scanned.torn = Some(TornTail {
-                    file: path,
-                    offset: offset as u64,
-                    bytes: (bytes.len() - offset) as u64,
-                    what: what.to_owned(),
-                });
-                break;
-            }
-            Err(Damage::Torn(what) | Damage::Broken(what)) => {
-                return Err(E::from(LogError::Damaged {
-                    file: path,
-                    offset: offset as u64,
-                    what: what.to_owned(),
-                }));
-            }
-        }
-    }
-    scanned.last = Some((first, offset as u64));
-    Ok(())
-}
-
-fn check_header(
-    config: &LogConfig,
-    file: &Path,
-    bytes: &[u8],
-    scanned: &Scanned,
-) -> Result<(), LogError> {
-    let damaged = |what: &str| LogError::Damaged {
-        file: file.to_path_buf(),
-        offset: 0,
-        what: what.to_owned(),
-    };
-    let header = SegmentHeader::decode(bytes).map_err(damaged)?;
-    if header.chain != config.chain {
-        return Err(LogError::OtherChain {
-            file: file.to_path_buf(),
-            found: header.chain,
-            expected: config.chain,
-        });
-    }
-    if header.first != scanned.next {
-        return Err(damaged("the segment's header and its name disagree"));
-    }
-    if header.link != scanned.link {
-        return Err(damaged("the segment does not follow the one before it"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

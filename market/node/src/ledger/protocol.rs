@@ -23,6 +23,9 @@ pub const MAX_RESPONSE_BYTES: usize = 256 << 10;
 /// The most entries of one page of history.
 pub const MAX_HISTORY_ENTRIES: u16 = 256;
 
+/// The most channels in one view of an account.
+pub const MAX_ACCOUNT_CHANNELS: usize = 64;
+
 /// What is asked of an operator.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum LedgerRequest {
@@ -37,6 +40,8 @@ pub enum LedgerRequest {
     Transaction(TxId),
     /// A fact of the newest state, with its proof.
     StateOf(Key),
+    /// An account and the live channels that it pays from or is paid by, with their proofs.
+    Account(AccountId),
     /// A page of an account's history.
     History(HistoryQuery),
     /// The header and certificate at a height.
@@ -62,6 +67,8 @@ pub enum LedgerResponse {
         /// Height of the newest block.
         height: u64,
     },
+    /// To [`LedgerRequest::Account`].
+    Account(Box<AccountView>),
     /// To [`LedgerRequest::History`], in the order asked for.
     History(Vec<HistoryEntry>),
     /// To [`LedgerRequest::Header`].
@@ -92,6 +99,18 @@ pub struct LedgerStatus {
     pub head: CertifiedHeader,
     /// All sums; the operator's word, the state root commits to them.
     pub audit: Audit,
+}
+
+/// An account's money, as far as it can be proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Header and certificate of the newest block.
+    pub head: CertifiedHeader,
+    /// Proof of what it can spend, or `None` where the account does not exist.
+    pub account: Option<StateProof>,
+    /// Proofs of the channels that it is payer or payee of and that are not closed, at most
+    /// [`MAX_ACCOUNT_CHANNELS`]. The operator could leave one out; it cannot make one up.
+    pub channels: Vec<StateProof>,
 }
 
 /// The payload of the header gossip topic: the newest header, signed by the operators.

@@ -17,11 +17,12 @@ fn config(folder: &TempDir, segment_bytes: u64) -> LogConfig {
 /// Opens the log and returns it with all of its payloads.
 fn open(config: LogConfig) -> Result<(BlockLog, Vec<Vec<u8>>, Option<TornTail>), LogError> {
     let mut payloads = Vec::new();
-    let (log, torn) = BlockLog::open::<LogError>(config, |_, payload| {
+    let recovery = LogRecovery::read::<LogError>(config, |_, payload| {
         payloads.push(payload.to_vec());
         Ok(())
     })?;
-    Ok((log, payloads, torn))
+    let torn = recovery.torn().cloned();
+    Ok((recovery.open()?, payloads, torn))
 }
 
 /// Writes `count` records of different lengths, and returns them with their positions.
@@ -36,10 +37,7 @@ fn filled(config: &LogConfig, count: u8) -> Vec<(Position, Vec<u8>)> {
 }
 
 fn payloads(records: &[(Position, Vec<u8>)]) -> Vec<Vec<u8>> {
-    records
-        .iter()
-        .map(|(_, payload)| payload.clone())
-        .collect()
+    records.iter().map(|(_, payload)| payload.clone()).collect()
 }
 
 #[test]

@@ -1,0 +1,478 @@
+//! Owns how a node asks the ledger: over the network, or through the operator of its own process.
+//!
+//! Never believes what can be proved: every proof and header is checked against the trusted set that
+//! the node keeps, and moves the protocol clock. Two headers of one height stop the client for good:
+//! it shows them, and answers nothing else.
+
+mod transport;
+
+pub use transport::Transport;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use market::genesis::Genesis;
+use market::ledger::{
+    CertifiedHeader, ChannelRecord, EquivocationProof, FinalityProof, Key, Leaf, ProofError,
+    Rejected, SignedTransaction, StateProof, TrustedSet, TxReceipt,
+};
+use market::{AccountId, Amount, ChainId, ChannelId, NodeId, Timestamp, TxId, wire};
+
+use super::headers::{Conflict, Headers};
+use super::operator::OperatorError;
+use super::protocol::{
+    AccountView, HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus,
+    Unavailable,
+};
+use crate::clock::ProtocolClock;
+use crate::network::{CallError, Client};
+use crate::store::{NodeStore, RecordKind, StoreError};
+
+/// Attempts to submit a transaction, and the pause before the second, which doubles each time.
+const SUBMIT_ATTEMPTS: u32 = 5;
+const SUBMIT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Under which name an equivocation is kept in the node's store.
+const EQUIVOCATION: &[u8] = b"equivocation";
+
+/// The most bytes of an encoded [`EquivocationProof`].
+const MAX_EQUIVOCATION_BYTES: usize = 64 << 10;
+
+/// Why the ledger gave no answer that convinces.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The ledger refuses the transaction.
+    #[error("the ledger refuses the transaction: {0}")]
+    Rejected(#[from] Rejected),
+    /// No operator could be reached.
+    #[error(
+        "operator {operator} cannot be reached: {source}; check the connection, or try again later"
+    )]
+    Unreachable {
+        /// The operator that was asked last.
+        operator: NodeId,
+        /// Why the call failed.
+        source: CallError,
+    },
+    /// The operator did not look at the request.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The operator of this process failed.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    /// A proof does not hold.
+    #[error("a proof about the ledger does not hold: {0}")]
+    Proof(#[from] ProofError),
+    /// The answer is not one to the question.
+    #[error("the operator did not answer the question: {expected} was expected")]
+    OtherAnswer {
+        /// What was asked for.
+        expected: &'static str,
+    },
+    /// The genesis that a node offers is of another chain.
+    #[error("the node offers the genesis of chain {found}, and {expected} was asked for")]
+    OtherGenesis {
+        /// The chain asked for.
+        expected: ChainId,
+        /// The chain of the genesis.
+        found: ChainId,
+    },
+    /// A header does not link to the chain that this node has seen.
+    #[error(
+        "the header at height {height} is signed by the operators but is off the chain seen so far; do not deal until this is explained"
+    )]
+    OffChain {
+        /// The header's height.
+        height: u64,
+    },
+    /// The operators signed two histories.
+    #[error(
+        "the operators signed two different blocks at height {}; money on this market is not safe. Stop dealing, \
+         and show both headers ({} and {}) to the others",
+        proof.first.header.height, proof.first.header.id(), proof.second.header.id()
+    )]
+    Equivocation {
+        /// Both headers with their certificates.
+        proof: Box<EquivocationProof>,
+    },
+    /// The node's store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl LedgerError {
+    /// Tells whether asking again later may succeed.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Unavailable(_))
+    }
+}
+
+/// An account's money as of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balance {
+    /// Whose.
+    pub account: AccountId,
+    /// What it can spend: proved, or zero where the operator says that it does not exist.
+    pub available: Amount,
+    /// What is locked in live channels that it pays from.
+    pub in_channels: Amount,
+    /// Its live channels, as payer or payee; each one proved.
+    pub channels: Vec<ChannelRecord>,
+    /// Height of the block.
+    pub height: u64,
+    /// The block's time.
+    pub time: Timestamp,
+}
+
+/// A channel as of a block, proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedChannel {
+    /// The channel.
+    pub record: ChannelRecord,
+    /// What proves it.
+    pub proof: StateProof,
+    /// How old the proof's block is by protocol time.
+    pub age: Duration,
+}
+
+/// Asks the ledger and checks its answers. Cheap to clone; clones share what they know.
+#[derive(Debug, Clone)]
+pub struct LedgerClient {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    transport: Transport,
+    trusted: TrustedSet,
+    store: NodeStore,
+    clock: ProtocolClock,
+    // A mutex and no owning task: checking a header against the others is a few look-ups, done by
+    // whoever received it.
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    headers: Headers,
+    equivocation: Option<Box<EquivocationProof>>,
+}
+
+impl LedgerClient {
+    /// Makes a client of the market of `genesis`, with the trusted set that `store` keeps.
+    ///
+    /// Fails with [`LedgerError::Equivocation`] where one was found before.
+    pub async fn open(
+        transport: Transport,
+        genesis: &Genesis,
+        store: NodeStore,
+        clock: ProtocolClock,
+    ) -> Result<Self, LedgerError> {
+        let trusted = match store.trusted_set()? {
+            Some(kept) if kept.chain == genesis.chain_id() => kept,
+            _ => {
+                let trusted = TrustedSet::genesis(genesis);
+                store.put_trusted_set(trusted.clone()).await?;
+                trusted
+            }
+        };
+        if let Some(bytes) = store.record(RecordKind::Setting, EQUIVOCATION)?
+            && let Ok(proof) = wire::decode::<EquivocationProof>(&bytes, MAX_EQUIVOCATION_BYTES)
+            && proof.verify(&trusted).is_ok()
+        {
+            let proof = Box::new(proof);
+            return Err(LedgerError::Equivocation { proof });
+        }
+        Ok(Self {
+            shared: Arc::new(Shared {
+                transport,
+                trusted,
+                store,
+                clock,
+                seen: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Returns the operators that are trusted, and from which height on.
+    pub fn trusted(&self) -> &TrustedSet {
+        &self.shared.trusted
+    }
+
+    /// Returns the clock that verified headers move.
+    pub fn clock(&self) -> &ProtocolClock {
+        &self.shared.clock
+    }
+
+    /// Returns the newest header that was verified.
+    pub fn newest_header(&self) -> Option<CertifiedHeader> {
+        self.seen().headers.newest().cloned()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        // Every change is one assignment or insertion, so a poisoned lock still holds a whole value.
+        self.shared
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Submits a transaction and returns the verified proof that it is final.
+    ///
+    /// Where the operator cannot be reached or is busy, it is submitted again a few times: the ledger
+    /// applies an id at most once, so that a repetition never pays twice.
+    pub async fn submit(
+        &self,
+        transaction: &SignedTransaction,
+    ) -> Result<FinalityProof, LedgerError> {
+        let mut pause = SUBMIT_PAUSE;
+        for _ in 1..SUBMIT_ATTEMPTS {
+            match self.submit_once(transaction).await {
+                Err(error) if error.is_temporary() => {
+                    tracing::debug!(%error, "submitting again");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                result => return result,
+            }
+        }
+        self.submit_once(transaction).await
+    }
+
+    async fn submit_once(
+        &self,
+        transaction: &SignedTransaction,
+    ) -> Result<FinalityProof, LedgerError> {
+        let request = LedgerRequest::Submit(Box::new(transaction.clone()));
+        let LedgerResponse::Final(proof) = self.ask(request).await? else {
+            return Err(other("a proof of finality"));
+        };
+        let chain = &self.shared.trusted.chain;
+        if proof.transaction.id(chain) != transaction.id(chain) {
+            return Err(other("a proof about the submitted transaction"));
+        }
+        self.verify_final(&proof).await?;
+        Ok(*proof)
+    }
+
+    /// Returns the verified proof of a transaction that is final, or `None` where the operator says
+    /// that it is not.
+    pub async fn transaction(&self, id: TxId) -> Result<Option<FinalityProof>, LedgerError> {
+        match self.ask(LedgerRequest::Transaction(id)).await? {
+            LedgerResponse::Absent { .. } => Ok(None),
+            LedgerResponse::Final(proof)
+                if proof.transaction.id(&self.shared.trusted.chain) == id =>
+            {
+                self.verify_final(&proof).await?;
+                Ok(Some(*proof))
+            }
+            _ => Err(other("a proof about the transaction")),
+        }
+    }
+
+    /// Returns an account's money and live channels.
+    pub async fn account(&self, account: AccountId) -> Result<Balance, LedgerError> {
+        let LedgerResponse::Account(view) = self.ask(LedgerRequest::Account(account)).await? else {
+            return Err(other("an account"));
+        };
+        let AccountView {
+            head,
+            account: proof,
+            channels: proofs,
+        } = *view;
+        self.observe(&head).await?;
+        let available = match proof {
+            None => Amount::ZERO,
+            Some(proof) => match self.leaf_of(&proof, &head)? {
+                Leaf::Account(record) if record.id == account => record.available,
+                _ => return Err(other("the account that was asked for")),
+            },
+        };
+        let mut channels = Vec::with_capacity(proofs.len());
+        for proof in &proofs {
+            match self.leaf_of(proof, &head)? {
+                Leaf::Channel(record) => channels.push(record.clone()),
+                _ => return Err(other("channels")),
+            }
+        }
+        Ok(Balance {
+            account,
+            available,
+            in_channels: locked_by(account, &channels)?,
+            channels,
+            height: head.header.height,
+            time: head.header.time,
+        })
+    }
+
+    /// Checks a proof that must be about the block of `head`, which was observed already.
+    fn leaf_of<'a>(
+        &self,
+        proof: &'a StateProof,
+        head: &CertifiedHeader,
+    ) -> Result<&'a Leaf, LedgerError> {
+        if proof.certified.header != head.header {
+            return Err(other("proofs of one block"));
+        }
+        Ok(proof.verify(&self.shared.trusted)?)
+    }
+
+    /// Returns a channel with its proof, or `None` where the operator says that there is none.
+    pub async fn channel(&self, id: ChannelId) -> Result<Option<VerifiedChannel>, LedgerError> {
+        match self.ask(LedgerRequest::StateOf(Key::Channel(id))).await? {
+            LedgerResponse::Absent { .. } => Ok(None),
+            LedgerResponse::State(proof) => match self.verify_state(&proof).await? {
+                Leaf::Channel(record) if record.id == id => Ok(Some(VerifiedChannel {
+                    record: record.clone(),
+                    age: self.age(&proof.certified),
+                    proof: *proof,
+                })),
+                _ => Err(other("the channel that was asked for")),
+            },
+            _ => Err(other("a channel")),
+        }
+    }
+
+    /// Returns how old a verified header is by protocol time.
+    pub fn age(&self, certified: &CertifiedHeader) -> Duration {
+        let now = self.shared.clock.now().unwrap_or(certified.header.time);
+        now.saturating_since(certified.header.time)
+    }
+
+    /// Returns a page of an account's history, which is the operator's word.
+    pub async fn history(&self, query: HistoryQuery) -> Result<Vec<HistoryEntry>, LedgerError> {
+        match self.ask(LedgerRequest::History(query)).await? {
+            LedgerResponse::History(entries) => Ok(entries),
+            _ => Err(other("a history")),
+        }
+    }
+
+    /// Returns the newest header, verified, and the sums of all money, which are the operator's word.
+    pub async fn status(&self) -> Result<LedgerStatus, LedgerError> {
+        match self.ask(LedgerRequest::Status).await? {
+            LedgerResponse::Status(status) => {
+                self.observe(&status.head).await?;
+                Ok(*status)
+            }
+            _ => Err(other("the ledger's status")),
+        }
+    }
+
+    /// Returns the verified header at a height, or `None` above the newest.
+    pub async fn header(&self, height: u64) -> Result<Option<CertifiedHeader>, LedgerError> {
+        match self.ask(LedgerRequest::Header(height)).await? {
+            LedgerResponse::Absent { .. } => Ok(None),
+            LedgerResponse::Header(certified) if certified.header.height == height => {
+                self.observe(&certified).await?;
+                Ok(Some(*certified))
+            }
+            _ => Err(other("the header that was asked for")),
+        }
+    }
+
+    /// Checks a proof of what happened, whoever sent it, and returns the receipt in it.
+    pub async fn verify_final<'a>(
+        &self,
+        proof: &'a FinalityProof,
+    ) -> Result<&'a TxReceipt, LedgerError> {
+        let receipt = proof.verify(&self.shared.trusted)?;
+        self.take_in(&proof.certified).await?;
+        Ok(receipt)
+    }
+
+    /// Checks a proof of what is so, whoever sent it, and returns the leaf in it.
+    pub async fn verify_state<'a>(&self, proof: &'a StateProof) -> Result<&'a Leaf, LedgerError> {
+        let leaf = proof.verify(&self.shared.trusted)?;
+        self.take_in(&proof.certified).await?;
+        Ok(leaf)
+    }
+
+    /// Checks a header, for example from gossip, and moves the protocol clock.
+    pub async fn observe(&self, certified: &CertifiedHeader) -> Result<(), LedgerError> {
+        self.shared.trusted.check(certified)?;
+        self.take_in(certified).await
+    }
+
+    /// Takes in a header whose certificate holds. Keeps and returns an equivocation.
+    async fn take_in(&self, certified: &CertifiedHeader) -> Result<(), LedgerError> {
+        self.refuse_after_equivocation()?;
+        let conflict = self.seen().headers.insert(certified);
+        match conflict {
+            Ok(()) => {
+                let header = &certified.header;
+                self.shared.clock.observe(header.height, header.time);
+                Ok(())
+            }
+            Err(Conflict::OffChain { height }) => Err(LedgerError::OffChain { height }),
+            Err(Conflict::Equivocation(proof)) => {
+                tracing::error!(
+                    height = proof.first.header.height,
+                    "the operators signed two histories"
+                );
+                self.seen().equivocation = Some(proof.clone());
+                let bytes = wire::encode(&*proof);
+                let store = &self.shared.store;
+                store
+                    .put_record(RecordKind::Setting, EQUIVOCATION, &bytes)
+                    .await?;
+                Err(LedgerError::Equivocation { proof })
+            }
+        }
+    }
+
+    fn refuse_after_equivocation(&self) -> Result<(), LedgerError> {
+        match self.seen().equivocation.clone() {
+            Some(proof) => Err(LedgerError::Equivocation { proof }),
+            None => Ok(()),
+        }
+    }
+
+    async fn ask(&self, request: LedgerRequest) -> Result<LedgerResponse, LedgerError> {
+        self.refuse_after_equivocation()?;
+        let operators = &self.shared.trusted.operators;
+        match self.shared.transport.ask(operators, request).await? {
+            LedgerResponse::Rejected(reason) => Err(LedgerError::Rejected(reason)),
+            LedgerResponse::Unavailable(why) => Err(LedgerError::Unavailable(why)),
+            response => Ok(response),
+        }
+    }
+}
+
+/// Asks a node for the genesis of a chain, and checks that it is that.
+pub async fn fetch_genesis(
+    network: &Client,
+    node: NodeId,
+    chain: ChainId,
+) -> Result<Genesis, LedgerError> {
+    let transport = Transport::Remote(network.clone());
+    let LedgerResponse::Genesis(genesis) = transport.ask(&[node], LedgerRequest::Genesis).await?
+    else {
+        return Err(other("a genesis"));
+    };
+    let found = genesis.chain_id();
+    if found != chain {
+        return Err(LedgerError::OtherGenesis {
+            expected: chain,
+            found,
+        });
+    }
+    Ok(*genesis)
+}
+
+fn other(expected: &'static str) -> LedgerError {
+    LedgerError::OtherAnswer { expected }
+}
+
+/// Adds up what an account has locked as payer.
+fn locked_by(account: AccountId, channels: &[ChannelRecord]) -> Result<Amount, LedgerError> {
+    channels
+        .iter()
+        .filter(|channel| channel.payer.account == account)
+        .try_fold(Amount::ZERO, |sum, channel| {
+            sum.checked_add(channel.balance)
+        })
+        .ok_or_else(|| other("channels that hold less money than exists"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! Owns how a request reaches an operator.
+//!
+//! Never looks at what an answer says.
+
+use market::NodeId;
+
+use super::LedgerError;
+use crate::ledger::operator::OperatorHandle;
+use crate::ledger::protocol::{LedgerRequest, LedgerResponse, Unavailable};
+use crate::network::{CallError, Client};
+
+/// The way to an operator.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// The operator runs in this process.
+    Local(OperatorHandle),
+    /// The operators are other nodes.
+    Remote(Client),
+}
+
+impl Transport {
+    /// Asks one operator after the other, and returns the first answer.
+    pub(super) async fn ask(
+        &self,
+        operators: &[NodeId],
+        request: LedgerRequest,
+    ) -> Result<LedgerResponse, LedgerError> {
+        match self {
+            Self::Local(handle) => Ok(handle.answer(request).await),
+            Self::Remote(network) => ask_each(network, operators, request).await,
+        }
+    }
+}
+
+async fn ask_each(
+    network: &Client,
+    operators: &[NodeId],
+    request: LedgerRequest,
+) -> Result<LedgerResponse, LedgerError> {
+    let mut failure = LedgerError::Unavailable(Unavailable::NotOperator);
+    for &operator in operators {
+        match network.call_ledger(operator, request.clone()).await {
+            Ok(LedgerResponse::Unavailable(why)) => failure = LedgerError::Unavailable(why),
+            Ok(response) => return Ok(response),
+            Err(source) => failure = unreachable_operator(operator, source),
+        }
+    }
+    Err(failure)
+}
+
+fn unreachable_operator(operator: NodeId, source: CallError) -> LedgerError {
+    LedgerError::Unreachable { operator, source }
+}

@@ -1,0 +1,136 @@
+//! Owns the Solo operator: the one task that orders transactions, makes blocks durable and proves
+//! what happened.
+//!
+//! Never acknowledges a transaction before its block is in the log and flushed to the index, and
+//! never makes a second block at a height: after a failure of the disk it stops.
+//!
+//! ```text
+//! OperatorHandle --bounded queue--> run(): batch --> Core (on a blocking thread)
+//!   reads the index and the log       ^              execute, sign, log + fsync, index + flush
+//!   directly                          +-- results -- commit; whatever queued up meanwhile is next
+//! ```
+
+mod actor;
+mod core;
+mod handle;
+
+pub use actor::Operator;
+pub use handle::{OperatorHandle, SubmitError};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use market::genesis::{Genesis, GenesisError};
+use market::ids::NodeId;
+use market::keys::SecretKey;
+use market::ledger::BlockError;
+use market::wire::WireError;
+
+use super::log::{LogError, SEGMENT_BYTES, TornTail};
+use crate::clock::ProtocolClock;
+use crate::store::{SetAside, StoreError};
+
+/// The longest that the chain goes without a block, unless configured otherwise.
+pub const BLOCK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Requests that may wait for the operator; more are answered with "busy".
+pub const QUEUE_LENGTH: usize = 4_096;
+
+/// What an operator is started with.
+#[derive(Debug, Clone)]
+pub struct OperatorConfig {
+    /// The folder for the log (`blocks`) and the index (`index`).
+    pub directory: PathBuf,
+    /// The founding facts; they name this operator.
+    pub genesis: Genesis,
+    /// The operator's node key, which signs blocks.
+    pub key: SecretKey,
+    /// The longest time between blocks, at least 1 ms and at most [`BLOCK_INTERVAL`]: longer would
+    /// stop the uptime clock. An empty block is made when nothing is submitted.
+    pub block_interval: Duration,
+    /// The size at which the log begins a new segment, in bytes.
+    pub segment_bytes: u64,
+    /// Moved on by every block.
+    pub clock: ProtocolClock,
+}
+
+impl OperatorConfig {
+    /// Makes a configuration with the usual interval and segment size and a clock of its own.
+    pub fn new(directory: PathBuf, genesis: Genesis, key: SecretKey) -> Self {
+        Self {
+            directory,
+            genesis,
+            key,
+            block_interval: BLOCK_INTERVAL,
+            segment_bytes: SEGMENT_BYTES,
+            clock: ProtocolClock::new(),
+        }
+    }
+}
+
+/// What the start of an operator had to repair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Height of the newest block of the log, which was replayed from the genesis.
+    pub height: u64,
+    /// An unfinished append that was cut off the log.
+    pub torn: Option<TornTail>,
+    /// An index that could not be used and was set aside.
+    pub set_aside: Option<SetAside>,
+    /// Blocks that were indexed again.
+    pub reindexed: u64,
+}
+
+/// Why an operator cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The genesis is not valid.
+    #[error("the genesis is not valid: {0}")]
+    Genesis(#[from] GenesisError),
+    /// The genesis names other operators.
+    #[error("this node is {node}, which the genesis does not name as an operator")]
+    NotOperator {
+        /// This node.
+        node: NodeId,
+    },
+    /// The block log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The index failed.
+    #[error("the operator's index failed: {0}; it can be moved away, it is rebuilt from the log")]
+    Store(#[from] StoreError),
+    /// Bytes of the log are no block.
+    #[error(
+        "record {record} of the block log is not a block: {source}; restore the log from a backup"
+    )]
+    Undecodable {
+        /// Number of the record, from 0.
+        record: u64,
+        /// Why.
+        source: WireError,
+    },
+    /// A block of the log is not the next one.
+    #[error("the block log does not replay: {0}; restore it from a backup")]
+    Replay(#[from] BlockError),
+    /// Blocks that were acknowledged are not in the log.
+    #[error(
+        "the index knows blocks up to height {index_height} but the log ends at {log_height}: blocks that were \
+         acknowledged are missing, and going on would sign a second history. Restore the log; or, if an older \
+         log is what you want, move {} away first",
+        index.display()
+    )]
+    LogBehindIndex {
+        /// Newest height in the log.
+        log_height: u64,
+        /// Newest height in the index.
+        index_height: u64,
+        /// The index.
+        index: PathBuf,
+    },
+    /// The thread that makes blocks panicked.
+    #[error("making a block failed unexpectedly; start again, the log is intact")]
+    Panicked,
+}
+
+#[cfg(test)]
+mod tests;

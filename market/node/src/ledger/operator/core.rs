@@ -1,0 +1,284 @@
+//! Owns what making a block needs: the state, the log, the index and the key. Synchronous.
+//!
+//! Never commits a block to the state before it is durable.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use market::ledger::{
+    Audit, Block, CertifiedHeader, ChannelState, FinalityProof, Key, Rejected, SignedTransaction,
+    State, StateProof, execute, verify_block,
+};
+use market::{AccountId, HeaderId, Timestamp, TxId, wire};
+
+use super::{OperatorConfig, OperatorError, Recovered};
+use crate::ledger::log::{BlockLog, LogConfig, LogReader, LogRecovery, Position};
+use crate::ledger::protocol::{AccountView, LedgerStatus, MAX_ACCOUNT_CHANNELS};
+use crate::store::{OperatorIndex, SetAside};
+
+/// Blocks that are indexed between two flushes while the index is built again.
+const REINDEX_BATCH: u64 = 1_000;
+
+/// The state after the newest durable block, and what the next block needs.
+#[derive(Debug)]
+pub(super) struct Core {
+    config: OperatorConfig,
+    pub(super) state: State,
+    log: BlockLog,
+    pub(super) index: OperatorIndex,
+    /// Header and certificate of the newest block.
+    pub(super) head: CertifiedHeader,
+    /// The sums as of the newest block, once they were asked for.
+    audit: Option<Audit>,
+}
+
+/// What became of one submitted transaction.
+pub(super) type Outcome = Result<Box<FinalityProof>, Rejected>;
+
+/// What replaying the log gave.
+struct Replayed {
+    state: State,
+    head: Option<CertifiedHeader>,
+    log: LogRecovery,
+    positions: Vec<Position>,
+    /// Id of the header at the index's head, if the log has that height.
+    at_index_head: Option<HeaderId>,
+}
+
+impl Core {
+    /// Replays and verifies the log, brings the index up to it, and makes the first block of this run
+    /// at `wall`.
+    pub(super) fn open(
+        config: OperatorConfig,
+        wall: Timestamp,
+    ) -> Result<(Self, Recovered), OperatorError> {
+        let node = config.key.node();
+        let genesis = State::genesis(&config.genesis)?;
+        if !genesis.operators().contains(&node) {
+            return Err(OperatorError::NotOperator { node });
+        }
+        let directory = config.directory.join("index");
+        std::fs::create_dir_all(&config.directory).map_err(|source| {
+            crate::store::StoreError::Io {
+                directory: config.directory.clone(),
+                source,
+            }
+        })?;
+        let (index, set_aside) = OperatorIndex::open(&directory)?;
+        let index_head = index.head()?;
+        let replayed = replay(&config, genesis, index_head.map(|head| head.height))?;
+        let height = replayed.state.tip().height;
+        if let Some(head) = index_head.filter(|head| head.height > height) {
+            return Err(OperatorError::LogBehindIndex {
+                log_height: height,
+                index_height: head.height,
+                index: directory,
+            });
+        }
+        let (index, set_aside) =
+            if index_head.is_some_and(|head| replayed.at_index_head != Some(head.header)) {
+                drop(index);
+                let why = "it belongs to another block log";
+                let (index, aside) = OperatorIndex::begin_anew(&directory, why)?;
+                (index, Some(aside))
+            } else {
+                (index, set_aside)
+            };
+        Self::start(config, replayed, (index, set_aside), wall)
+    }
+
+    /// Brings the index up to the log, opens the log for writing and makes the first block.
+    fn start(
+        config: OperatorConfig,
+        replayed: Replayed,
+        (index, set_aside): (OperatorIndex, Option<SetAside>),
+        wall: Timestamp,
+    ) -> Result<(Self, Recovered), OperatorError> {
+        let reindexed = catch_up(&index, &replayed.log.reader(), &replayed.positions)?;
+        let recovered = Recovered {
+            height: replayed.state.tip().height,
+            torn: replayed.log.torn().cloned(),
+            set_aside,
+            reindexed,
+        };
+        let mut log = replayed.log.open()?;
+        let mut state = replayed.state;
+        let head = match replayed.head {
+            Some(head) => head,
+            // Block 0 carries no certificate, so a market begins by signing block 1.
+            None => {
+                let executed = make(&config, (&mut state, &mut log, &index), &[], wall)?;
+                executed.0.certified()
+            }
+        };
+        config.clock.observe(head.header.height, head.header.time);
+        let core = Self {
+            config,
+            state,
+            log,
+            index,
+            head,
+            audit: None,
+        };
+        Ok((core, recovered))
+    }
+
+    /// Executes a batch, signs the block, and returns what became of each transaction once the block
+    /// is durable in log and index.
+    ///
+    /// After an error the core must not be used again: what is on disk is not known.
+    pub(super) fn make_block(
+        &mut self,
+        batch: &[SignedTransaction],
+        wall: Timestamp,
+    ) -> Result<Vec<Outcome>, OperatorError> {
+        let parts = (&mut self.state, &mut self.log, &self.index);
+        let (block, rejected) = make(&self.config, parts, batch, wall)?;
+        self.head = block.certified();
+        self.audit = None;
+        let header = &self.head.header;
+        self.config.clock.observe(header.height, header.time);
+        Ok(outcomes(batch, &block, rejected))
+    }
+
+    /// Returns the newest header and all sums, which are counted once a block.
+    pub(super) fn status(&mut self) -> LedgerStatus {
+        let state = &self.state;
+        let audit = self.audit.get_or_insert_with(|| state.audit());
+        LedgerStatus {
+            head: self.head.clone(),
+            audit: *audit,
+        }
+    }
+
+    /// Proves a leaf of the newest state.
+    pub(super) fn prove(&self, key: &Key) -> Option<StateProof> {
+        self.state.prove(key, &self.head.certificate)
+    }
+
+    /// Proves an account and its live channels. Walks all channels.
+    pub(super) fn account(&self, account: AccountId) -> AccountView {
+        let channels = self.state.channels().filter(|channel| {
+            let parties = [channel.payer.account, channel.payee.account];
+            channel.state != ChannelState::Closed && parties.contains(&account)
+        });
+        AccountView {
+            head: self.head.clone(),
+            account: self.prove(&Key::Account(account)),
+            channels: channels
+                .take(MAX_ACCOUNT_CHANNELS)
+                .filter_map(|channel| self.prove(&Key::Channel(channel.id)))
+                .collect(),
+        }
+    }
+
+    pub(super) fn config(&self) -> &OperatorConfig {
+        &self.config
+    }
+
+    pub(super) fn log_reader(&self) -> LogReader {
+        self.log.reader()
+    }
+}
+
+fn make(
+    config: &OperatorConfig,
+    (state, log, index): (&mut State, &mut BlockLog, &OperatorIndex),
+    batch: &[SignedTransaction],
+    wall: Timestamp,
+) -> Result<(Block, Vec<(TxId, Rejected)>), OperatorError> {
+    // Header time rises with every block, whatever the wall clock does.
+    let after_tip = state.tip().time.as_millis().saturating_add(1);
+    let now = wall.max(Timestamp::from_millis(after_tip));
+    let executed = execute(state, batch, now, &config.key)?;
+    let position = log.append(&wire::encode(&executed.block))?;
+    state.commit(executed.delta)?;
+    index.apply(&executed.block, position)?;
+    index.flush()?;
+    Ok((executed.block, executed.rejected))
+}
+
+/// Returns what became of each transaction of a batch, in its order.
+///
+/// One id may stand in a batch several times, with different seals: whoever asked for a transaction
+/// that is in the block now gets its proof.
+fn outcomes(
+    batch: &[SignedTransaction],
+    block: &Block,
+    rejected: Vec<(TxId, Rejected)>,
+) -> Vec<Outcome> {
+    let mut reasons: BTreeMap<TxId, VecDeque<Rejected>> = BTreeMap::new();
+    for (id, reason) in rejected {
+        reasons.entry(id).or_default().push_back(reason);
+    }
+    let mut outcome = |transaction: &SignedTransaction| {
+        let id = transaction.id(&block.header.chain_id);
+        match block.prove(id) {
+            Some(proof) => Ok(Box::new(proof)),
+            None => Err(reasons
+                .get_mut(&id)
+                .and_then(VecDeque::pop_front)
+                .expect("a transaction of the batch is in the block or was refused")),
+        }
+    };
+    batch.iter().map(&mut outcome).collect()
+}
+
+/// Replays the log from the genesis, verifying every block.
+fn replay(
+    config: &OperatorConfig,
+    genesis: State,
+    index_height: Option<u64>,
+) -> Result<Replayed, OperatorError> {
+    let log_config = LogConfig {
+        directory: config.directory.join("blocks"),
+        chain: *genesis.chain(),
+        segment_bytes: config.segment_bytes,
+    };
+    let (mut state, mut head) = (genesis, None);
+    let (mut positions, mut at_index_head) = (Vec::new(), None);
+    let log = LogRecovery::read(log_config, |position, bytes| {
+        let block = Block::decode(bytes).map_err(|source| OperatorError::Undecodable {
+            record: positions.len() as u64,
+            source,
+        })?;
+        state.commit(verify_block(&state, &block)?)?;
+        positions.push(position);
+        if index_height == Some(block.header.height) {
+            at_index_head = Some(block.header.id());
+        }
+        head = Some(block.certified());
+        Ok::<(), OperatorError>(())
+    })?;
+    Ok(Replayed {
+        state,
+        head,
+        log,
+        positions,
+        at_index_head,
+    })
+}
+
+/// Indexes the blocks that the index does not know; returns how many. Block `n` is record `n - 1`.
+fn catch_up(
+    index: &OperatorIndex,
+    log: &LogReader,
+    positions: &[Position],
+) -> Result<u64, OperatorError> {
+    let known = index.head()?.map_or(0, |head| head.height);
+    let skipped = usize::try_from(known).unwrap_or(usize::MAX);
+    let mut indexed = 0;
+    for position in positions.iter().skip(skipped) {
+        let bytes = log.read(*position)?;
+        let block = Block::decode(&bytes).map_err(|source| OperatorError::Undecodable {
+            record: known + indexed,
+            source,
+        })?;
+        index.apply(&block, *position)?;
+        indexed += 1;
+        if indexed % REINDEX_BATCH == 0 {
+            index.flush()?;
+        }
+    }
+    index.flush()?;
+    Ok(indexed)
+}

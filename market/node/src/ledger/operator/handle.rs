@@ -1,0 +1,225 @@
+//! Owns how the rest of a node, and through it the network, reaches the operator.
+//!
+//! Never changes anything by itself: submissions go through the operator's queue, and what is final
+//! is read from the index and the log.
+
+use std::sync::Arc;
+
+use market::genesis::Genesis;
+use market::ledger::{
+    Block, CertifiedHeader, FinalityProof, Key, Rejected, SignedTransaction, StateProof,
+};
+use market::{AccountId, ChainId, TxId};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::OperatorError;
+use super::actor::{Command, Submission};
+use super::core::Core;
+use crate::ledger::log::LogReader;
+use crate::ledger::protocol::{
+    AccountView, HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus,
+    Unavailable,
+};
+use crate::store::OperatorIndex;
+
+/// A handle to a running operator. Cheap to clone; the operator ends when the last one is dropped.
+#[derive(Debug, Clone)]
+pub struct OperatorHandle {
+    commands: mpsc::Sender<Command>,
+    heads: watch::Receiver<CertifiedHeader>,
+    index: OperatorIndex,
+    log: LogReader,
+    genesis: Arc<Genesis>,
+    chain: ChainId,
+}
+
+/// Why a transaction has no proof of finality.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The ledger refuses it.
+    #[error("the ledger refuses the transaction: {0}")]
+    Rejected(#[from] Rejected),
+    /// It was not looked at.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// It is final, but its block could not be read.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+}
+
+impl OperatorHandle {
+    pub(super) fn new(
+        core: &Core,
+        commands: mpsc::Sender<Command>,
+        heads: watch::Receiver<CertifiedHeader>,
+    ) -> Self {
+        Self {
+            commands,
+            heads,
+            index: core.index.clone(),
+            log: core.log_reader(),
+            genesis: Arc::new(core.config().genesis.clone()),
+            chain: *core.state.chain(),
+        }
+    }
+
+    /// Returns the founding facts of the market.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Returns the newest block's header and certificate.
+    pub fn head(&self) -> CertifiedHeader {
+        self.heads.borrow().clone()
+    }
+
+    /// Returns a receiver that sees every newer head, for gossip; slow readers miss some.
+    pub fn heads(&self) -> watch::Receiver<CertifiedHeader> {
+        self.heads.clone()
+    }
+
+    /// Puts a transaction into a block and returns once it is final and durable. One that is final
+    /// already returns its original proof. Refuses at once when the queue is full.
+    pub async fn submit(
+        &self,
+        transaction: SignedTransaction,
+    ) -> Result<FinalityProof, SubmitError> {
+        // Bad seals are refused here, before they take a place in the queue.
+        let id = transaction.verify(&self.chain)?.id;
+        if let Some(proof) = self.transaction(id).await? {
+            return Ok(proof);
+        }
+        let (reply, outcome) = oneshot::channel();
+        self.send(Command::Submit(Submission { transaction, reply }))?;
+        match outcome.await.map_err(|_| Unavailable::Stopped)? {
+            Ok(proof) => Ok(*proof),
+            Err(reason @ Rejected::AlreadyApplied { .. }) => match self.transaction(id).await? {
+                Some(proof) => Ok(proof),
+                None => Err(reason.into()),
+            },
+            Err(reason) => Err(reason.into()),
+        }
+    }
+
+    /// Returns the proof of a transaction that is final, or `None`.
+    pub async fn transaction(&self, id: TxId) -> Result<Option<FinalityProof>, OperatorError> {
+        let handle = self.clone();
+        blocking(move || {
+            let Some(place) = handle.index.transaction(id)? else {
+                return Ok(None);
+            };
+            let block = handle.read_block(place.height)?;
+            Ok(block.and_then(|block| block.prove(id)))
+        })
+        .await
+    }
+
+    /// Returns the block at a height, or `None` above the newest.
+    pub async fn block(&self, height: u64) -> Result<Option<Block>, OperatorError> {
+        let handle = self.clone();
+        blocking(move || handle.read_block(height)).await
+    }
+
+    fn read_block(&self, height: u64) -> Result<Option<Block>, OperatorError> {
+        let Some(position) = self.index.block(height)? else {
+            return Ok(None);
+        };
+        let bytes = self.log.read(position)?;
+        Block::decode(&bytes)
+            .map(Some)
+            .map_err(|source| OperatorError::Undecodable {
+                record: height.saturating_sub(1),
+                source,
+            })
+    }
+
+    /// Returns a page of an account's history.
+    pub async fn history(&self, query: HistoryQuery) -> Result<Vec<HistoryEntry>, OperatorError> {
+        let index = self.index.clone();
+        blocking(move || Ok(index.history(query)?)).await
+    }
+
+    /// Returns the proof of a leaf of the newest state, or `None` and the height without it.
+    pub async fn state_of(&self, key: Key) -> Result<(Option<StateProof>, u64), Unavailable> {
+        self.ask(|reply| Command::StateOf(key, reply)).await
+    }
+
+    /// Returns an account and its live channels with their proofs.
+    pub async fn account(&self, account: AccountId) -> Result<AccountView, Unavailable> {
+        self.ask(|reply| Command::Account(account, reply)).await
+    }
+
+    /// Returns the newest header and the sums of all money.
+    pub async fn status(&self) -> Result<LedgerStatus, Unavailable> {
+        self.ask(Command::Status).await
+    }
+
+    /// Answers a request that came over the network, whoever asks.
+    pub async fn answer(&self, request: LedgerRequest) -> LedgerResponse {
+        match self.try_answer(request).await {
+            Ok(response) => response,
+            Err(SubmitError::Rejected(reason)) => LedgerResponse::Rejected(reason),
+            Err(SubmitError::Unavailable(why)) => LedgerResponse::Unavailable(why),
+            Err(SubmitError::Operator(error)) => {
+                tracing::error!(%error, "a ledger request could not be answered");
+                LedgerResponse::Unavailable(Unavailable::Stopped)
+            }
+        }
+    }
+
+    async fn try_answer(&self, request: LedgerRequest) -> Result<LedgerResponse, SubmitError> {
+        let absent = || LedgerResponse::Absent {
+            height: self.heads.borrow().header.height,
+        };
+        Ok(match request {
+            LedgerRequest::Genesis => LedgerResponse::Genesis(Box::new(self.genesis().clone())),
+            LedgerRequest::Status => LedgerResponse::Status(Box::new(self.status().await?)),
+            LedgerRequest::Submit(transaction) => {
+                LedgerResponse::Final(Box::new(self.submit(*transaction).await?))
+            }
+            LedgerRequest::Transaction(id) => match self.transaction(id).await? {
+                Some(proof) => LedgerResponse::Final(Box::new(proof)),
+                None => absent(),
+            },
+            LedgerRequest::StateOf(key) => match self.state_of(key).await? {
+                (Some(proof), _) => LedgerResponse::State(Box::new(proof)),
+                (None, height) => LedgerResponse::Absent { height },
+            },
+            LedgerRequest::Account(account) => {
+                LedgerResponse::Account(Box::new(self.account(account).await?))
+            }
+            LedgerRequest::History(query) => LedgerResponse::History(self.history(query).await?),
+            LedgerRequest::Header(height) => match self.block(height).await? {
+                Some(block) => LedgerResponse::Header(Box::new(block.certified())),
+                None => absent(),
+            },
+        })
+    }
+
+    fn send(&self, command: Command) -> Result<(), Unavailable> {
+        self.commands
+            .try_send(command)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
+                mpsc::error::TrySendError::Closed(_) => Unavailable::Stopped,
+            })
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(command(reply))?;
+        answer.await.map_err(|_| Unavailable::Stopped)
+    }
+}
+
+/// Runs something that reads the disk on a thread where waiting is allowed.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, OperatorError> + Send + 'static,
+) -> Result<T, OperatorError> {
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(|_| OperatorError::Panicked)?
+}

@@ -1,0 +1,140 @@
+//! A small market for the tests of this folder: keys, a genesis, signed operations.
+
+use std::time::Duration;
+
+use market::agreement::{Party, Rates, Terms};
+use market::amount::SUPPLY_CAP;
+use market::genesis::{Fees, Genesis};
+use market::keys::SecretKey;
+use market::ledger::{Memo, Operation, SignedTransaction, Transaction};
+use market::{Amount, JobId, OrderId, PricePerHour, Timestamp};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::operator::{Operator, OperatorConfig, OperatorError, OperatorHandle, Recovered};
+use crate::clock::wall_now;
+
+pub(super) const TRANSFER_FEE: u64 = 500;
+
+pub(super) fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed([seed; 32])
+}
+
+pub(super) fn nano(nanocredits: u64) -> Amount {
+    Amount::from_nanocredits(nanocredits)
+}
+
+pub(super) fn genesis() -> Genesis {
+    Genesis {
+        version: 1,
+        name: "test".to_owned(),
+        time: Timestamp::from_millis(1_750_000_000_000),
+        operators: vec![key(200).node()],
+        treasury: vec![key(201).account()],
+        treasury_threshold: 1,
+        issue_cap_per_epoch: SUPPLY_CAP,
+        minimum_balance: nano(1),
+        fees: Fees {
+            transfer: nano(TRANSFER_FEE),
+            open: nano(2_000),
+            channel_bps: 100,
+        },
+        challenge_ms: 60_000,
+        open_posting: true,
+    }
+}
+
+pub(super) fn config(folder: &TempDir) -> OperatorConfig {
+    OperatorConfig {
+        segment_bytes: 4_096,
+        ..OperatorConfig::new(folder.path().join("ledger"), genesis(), key(200))
+    }
+}
+
+/// Signs an operation as any number of keys; `nonce` tells equal operations apart.
+pub(super) fn signed(nonce: u64, operation: Operation, keys: &[&SecretKey]) -> SignedTransaction {
+    let transaction = Transaction {
+        nonce,
+        valid_until_height: 50_000,
+        operation,
+    };
+    let chain = genesis().chain_id();
+    let (first, rest) = keys.split_first().unwrap();
+    rest.iter().fold(
+        SignedTransaction::sign(&transaction, first, &chain),
+        |signed, key| signed.cosign(key, &chain).unwrap(),
+    )
+}
+
+pub(super) fn issue(nonce: u64, to: &SecretKey, amount: u64) -> SignedTransaction {
+    let operation = Operation::Issue {
+        to: to.account(),
+        amount: nano(amount),
+    };
+    signed(nonce, operation, &[&key(201)])
+}
+
+pub(super) fn transfer(
+    nonce: u64,
+    from: &SecretKey,
+    to: &SecretKey,
+    amount: u64,
+) -> SignedTransaction {
+    let operation = Operation::Transfer {
+        from: from.account(),
+        to: to.account(),
+        amount: nano(amount),
+        memo: Memo::try_from(format!("payment {nonce}")).unwrap(),
+    };
+    signed(nonce, operation, &[from])
+}
+
+/// Terms of a channel with a deposit of 1,000,000 nanocredits and a first tick of 1,000.
+pub(super) fn terms(payer: &SecretKey, payee: &SecretKey) -> Terms {
+    let party = |key: &SecretKey| Party {
+        account: key.account(),
+        node: key.node(),
+    };
+    Terms {
+        payer: party(payer),
+        payee: party(payee),
+        ask: OrderId::from_bytes([3; 32]),
+        job: JobId::from_bytes([4; 32]),
+        class: "16T-12G".parse().unwrap(),
+        rates: Rates {
+            price_per_hour: PricePerHour(nano(3_600_000)),
+            gpus: 1,
+            hold_bps: 2_500,
+            tick_ms: 1_000,
+            prepaid_ticks: 1,
+            delivery_ticks: 30,
+        },
+        deposit: nano(1_000_000),
+        payer_nonce: 1,
+        expires_at: wall_now().saturating_add(Duration::from_secs(86_400)),
+    }
+}
+
+/// An operator that runs in the background.
+pub(super) struct Running {
+    pub(super) handle: OperatorHandle,
+    pub(super) recovered: Recovered,
+    task: JoinHandle<Result<(), OperatorError>>,
+}
+
+impl Running {
+    pub(super) fn start(config: OperatorConfig) -> Self {
+        let (handle, operator, recovered) = Operator::open(config).unwrap();
+        Self {
+            handle,
+            recovered,
+            task: tokio::spawn(operator.run()),
+        }
+    }
+
+    /// Ends the operator where it is, as a kill would: nothing is flushed or closed in order.
+    pub(super) async fn kill(self) {
+        self.task.abort();
+        let _cancelled = self.task.await;
+    }
+}

@@ -1,0 +1,307 @@
+//! Owns the databases of a node, and is the only place that knows that they are sled's.
+//!
+//! Never acknowledges a write before it is flushed to disk, never opens a store that a newer release
+//! wrote, and never deletes one that it cannot read: that one is renamed and a fresh one begun.
+//!
+//! Keys are one kind byte followed by big-endian fields, so that a scan of a prefix is in order. Every
+//! value begins with a version byte. A store has one writer: `OperatorIndex` belongs to the operator's
+//! task; `NodeStore` serialises its writes.
+
+mod index;
+mod node;
+
+pub use index::{IndexHead, OperatorIndex, TransactionPlace};
+pub use node::{Direction, NodeStore, RecordKind};
+
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use market::{ChannelId, wire};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Key of the store's schema; no kind of record has the byte 0.
+const SCHEMA_KEY: &[u8] = b"\0schema";
+
+/// The version byte of every value.
+const VALUE_VERSION: u8 = 1;
+
+/// The most bytes of one value.
+pub const MAX_VALUE_BYTES: usize = 4 << 20;
+
+/// Attempts to open a store that something else still holds, and the pause between them.
+const OPEN_ATTEMPTS: u32 = 20;
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
+
+/// Memory that a store's page cache may take, in bytes.
+const CACHE_BYTES: u64 = 32 << 20;
+
+/// Why a store could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A newer release wrote it.
+    #[error(
+        "the store {} has schema {found} and this program knows up to {known}: a newer nightshift \
+         wrote it; install that release again",
+        directory.display()
+    )]
+    NewerSchema {
+        /// The store.
+        directory: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The newest schema that this program knows.
+        known: u32,
+    },
+    /// It is of another kind than the one that is opened.
+    #[error("the store {} is not a {expected}; move it away", directory.display())]
+    OtherKind {
+        /// The store.
+        directory: PathBuf,
+        /// The kind that was wanted.
+        expected: &'static str,
+    },
+    /// The operating system refused.
+    #[error(
+        "cannot use the store {}: {source}; check the disk and that no other nightshift uses this home",
+        directory.display()
+    )]
+    Io {
+        /// The store.
+        directory: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database failed while it was in use.
+    #[error("the store failed: {0}")]
+    Database(String),
+    /// A value does not decode.
+    #[error("a value of the store does not decode: {0}")]
+    Value(String),
+    /// A key or a value is longer than the store takes.
+    #[error("{actual} bytes are more than the {max} that the store takes")]
+    TooLarge {
+        /// Bytes offered.
+        actual: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// A voucher that does not rise above the newest one of its channel.
+    #[error(
+        "voucher {offered} of channel {channel} does not follow voucher {newest}, which is kept"
+    )]
+    NotRising {
+        /// The channel.
+        channel: ChannelId,
+        /// Sequence of the newest voucher kept.
+        newest: u64,
+        /// Sequence of the refused one.
+        offered: u64,
+    },
+    /// A trusted set that would go back.
+    #[error("the trusted set is at height {held} and cannot go back to {offered}")]
+    TrustGoesBack {
+        /// Height of the set held.
+        held: u64,
+        /// Height of the refused one.
+        offered: u64,
+    },
+    /// The task that was to write is gone, because the program is stopping.
+    #[error("the program is stopping; nothing was written")]
+    Stopping,
+}
+
+impl From<sled::Error> for StoreError {
+    fn from(error: sled::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+/// What a store is, and the newest form of it that this program knows.
+#[derive(Debug, Clone, Copy)]
+struct Schema {
+    kind: &'static str,
+    version: u32,
+}
+
+/// What was done with a store that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where the unreadable store lies now.
+    pub renamed_to: PathBuf,
+    /// Why it could not be read.
+    pub why: String,
+}
+
+/// Opens the store at `directory`; one that is unreadable is set aside and a fresh one begun.
+fn open(directory: &Path, schema: Schema) -> Result<(sled::Db, Option<SetAside>), StoreError> {
+    match try_open(directory, schema)? {
+        Readable::Yes(db) => Ok((db, None)),
+        Readable::No(why) => {
+            let aside = set_aside(directory, why)?;
+            match try_open(directory, schema)? {
+                Readable::Yes(db) => Ok((db, Some(aside))),
+                Readable::No(why) => Err(StoreError::Database(why)),
+            }
+        }
+    }
+}
+
+enum Readable {
+    Yes(sled::Db),
+    No(String),
+}
+
+fn try_open(directory: &Path, schema: Schema) -> Result<Readable, StoreError> {
+    let mut attempt = 1;
+    let db = loop {
+        match open_database(directory) {
+            Ok(db) => break db,
+            Err(OpenFailure::Unreadable(why)) => return Ok(Readable::No(why)),
+            // The lock of a store that was just closed is released a moment later.
+            Err(OpenFailure::Io(_)) if attempt < OPEN_ATTEMPTS => {
+                attempt += 1;
+                std::thread::sleep(OPEN_PAUSE);
+            }
+            Err(OpenFailure::Io(source)) => {
+                return Err(StoreError::Io {
+                    directory: directory.to_path_buf(),
+                    source,
+                });
+            }
+        }
+    };
+    match check_schema(&db, directory, schema) {
+        Ok(()) => Ok(Readable::Yes(db)),
+        Err(StoreError::Database(why)) => Ok(Readable::No(why)),
+        Err(error) => Err(error),
+    }
+}
+
+enum OpenFailure {
+    Unreadable(String),
+    Io(std::io::Error),
+}
+
+fn open_database(directory: &Path) -> Result<sled::Db, OpenFailure> {
+    let config = sled::Config::new()
+        .path(directory)
+        .cache_capacity(CACHE_BYTES)
+        .flush_every_ms(None);
+    // sled asserts while it recovers; on a damaged file such a panic means "unreadable" and no more.
+    // Nothing of a failed attempt is looked at again, so there is no broken state to see.
+    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()))
+        .map_err(|_| OpenFailure::Unreadable("the database gave up while recovering".to_owned()))?;
+    opened.map_err(|error| match error {
+        sled::Error::Io(source) if !is_about_content(&source) => OpenFailure::Io(source),
+        other => OpenFailure::Unreadable(other.to_string()),
+    })
+}
+
+/// Tells whether an I/O error is about what a file contains, and not about reaching it.
+fn is_about_content(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+}
+
+/// Renames an unreadable store to the first free name with a suffix.
+fn set_aside(directory: &Path, why: String) -> Result<SetAside, StoreError> {
+    let io = |source| StoreError::Io {
+        directory: directory.to_path_buf(),
+        source,
+    };
+    let mut number = 1u32;
+    let renamed_to = loop {
+        let mut name = directory.as_os_str().to_owned();
+        name.push(format!(".unreadable-{number}"));
+        let candidate = PathBuf::from(name);
+        if !candidate.try_exists().map_err(io)? {
+            break candidate;
+        }
+        number += 1;
+    };
+    std::fs::rename(directory, &renamed_to).map_err(io)?;
+    tracing::warn!(store = %directory.display(), renamed_to = %renamed_to.display(), why,
+        "a store that cannot be read was set aside, and a fresh one begun");
+    Ok(SetAside { renamed_to, why })
+}
+
+/// Checks the schema of a store, or writes it to a fresh one.
+fn check_schema(db: &sled::Db, directory: &Path, schema: Schema) -> Result<(), StoreError> {
+    let Some(stated) = db.get(SCHEMA_KEY)? else {
+        if !db.is_empty() {
+            return Err(StoreError::Database(
+                "it has records but no schema".to_owned(),
+            ));
+        }
+        let mut value = schema.version.to_be_bytes().to_vec();
+        value.extend_from_slice(schema.kind.as_bytes());
+        db.insert(SCHEMA_KEY, value)?;
+        db.flush()?;
+        return Ok(());
+    };
+    let Some((version, kind)) = stated.split_first_chunk::<4>() else {
+        return Err(StoreError::Database(
+            "its schema does not decode".to_owned(),
+        ));
+    };
+    if kind != schema.kind.as_bytes() {
+        return Err(StoreError::OtherKind {
+            directory: directory.to_path_buf(),
+            expected: schema.kind,
+        });
+    }
+    let found = u32::from_be_bytes(*version);
+    if found > schema.version {
+        return Err(StoreError::NewerSchema {
+            directory: directory.to_path_buf(),
+            found,
+            known: schema.version,
+        });
+    }
+    Ok(())
+}
+
+/// Joins a kind byte and the fields of a key.
+fn key(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
+    let mut key = vec![kind];
+    for field in fields {
+        key.extend_from_slice(field);
+    }
+    key
+}
+
+/// Encodes a value behind its version byte.
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    versioned(&wire::encode(value))
+}
+
+/// Puts the version byte before bytes that are kept as they are.
+fn versioned(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    if bytes.len() > MAX_VALUE_BYTES {
+        return Err(StoreError::TooLarge {
+            actual: bytes.len(),
+            max: MAX_VALUE_BYTES,
+        });
+    }
+    Ok([&[VALUE_VERSION], bytes].concat())
+}
+
+/// Returns the bytes behind the version byte.
+fn unversioned(value: &[u8]) -> Result<&[u8], StoreError> {
+    match value.split_first() {
+        Some((&VALUE_VERSION, bytes)) => Ok(bytes),
+        Some((version, _)) => Err(StoreError::Value(format!(
+            "its version {version} is not known"
+        ))),
+        None => Err(StoreError::Value("it is empty".to_owned())),
+    }
+}
+
+fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, StoreError> {
+    wire::decode(unversioned(value)?, MAX_VALUE_BYTES)
+        .map_err(|error| StoreError::Value(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

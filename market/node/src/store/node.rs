@@ -1,0 +1,260 @@
+//! Owns what a provider's or consumer's node must not lose: vouchers, leases, jobs, receipts, and the
+//! trusted set.
+//!
+//! Never interprets a record: its bytes mean something to the code that wrote them. Every function
+//! that writes returns only after the write is flushed.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use market::ChannelId;
+use market::ledger::TrustedSet;
+use market::voucher::Voucher;
+use market::wire::Signed;
+
+use super::{Schema, SetAside, StoreError, decode, encode, key, unversioned, versioned};
+
+const SCHEMA: Schema = Schema {
+    kind: "nightshift node store",
+    version: 1,
+};
+
+/// The most bytes of a record's id.
+const MAX_ID_BYTES: usize = 64;
+
+const VOUCHER: u8 = 1;
+const TRUSTED_SET: u8 = 2;
+/// Kinds of records lie above this byte.
+const RECORDS: u8 = 16;
+
+/// Which way a voucher went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Direction {
+    /// A payer promised us.
+    Received = 1,
+    /// We promised a payee.
+    Sent = 2,
+}
+
+/// What a record is about. The numbers are on disk: new kinds take new ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// The state of a lease, by agreement.
+    Lease = 1,
+    /// A job that was asked for or taken, by job or run.
+    Job = 2,
+    /// A receipt that both sides signed, by agreement.
+    Receipt = 3,
+    /// A transaction that was submitted and is not known to be final, by its id.
+    Submission = 4,
+    /// An order of this node's own, by its slot.
+    Order = 5,
+    /// A figure or choice that must survive a restart, by its name.
+    Setting = 6,
+}
+
+/// The database of a provider's or consumer's node. Cheap to clone.
+///
+/// Reading is immediate; writing waits for the disk on a thread where waiting is allowed.
+#[derive(Debug, Clone)]
+pub struct NodeStore {
+    db: sled::Db,
+    // A mutex and no owning task: a voucher is compared with the newest one and then written, by
+    // several leases at a time; it is only taken on threads that may block.
+    writer: Arc<Mutex<()>>,
+}
+
+impl NodeStore {
+    /// Opens the store in `directory`, or begins one. Blocks.
+    ///
+    /// Returns what was set aside when the store that was there could not be read: the vouchers in it
+    /// are then not known here, and the person must be told.
+    pub fn open(directory: &Path) -> Result<(Self, Option<SetAside>), StoreError> {
+        let (db, aside) = super::open(directory, SCHEMA)?;
+        let store = Self {
+            db,
+            writer: Arc::default(),
+        };
+        Ok((store, aside))
+    }
+
+    /// Runs `write` as the only writer, on a thread that may block, and flushes.
+    async fn write<F>(&self, write: F) -> Result<(), StoreError>
+    where
+        F: FnOnce(&sled::Db) -> Result<(), StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || {
+            {
+                // The lock guards no data of its own, so a poisoned one is as good.
+                let _writer = store.writer.lock().unwrap_or_else(PoisonError::into_inner);
+                write(&store.db)?;
+            }
+            store.db.flush()?;
+            Ok(())
+        })
+        .await
+        .map_err(|_| StoreError::Stopping)?
+    }
+
+    /// Keeps a voucher. `voucher` is what `signed` was verified to say.
+    ///
+    /// Its sequence must rise above the newest of its channel and direction, or the voucher must be
+    /// that newest one again.
+    pub async fn put_voucher(
+        &self,
+        direction: Direction,
+        voucher: Voucher,
+        signed: Signed<Voucher>,
+    ) -> Result<(), StoreError> {
+        self.write(move |db| {
+            let value = encode(&signed)?;
+            let newest = newest_voucher(db, direction, voucher.channel)?;
+            if let Some((sequence, kept)) = newest {
+                if sequence == voucher.sequence && kept == value {
+                    return Ok(());
+                }
+                if sequence >= voucher.sequence {
+                    return Err(StoreError::NotRising {
+                        channel: voucher.channel,
+                        newest: sequence,
+                        offered: voucher.sequence,
+                    });
+                }
+            }
+            let mut key = voucher_prefix(direction, voucher.channel);
+            key.extend_from_slice(&voucher.sequence.to_be_bytes());
+            db.insert(key, value)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Returns the newest voucher of a channel.
+    pub fn latest_voucher(
+        &self,
+        direction: Direction,
+        channel: ChannelId,
+    ) -> Result<Option<Signed<Voucher>>, StoreError> {
+        match newest_voucher(&self.db, direction, channel)? {
+            Some((_, value)) => decode(&value).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns all vouchers of a channel, oldest first.
+    pub fn vouchers(
+        &self,
+        direction: Direction,
+        channel: ChannelId,
+    ) -> Result<Vec<Signed<Voucher>>, StoreError> {
+        let scan = self.db.scan_prefix(voucher_prefix(direction, channel));
+        scan.map(|entry| decode(&entry?.1)).collect()
+    }
+
+    /// Keeps a record, in place of the one that was there. `id` has at most 64 bytes.
+    pub async fn put_record(
+        &self,
+        kind: RecordKind,
+        id: &[u8],
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        let (key, value) = (record_key(kind, id)?, versioned(bytes)?);
+        self.write(move |db| {
+            db.insert(key, value)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes a record; one that is not there is no error.
+    pub async fn remove_record(&self, kind: RecordKind, id: &[u8]) -> Result<(), StoreError> {
+        let key = record_key(kind, id)?;
+        self.write(move |db| {
+            db.remove(key)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Returns a record's bytes.
+    pub fn record(&self, kind: RecordKind, id: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.db.get(record_key(kind, id)?)? {
+            Some(value) => Ok(Some(unversioned(&value)?.to_vec())),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns all records of a kind as (id, bytes), in the order of their ids.
+    pub fn records(&self, kind: RecordKind) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let prefix = record_key(kind, &[])?;
+        let scan = self.db.scan_prefix(&prefix);
+        scan.map(|entry| {
+            let (key, value) = entry?;
+            let id = key.get(prefix.len()..).unwrap_or_default();
+            Ok((id.to_vec(), unversioned(&value)?.to_vec()))
+        })
+        .collect()
+    }
+
+    /// Keeps the trusted set. On one chain it never goes back to a lower height.
+    pub async fn put_trusted_set(&self, trusted: TrustedSet) -> Result<(), StoreError> {
+        self.write(move |db| {
+            let held = db.get([TRUSTED_SET])?;
+            if let Some(held) = held {
+                let held: TrustedSet = decode(&held)?;
+                if held.chain == trusted.chain && held.height > trusted.height {
+                    return Err(StoreError::TrustGoesBack {
+                        held: held.height,
+                        offered: trusted.height,
+                    });
+                }
+            }
+            db.insert([TRUSTED_SET], encode(&trusted)?)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Returns the trusted set, or `None` in a fresh store.
+    pub fn trusted_set(&self) -> Result<Option<TrustedSet>, StoreError> {
+        self.db
+            .get([TRUSTED_SET])?
+            .map(|value| decode(&value))
+            .transpose()
+    }
+}
+
+fn voucher_prefix(direction: Direction, channel: ChannelId) -> Vec<u8> {
+    key(VOUCHER, &[&[direction as u8], channel.as_bytes()])
+}
+
+/// Returns the sequence and the stored value of the newest voucher.
+fn newest_voucher(
+    db: &sled::Db,
+    direction: Direction,
+    channel: ChannelId,
+) -> Result<Option<(u64, sled::IVec)>, StoreError> {
+    let prefix = voucher_prefix(direction, channel);
+    let Some(entry) = db.scan_prefix(&prefix).next_back() else {
+        return Ok(None);
+    };
+    let (key, value) = entry?;
+    let sequence = key
+        .get(prefix.len()..)
+        .and_then(|bytes| <[u8; 8]>::try_from(bytes).ok())
+        .ok_or_else(|| StoreError::Value("a voucher's key has no sequence".to_owned()))?;
+    Ok(Some((u64::from_be_bytes(sequence), value)))
+}
+
+fn record_key(kind: RecordKind, id: &[u8]) -> Result<Vec<u8>, StoreError> {
+    if id.len() > MAX_ID_BYTES {
+        return Err(StoreError::TooLarge {
+            actual: id.len(),
+            max: MAX_ID_BYTES,
+        });
+    }
+    Ok(key(RECORDS, &[&[kind as u8], id]))
+}
