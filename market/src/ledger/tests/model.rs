@@ -71,7 +71,8 @@ fn amounts() -> impl Strategy<Value = u64> {
 fn moves() -> impl Strategy<Value = Move> {
     let who = 0..PEOPLE;
     let total = prop_oneof![0..40 * TICK, 0..2_000 * TICK];
-    let channel = 0usize..6;
+    let channel = 0usize..12;
+    let signer = 0..4 * PEOPLE;
     prop_oneof![
         2 => (1u64..40_000).prop_map(|ms| Move::Wait { ms }),
         3 => (who.clone(), who.clone(), amounts(), who.clone(), 0..4u8).prop_map(
@@ -84,16 +85,16 @@ fn moves() -> impl Strategy<Value = Move> {
             .prop_map(|(to, amount, keys)| Move::Issue { to, amount, keys }),
         1 => (who.clone(), amounts(), 1..4u8, who.clone())
             .prop_map(|(from, amount, keys, by)| Move::Redeem { from, amount, keys, by }),
-        4 => (who.clone(), who.clone(), amounts(), 0u64..6, 0u64..90_000, 0..8u8).prop_map(
+        4 => (who.clone(), who.clone(), amounts(), 0u64..12, 0u64..90_000, 0..8u8).prop_map(
             |(payer, payee, deposit, nonce, life_ms, countersigned)| Move::Open {
                 payer, payee, deposit, nonce, life_ms, countersigned: countersigned > 0,
             }
         ),
-        5 => (channel.clone(), total.clone(), who.clone())
+        5 => (channel.clone(), total.clone(), signer.clone())
             .prop_map(|(channel, total, by)| Move::Claim { channel, total, by }),
-        1 => (channel.clone(), prop::option::of(total.clone()), who.clone())
+        1 => (channel.clone(), prop::option::of(total.clone()), signer.clone())
             .prop_map(|(channel, total, by)| Move::CoopClose { channel, total, by }),
-        1 => (channel, total, who)
+        1 => (channel, total, signer)
             .prop_map(|(channel, total, by)| Move::PayerClose { channel, total, by }),
         1 => (0usize..400).prop_map(|which| Move::Replay { which }),
     ]
@@ -343,7 +344,25 @@ impl Pair {
         assert_eq!(refused, [Rejected::AlreadyApplied { id }]);
     }
 
+    /// Replaces a signer who is nobody by the party that may sign.
+    fn resolve(&self, wanted: &Move) -> Move {
+        let mut resolved = wanted.clone();
+        match &mut resolved {
+            Move::Claim { channel, by, .. } | Move::CoopClose { channel, by, .. }
+                if *by >= PEOPLE =>
+            {
+                *by = self.escrow(*channel).map_or(0, |(_, escrow)| escrow.payee);
+            }
+            Move::PayerClose { channel, by, .. } if *by >= PEOPLE => {
+                *by = self.escrow(*channel).map_or(0, |(_, escrow)| escrow.payer);
+            }
+            _ => {}
+        }
+        resolved
+    }
+
     fn operate(&mut self, wanted: &Move) {
+        let wanted = &self.resolve(wanted);
         let Some((operation, keys)) = self.operation(wanted) else {
             return;
         };
