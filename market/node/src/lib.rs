@@ -5,11 +5,15 @@
 //! `provider` and `consumer` do, on top of this one.
 
 pub mod api;
+pub mod blobs;
+pub mod book;
 pub mod clock;
 pub mod config;
 pub mod home;
 pub mod identity;
+pub mod lease;
 pub mod lease_protocol;
 pub mod ledger;
 pub mod membership;
+pub mod network;
 pub mod store;

@@ -1,0 +1,60 @@
+//! Owns the judgement on one bulletin that gossip brought.
+//!
+//! Never blames a sender for what it cannot know: only bytes that are undecodable, oversized or badly
+//! signed are rejected, all else that is of no use is ignored.
+
+use market::order::Bulletin;
+use market::{ChainId, Timestamp};
+use matching::{Book, Message, Refused};
+
+use super::rate::Allowances;
+use crate::network::Judgement;
+
+/// What one bulletin did.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) judgement: Judgement,
+    /// How many of its messages changed the book.
+    pub(super) changes: usize,
+}
+
+/// Checks and decodes a bulletin; `None` where its sender is to blame.
+pub(super) fn read(data: &[u8], chain: &ChainId) -> Option<Vec<Message>> {
+    let bulletin = Bulletin::decode(data).ok()?;
+    let messages = bulletin.into_messages().into_iter();
+    messages
+        .map(|message| matching::check(message, chain).ok())
+        .collect()
+}
+
+/// Applies the messages of one bulletin. It is passed on if at least one was new and within its
+/// maker's allowance, and none was over it.
+pub(super) fn apply(
+    book: &mut Book,
+    allowances: &mut Allowances,
+    messages: Vec<Message>,
+    now: Timestamp,
+) -> Outcome {
+    let mut changes = 0;
+    let mut is_within_rate = true;
+    for message in messages {
+        let node = match &message {
+            Message::Order(order) => order.node(),
+            Message::Beacon(beacon) => beacon.node(),
+        };
+        match book.apply(message, now) {
+            Ok(_) => {
+                changes += 1;
+                is_within_rate &= allowances.take(node, now);
+            }
+            Err(Refused::Superseded) => {}
+            Err(reason) => tracing::debug!(%reason, "an order was ignored"),
+        }
+    }
+    let judgement = if changes > 0 && is_within_rate {
+        Judgement::Accept
+    } else {
+        Judgement::Ignore
+    };
+    Outcome { judgement, changes }
+}

@@ -1,0 +1,197 @@
+//! Owns how the parts of a node use the order book.
+//!
+//! Never waits where it hands on what other nodes sent: a full mailbox drops it.
+
+use std::time::Duration;
+
+use market::gpu::GpuClass;
+use market::order::{Ask, OrderBody, Register, Slot};
+use market::{HeaderId, NodeId, OrderId, Timestamp};
+use matching::{Book, ClassSummary, Level, Need, Quote, Refused, Side, Standing};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::protocol::{BookRequest, BookResponse};
+use crate::network::{Reply, Verdict};
+
+/// Why the book could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BookError {
+    /// Protocol time is not known yet.
+    #[error("protocol time is not known yet: no block header has been verified")]
+    NoTime,
+    /// The book's task has ended.
+    #[error("this node's order book has stopped")]
+    Stopped,
+}
+
+/// Why an order was not posted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PostError {
+    /// The book cannot be used now.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// This node's own book did not take it.
+    #[error("the order is not one that the book takes: {0}")]
+    Refused(#[from] Refused),
+}
+
+/// A read of the book at a protocol time.
+pub(super) type Read = Box<dyn FnOnce(Result<(&Book, Timestamp), BookError>) + Send>;
+
+/// An order to be signed and posted.
+pub(super) struct Post {
+    pub(super) slot: Slot,
+    pub(super) body: OrderBody,
+    pub(super) lifetime: Duration,
+    pub(super) done: oneshot::Sender<Result<OrderId, PostError>>,
+}
+
+/// What the book's task is told.
+pub(super) enum Ingress {
+    Gossip(Vec<u8>, Verdict),
+    Request(BookRequest, Reply<BookResponse>),
+    Follower(NodeId),
+    Learnt(Vec<matching::Message>),
+    Read(Read),
+    Post(Post),
+}
+
+/// An ask in the book, detached from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskView {
+    /// Where it stands; its node is whom to ask.
+    pub register: Register,
+    /// The id of the signed ask, which an agreement names.
+    pub order: OrderId,
+    /// Whether its claims were proved.
+    pub standing: Standing,
+    /// When it ends, in protocol time.
+    pub expires_at: Timestamp,
+    /// What is offered.
+    pub ask: Ask,
+}
+
+/// A handle to the order book. Cheap to clone; the book ends when the last one is dropped.
+#[derive(Clone)]
+pub struct BookHandle {
+    pub(super) mailbox: mpsc::Sender<Ingress>,
+    pub(super) version: watch::Receiver<u64>,
+}
+
+impl std::fmt::Debug for BookHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BookHandle(version {})", *self.version.borrow())
+    }
+}
+
+impl BookHandle {
+    /// Hands on a gossip message of the topic of orders. Does not wait.
+    pub fn on_gossip(&self, data: Vec<u8>, verdict: Verdict) {
+        self.offer(Ingress::Gossip(data, verdict));
+    }
+
+    /// Hands on another node's request. Does not wait.
+    pub fn on_request(&self, request: BookRequest, reply: Reply<BookResponse>) {
+        self.offer(Ingress::Request(request, reply));
+    }
+
+    /// Says that a connected node follows the topic of orders: its book may hold news. Does not wait.
+    pub fn on_follower(&self, node: NodeId) {
+        self.offer(Ingress::Follower(node));
+    }
+
+    fn offer(&self, ingress: Ingress) {
+        if self.mailbox.try_send(ingress).is_err() {
+            tracing::debug!("the order book is behind; something for it was dropped");
+        }
+    }
+
+    /// Signs an order with this node's key, puts it into the own book and publishes it; beacons keep it
+    /// alive until it expires, `lifetime` from now and at most 24 h.
+    pub async fn post(
+        &self,
+        slot: Slot,
+        body: OrderBody,
+        lifetime: Duration,
+    ) -> Result<OrderId, PostError> {
+        let (done, result) = oneshot::channel();
+        let post = Post {
+            slot,
+            body,
+            lifetime,
+            done,
+        };
+        let sent = self.mailbox.send(Ingress::Post(post)).await;
+        sent.map_err(|_| BookError::Stopped)?;
+        result.await.map_err(|_| BookError::Stopped)?
+    }
+
+    /// Cancels what stands in a slot of this node.
+    pub async fn cancel(&self, slot: Slot) -> Result<OrderId, PostError> {
+        let lifetime = market::order::MAX_LIFETIME;
+        self.post(slot, OrderBody::Empty, lifetime).await
+    }
+
+    /// Reads the book at protocol time: `read` runs in the book's task and must be quick.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Book, Timestamp) -> T + Send + 'static,
+    ) -> Result<T, BookError> {
+        let (done, result) = oneshot::channel();
+        let read: Read = Box::new(move |book| {
+            let _reader_gone = done.send(book.map(|(book, now)| read(book, now)));
+        });
+        let sent = self.mailbox.send(Ingress::Read(read)).await;
+        sent.map_err(|_| BookError::Stopped)?;
+        result.await.map_err(|_| BookError::Stopped)?
+    }
+
+    /// Ranks the offers for `need`; `header` is the id of the header at the last height that is a
+    /// multiple of 60, which decides among equals.
+    pub async fn quote(&self, need: Need, header: HeaderId) -> Result<Quote, BookError> {
+        self.read(move |book, now| matching::quote(book, &need, &header, now))
+            .await
+    }
+
+    /// Returns all asks that stand, in the order of their registers.
+    pub async fn asks(&self) -> Result<Vec<AskView>, BookError> {
+        self.read(|book, now| book.asks(now).map(AskView::from).collect())
+            .await
+    }
+
+    /// Returns the ask with this id, where it stands.
+    pub async fn find_ask(&self, order: OrderId) -> Result<Option<AskView>, BookError> {
+        self.read(move |book, now| book.find_ask(order, now).map(AskView::from))
+            .await
+    }
+
+    /// Returns the price levels of one side of a class, best first.
+    pub async fn depth(&self, class: GpuClass, side: Side) -> Result<Vec<Level>, BookError> {
+        self.read(move |book, now| book.depth(class, side, now))
+            .await
+    }
+
+    /// Returns every class with an order that stands.
+    pub async fn classes(&self) -> Result<Vec<(GpuClass, ClassSummary)>, BookError> {
+        self.read(|book, now| book.classes(now).into_iter().collect())
+            .await
+    }
+
+    /// Returns a watch that changes whenever the book does; its value counts the changes.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.version.clone()
+    }
+}
+
+impl From<matching::ListedAsk<'_>> for AskView {
+    fn from(listed: matching::ListedAsk<'_>) -> Self {
+        Self {
+            register: listed.register,
+            order: listed.order,
+            standing: listed.standing,
+            expires_at: listed.expires_at,
+            ask: listed.ask.clone(),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Owns the one swarm of a node: who is connected, calls to other nodes, gossip.
+//!
+//! Never interprets what it carries: requests, answers and gossip are handed to the parts of the node
+//! that own them, and come back as answers and verdicts.
+//!
+//! ```text
+//!  parts of the node            this module                         other nodes
+//!  ┌───────────────┐ commands  ┌───────────┐  TCP, Noise, Yamux  ┌─────────────┐
+//!  │ Client (many) │ ────────> │ EventLoop │ <─────────────────> │ their swarm │
+//!  │               │ <──────── │ (one task)│  identify, ping,    └─────────────┘
+//!  ├───────────────┤  results  │           │  Kademlia, gossipsub,
+//!  │ InboundStream │ <──────── │           │  ledger, lease, blob, book
+//!  └───────────────┘  queues   └───────────┘
+//! ```
+//!
+//! What bounds it: commands and each kind of inbound thing have a queue of their own with a fixed
+//! length. The event loop never waits for a queue: where one is full, a request is refused (its
+//! stream closes without an answer), gossip is ignored without a penalty for its sender, and the
+//! loss is counted. So a slow part of the node loses its own messages, and nobody else's.
+
+mod answers;
+mod behaviour;
+mod bootstrap;
+mod call;
+mod client;
+mod codec;
+mod event_loop;
+mod gossip;
+mod identity;
+mod inbound;
+mod peers;
+mod seek;
+mod start;
+
+pub use call::CallError;
+pub use client::{Client, PublishError};
+pub use gossip::{MAX_GOSSIP_BYTES, Topic};
+pub use identity::{node_of, peer_of};
+pub use inbound::{Inbound, InboundStream, Judgement, Reply, Verdict};
+pub use peers::PeerInfo;
+pub use start::{NetworkConfig, StartError, start};
+
+pub use event_loop::EventLoop;
+pub use libp2p::{Multiaddr, PeerId};
+
+#[cfg(test)]
+mod tests;

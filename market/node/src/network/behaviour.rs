@@ -1,0 +1,149 @@
+//! Owns the protocols that one node speaks, with their names and limits.
+//!
+//! Never acts on an event; the event loop does.
+
+use std::time::Duration;
+
+use libp2p::identity::Keypair;
+use libp2p::kad::store::MemoryStore;
+use libp2p::request_response::{self, ProtocolSupport};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::{StreamProtocol, connection_limits, gossipsub, identify, kad, ping};
+use market::ChainId;
+
+use super::call::Timeouts;
+use super::codec::{CodecLimits, WireCodec};
+use super::gossip;
+use crate::blobs::{self, BlobRequest, BlobResponse};
+use crate::book::{self, BookRequest, BookResponse};
+use crate::lease_protocol::{self, LeaseRequest, LeaseResponse};
+use crate::ledger::protocol::{self as ledger_protocol, LedgerRequest, LedgerResponse};
+
+/// Streams of one protocol on one connection at a time.
+const MAX_STREAMS: usize = 32;
+
+/// How often a connection is tested, and how long its answer may take.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a look-up may take.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A behaviour that exchanges requests and answers.
+type Exchange<Req, Resp> = request_response::Behaviour<WireCodec<Req, Resp>>;
+
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    limits: connection_limits::Behaviour,
+    pub(super) identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    pub(super) kademlia: kad::Behaviour<MemoryStore>,
+    pub(super) gossip: gossipsub::Behaviour,
+    pub(super) ledger: Exchange<LedgerRequest, LedgerResponse>,
+    pub(super) lease: Exchange<LeaseRequest, LeaseResponse>,
+    pub(super) blob: Exchange<BlobRequest, BlobResponse>,
+    pub(super) book: Exchange<BookRequest, BookResponse>,
+}
+
+/// Returns the name under which the nodes of a chain know each other.
+pub(super) fn network_name(chain: &ChainId) -> String {
+    format!("/nightshift/{}/1", chain.short())
+}
+
+/// Returns the name of a protocol of version 1, for example `/nightshift/a1b2c3d4/ledger/1`.
+pub(super) fn protocol_name(chain: &ChainId, protocol: &str) -> StreamProtocol {
+    let name = format!("/nightshift/{}/{protocol}/1", chain.short());
+    StreamProtocol::try_from_owned(name).expect("the name begins with a slash")
+}
+
+fn connection_limits() -> connection_limits::Behaviour {
+    connection_limits::Behaviour::new(
+        connection_limits::ConnectionLimits::default()
+            .with_max_pending_incoming(Some(64))
+            .with_max_pending_outgoing(Some(64))
+            .with_max_established_incoming(Some(512))
+            .with_max_established_outgoing(Some(256))
+            .with_max_established_per_peer(Some(4)),
+    )
+}
+
+/// Any node answers look-ups, but keeps no records for others. Addresses enter the routing table
+/// only by way of identify, so that nodes of other chains stay out of it.
+fn kademlia(keypair: &Keypair, chain: &ChainId) -> kad::Behaviour<MemoryStore> {
+    let peer = keypair.public().to_peer_id();
+    let mut config = kad::Config::new(protocol_name(chain, "kad"));
+    config
+        .set_query_timeout(LOOKUP_TIMEOUT)
+        .set_kbucket_inserts(kad::BucketInserts::Manual)
+        .set_record_filtering(kad::StoreInserts::FilterBoth);
+    let mut kademlia = kad::Behaviour::with_config(peer, MemoryStore::new(peer), config);
+    kademlia.set_mode(Some(kad::Mode::Server));
+    kademlia
+}
+
+fn exchange<Req, Resp>(
+    protocol: StreamProtocol,
+    limits: CodecLimits,
+    timeout: Duration,
+) -> Exchange<Req, Resp>
+where
+    WireCodec<Req, Resp>:
+        request_response::Codec<Protocol = StreamProtocol> + Clone + Send + 'static,
+{
+    let config = request_response::Config::default()
+        .with_request_timeout(timeout)
+        .with_max_concurrent_streams(MAX_STREAMS);
+    request_response::Behaviour::with_codec(
+        WireCodec::new(limits),
+        [(protocol, ProtocolSupport::Full)],
+        config,
+    )
+}
+
+impl Behaviour {
+    pub(super) fn new(keypair: &Keypair, chain: &ChainId) -> Result<Self, String> {
+        let limits = |request_bytes, response_bytes| CodecLimits {
+            request_bytes,
+            response_bytes,
+        };
+        let identify = identify::Config::new(network_name(chain), keypair.public())
+            .with_agent_version(concat!("nightshift/", env!("CARGO_PKG_VERSION")).to_owned())
+            .with_push_listen_addr_updates(true);
+        let ping = ping::Config::new()
+            .with_interval(PING_INTERVAL)
+            .with_timeout(PING_TIMEOUT);
+        Ok(Self {
+            limits: connection_limits(),
+            identify: identify::Behaviour::new(identify),
+            ping: ping::Behaviour::new(ping),
+            kademlia: kademlia(keypair, chain),
+            gossip: gossip::behaviour(chain)?,
+            ledger: exchange(
+                protocol_name(chain, "ledger"),
+                limits(
+                    ledger_protocol::MAX_REQUEST_BYTES,
+                    ledger_protocol::MAX_RESPONSE_BYTES,
+                ),
+                Timeouts::LEDGER,
+            ),
+            lease: exchange(
+                protocol_name(chain, "lease"),
+                limits(
+                    lease_protocol::MAX_LEASE_BYTES,
+                    lease_protocol::MAX_LEASE_BYTES,
+                ),
+                Timeouts::LEASE,
+            ),
+            blob: exchange(
+                protocol_name(chain, "blob"),
+                limits(blobs::MAX_REQUEST_BYTES, blobs::MAX_RESPONSE_BYTES),
+                Timeouts::BLOB,
+            ),
+            book: exchange(
+                protocol_name(chain, "book"),
+                limits(book::MAX_REQUEST_BYTES, book::MAX_RESPONSE_BYTES),
+                Timeouts::BOOK,
+            ),
+        })
+    }
+}

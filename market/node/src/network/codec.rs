@@ -1,0 +1,134 @@
+//! Owns how a request or an answer stands on a stream: four bytes of length, then the bytes that
+//! `market::wire` made.
+//!
+//! Never reads more than its limit, and never reserves memory for bytes that have not arrived.
+
+use std::io;
+use std::marker::PhantomData;
+
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use libp2p::StreamProtocol;
+use libp2p::request_response::Codec;
+use market::wire::{self, WireError};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The most memory that is set aside before bytes arrive.
+const FIRST_RESERVE_BYTES: usize = 64 << 10;
+
+/// The most bytes of an encoded request and of an encoded answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CodecLimits {
+    pub(super) request_bytes: usize,
+    pub(super) response_bytes: usize,
+}
+
+/// Carries requests of one type and answers of another.
+pub(super) struct WireCodec<Req, Resp> {
+    limits: CodecLimits,
+    kinds: PhantomData<fn() -> (Req, Resp)>,
+}
+
+impl<Req, Resp> WireCodec<Req, Resp> {
+    pub(super) fn new(limits: CodecLimits) -> Self {
+        Self {
+            limits,
+            kinds: PhantomData,
+        }
+    }
+}
+
+impl<Req, Resp> Clone for WireCodec<Req, Resp> {
+    fn clone(&self) -> Self {
+        Self::new(self.limits)
+    }
+}
+
+async fn read_message<M, T>(io: &mut T, max_bytes: usize) -> io::Result<M>
+where
+    M: DeserializeOwned,
+    T: AsyncRead + Unpin + Send,
+{
+    let mut prefix = [0u8; 4];
+    io.read_exact(&mut prefix).await?;
+    let length = u32::from_le_bytes(prefix);
+    let actual = usize::try_from(length).unwrap_or(usize::MAX);
+    if actual > max_bytes {
+        return Err(io::Error::other(WireError::TooLarge {
+            actual,
+            max: max_bytes,
+        }));
+    }
+    let mut bytes = Vec::with_capacity(actual.min(FIRST_RESERVE_BYTES));
+    io.take(length.into()).read_to_end(&mut bytes).await?;
+    if bytes.len() < actual {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    wire::decode(&bytes, max_bytes).map_err(io::Error::other)
+}
+
+async fn write_message<M, T>(io: &mut T, message: &M, max_bytes: usize) -> io::Result<()>
+where
+    M: Serialize + Sync,
+    T: AsyncWrite + Unpin + Send,
+{
+    let bytes = wire::encode(message);
+    let too_large = || {
+        io::Error::other(WireError::TooLarge {
+            actual: bytes.len(),
+            max: max_bytes,
+        })
+    };
+    if bytes.len() > max_bytes {
+        return Err(too_large());
+    }
+    let length = u32::try_from(bytes.len()).map_err(|_| too_large())?;
+    io.write_all(&length.to_le_bytes()).await?;
+    io.write_all(&bytes).await?;
+    io.flush().await
+}
+
+impl<Req, Resp> Codec for WireCodec<Req, Resp>
+where
+    Req: Serialize + DeserializeOwned + Send + Sync,
+    Resp: Serialize + DeserializeOwned + Send + Sync,
+{
+    type Protocol = StreamProtocol;
+    type Request = Req;
+    type Response = Resp;
+
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Req>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        read_message(io, self.limits.request_bytes).await
+    }
+
+    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Resp>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        read_message(io, self.limits.response_bytes).await
+    }
+
+    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, req: Req) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        write_message(io, &req, self.limits.request_bytes).await
+    }
+
+    async fn write_response<T>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+        response: Resp,
+    ) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        write_message(io, &response, self.limits.response_bytes).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! Owns the swarm: the one task that carries out commands and hands on what arrives.
+//!
+//! Never waits for another part of the node, and never decides what an answer should be.
+
+mod events;
+
+use std::time::Instant;
+
+use futures::StreamExt;
+use libp2p::gossipsub::{self, MessageAcceptance};
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{DialError, Swarm};
+use libp2p::{Multiaddr, PeerId};
+use market::ChainId;
+use tokio::sync::mpsc;
+
+use super::answers::{Answer, Answers};
+use super::behaviour::Behaviour;
+use super::bootstrap::Bootstrap;
+use super::call::{Call, Waiting};
+use super::client::{Command, PublishError};
+use super::gossip::Topic;
+use super::identity::peer_of;
+use super::inbound::{InboundSender, Judgement};
+use super::peers::Peers;
+use super::seek::{Next, Seek};
+use crate::blobs::BlobResponse;
+use crate::book::BookResponse;
+use crate::lease_protocol::LeaseResponse;
+use crate::ledger::protocol::LedgerResponse;
+
+/// Callers of the four protocols whose requests have left.
+#[derive(Default)]
+pub(super) struct Callers {
+    ledger: Waiting<LedgerResponse>,
+    lease: Waiting<LeaseResponse>,
+    blob: Waiting<BlobResponse>,
+    book: Waiting<BookResponse>,
+}
+
+/// Runs the swarm. Made by [`super::start`]; spawn [`EventLoop::run`] as a task of its own.
+pub struct EventLoop {
+    // What it is made of.
+    pub(super) chain: ChainId,
+    pub(super) swarm: Swarm<Behaviour>,
+    // Messages to and from the other parts of the node.
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) inbound: InboundSender,
+    // State.
+    pub(super) bootstrap: Bootstrap,
+    pub(super) peers: Peers,
+    pub(super) seek: Seek,
+    pub(super) callers: Callers,
+    pub(super) answers: Answers,
+}
+
+impl EventLoop {
+    /// Runs until the last [`super::Client`] is dropped.
+    pub async fn run(mut self) {
+        loop {
+            let redial = self.bootstrap.next_due();
+            tokio::select! {
+                event = self.swarm.select_next_some() => self.on_event(event),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.on_command(command),
+                    None => return,
+                },
+                Some(answer) = self.answers.next() => {
+                    if let Some(answer) = answer {
+                        self.on_answer(answer);
+                    }
+                }
+                () = sleep_until(redial) => self.dial_bootstrap(),
+            }
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Call(node, call) => self.on_call(peer_of(node), call),
+            Command::Publish(topic, data, done) => {
+                let _caller_gone = done.send(self.publish(topic, data));
+            }
+            Command::Peers(done) => {
+                let _caller_gone = done.send(self.peers.list());
+            }
+            Command::ListenAddresses(done) => {
+                let _caller_gone = done.send(self.swarm.listeners().cloned().collect());
+            }
+            Command::Disconnect(node, done) => {
+                let _not_connected = self.swarm.disconnect_peer_id(peer_of(node));
+                let _caller_gone = done.send(());
+            }
+        }
+    }
+
+    fn publish(&mut self, topic: Topic, data: Vec<u8>) -> Result<(), PublishError> {
+        let length = data.len();
+        let topic = topic.ident(&self.chain);
+        match self.swarm.behaviour_mut().gossip.publish(topic, data) {
+            Ok(_) | Err(gossipsub::PublishError::Duplicate) => Ok(()),
+            Err(gossipsub::PublishError::NoPeersSubscribedToTopic) => Err(PublishError::NoPeers),
+            Err(gossipsub::PublishError::MessageTooLarge) => Err(PublishError::TooLarge(length)),
+            Err(gossipsub::PublishError::AllQueuesFull(_)) => Err(PublishError::Busy),
+            Err(other) => Err(PublishError::Other(other.to_string())),
+        }
+    }
+
+    fn on_call(&mut self, peer: PeerId, call: Call) {
+        if self.swarm.is_connected(&peer) {
+            self.send(&peer, call);
+            return;
+        }
+        if self.seek.add(peer, call) == Next::Dial {
+            let known = self.bootstrap.addresses(&peer);
+            self.dial_sought(peer, known);
+        }
+    }
+
+    /// Dials a node that calls wait for; where that fails at once, goes on with the next step.
+    fn dial_sought(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        let options = DialOpts::peer_id(peer)
+            .addresses(addresses)
+            .extend_addresses_through_behaviour()
+            .build();
+        match self.swarm.dial(options) {
+            // Already being dialled: that attempt's outcome counts.
+            Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
+            Err(DialError::NoAddresses) => self.on_dial_failed(&peer, None),
+            Err(error) => self.on_dial_failed(&peer, Some(error.to_string())),
+        }
+    }
+
+    fn on_dial_failed(&mut self, peer: &PeerId, reason: Option<String>) {
+        if self.seek.dial_failed(peer, reason) == Next::Search {
+            let kademlia = &mut self.swarm.behaviour_mut().kademlia;
+            let query = kademlia.get_closest_peers(*peer);
+            self.seek.searching(peer, query);
+        }
+    }
+
+    fn send(&mut self, peer: &PeerId, call: Call) {
+        let behaviour = self.swarm.behaviour_mut();
+        match call {
+            Call::Ledger(exchange) => {
+                let id = behaviour.ledger.send_request(peer, exchange.request);
+                self.callers.ledger.insert(id, exchange.done);
+            }
+            Call::Lease(exchange) => {
+                let id = behaviour.lease.send_request(peer, exchange.request);
+                self.callers.lease.insert(id, exchange.done);
+            }
+            Call::Blob(exchange) => {
+                let id = behaviour.blob.send_request(peer, exchange.request);
+                self.callers.blob.insert(id, exchange.done);
+            }
+            Call::Book(exchange) => {
+                let id = behaviour.book.send_request(peer, exchange.request);
+                self.callers.book.insert(id, exchange.done);
+            }
+        }
+    }
+
+    fn on_answer(&mut self, answer: Answer) {
+        let behaviour = self.swarm.behaviour_mut();
+        // An answer that finds its stream closed is lost; the other side has given up already.
+        let sent = match answer {
+            Answer::Ledger(to, answer) => behaviour.ledger.send_response(to, answer).is_ok(),
+            Answer::Lease(to, answer) => behaviour.lease.send_response(to, answer).is_ok(),
+            Answer::Blob(to, answer) => behaviour.blob.send_response(to, answer).is_ok(),
+            Answer::Book(to, answer) => behaviour.book.send_response(to, answer).is_ok(),
+            Answer::Gossip(message, from, judgement) => {
+                let acceptance = match judgement {
+                    Judgement::Accept => MessageAcceptance::Accept,
+                    Judgement::Ignore => MessageAcceptance::Ignore,
+                    Judgement::Reject => MessageAcceptance::Reject,
+                };
+                let gossip = &mut behaviour.gossip;
+                gossip.report_message_validation_result(&message, &from, acceptance)
+            }
+        };
+        if !sent {
+            tracing::debug!("an answer or a judgement came too late");
+        }
+    }
+
+    fn dial_bootstrap(&mut self) {
+        for peer in self.bootstrap.take_due(Instant::now()) {
+            if self.swarm.is_connected(&peer) {
+                self.bootstrap.connected(&peer);
+                continue;
+            }
+            let options = DialOpts::peer_id(peer)
+                .addresses(self.bootstrap.addresses(&peer))
+                .build();
+            if let Err(error) = self.swarm.dial(options) {
+                tracing::debug!(%peer, %error, "a bootstrap node was not dialled");
+            }
+        }
+    }
+}
+
+/// Sleeps until `instant`, or for ever where there is none.
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}

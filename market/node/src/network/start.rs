@@ -1,0 +1,146 @@
+//! Owns how the network of a node comes up: configuration, transport, listeners.
+//!
+//! Never runs it; the caller spawns the event loop.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use libp2p::core::transport::ListenerId;
+use libp2p::identity::Keypair;
+use libp2p::swarm::{Swarm, SwarmEvent};
+use libp2p::{Multiaddr, SwarmBuilder, TransportError, noise, tcp, yamux};
+use market::ChainId;
+use market::keys::SecretKey;
+
+use super::answers::Answers;
+use super::behaviour::Behaviour;
+use super::bootstrap::Bootstrap;
+use super::client::Client;
+use super::event_loop::{Callers, EventLoop};
+use super::identity::keypair;
+use super::inbound::{self, InboundStream};
+use super::peers::Peers;
+use super::seek::Seek;
+
+/// Connections without any stream are kept this long, so that leases find them open. Dead ones are
+/// found by ping long before.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// How long a listener may take to say on which address it listens.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a node's network is made from.
+#[derive(Debug, Clone)]
+pub struct NetworkConfig {
+    /// The node's own key.
+    pub key: SecretKey,
+    /// The market; nodes of other markets are disconnected.
+    pub chain: ChainId,
+    /// Where to listen, for example `/ip4/0.0.0.0/tcp/4646`; port 0 takes any free one.
+    pub listen: Vec<Multiaddr>,
+    /// Nodes to stay connected with; each address ends with `/p2p/` and the peer id.
+    pub bootstrap: Vec<Multiaddr>,
+}
+
+/// Why the network did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A bootstrap address does not say whose it is.
+    #[error("the bootstrap address {0} must end with /p2p/ and a peer id")]
+    BootstrapWithoutPeer(Multiaddr),
+    /// The encrypted transport could not be set up.
+    #[error("the encrypted transport could not be set up: {0}")]
+    Noise(#[from] noise::Error),
+    /// The system's name resolver could not be read.
+    #[error("the system's name resolver could not be read: {0}")]
+    Resolver(#[source] io::Error),
+    /// A protocol was configured wrongly.
+    #[error("a protocol could not be set up: {0}")]
+    Protocol(String),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another node running, or the port taken?")]
+    Listen {
+        /// The address.
+        address: Multiaddr,
+        /// What the system said.
+        source: TransportError<io::Error>,
+    },
+    /// A listener did not come up in time.
+    #[error("a listener did not come up within {} seconds", LISTEN_TIMEOUT.as_secs())]
+    ListenTimeout,
+}
+
+fn build_swarm(keypair: Keypair, chain: &ChainId) -> Result<Swarm<Behaviour>, StartError> {
+    let behaviour = Behaviour::new(&keypair, chain).map_err(StartError::Protocol)?;
+    let swarm = SwarmBuilder::with_existing_identity(keypair)
+        .with_tokio()
+        .with_tcp(
+            tcp::Config::default().nodelay(true),
+            noise::Config::new,
+            yamux::Config::default,
+        )?
+        .with_dns()
+        .map_err(StartError::Resolver)?
+        .with_behaviour(|_| behaviour)
+        .unwrap_or_else(|never| match never {})
+        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT))
+        .build();
+    Ok(swarm)
+}
+
+/// Listens on all addresses and waits until each has a first real address.
+async fn listen(swarm: &mut Swarm<Behaviour>, addresses: Vec<Multiaddr>) -> Result<(), StartError> {
+    let mut silent = HashSet::<ListenerId>::new();
+    for address in addresses {
+        let listener = swarm.listen_on(address.clone());
+        silent.insert(listener.map_err(|source| StartError::Listen { address, source })?);
+    }
+    let all_up = async {
+        while !silent.is_empty() {
+            if let SwarmEvent::NewListenAddr {
+                listener_id,
+                address,
+            } = swarm.select_next_some().await
+            {
+                tracing::info!(%address, "listening");
+                silent.remove(&listener_id);
+            }
+        }
+    };
+    tokio::time::timeout(LISTEN_TIMEOUT, all_up)
+        .await
+        .map_err(|_elapsed| StartError::ListenTimeout)
+}
+
+/// Brings the network up and listens; spawn [`EventLoop::run`] to let it work.
+pub async fn start(
+    config: NetworkConfig,
+) -> Result<(Client, InboundStream, EventLoop), StartError> {
+    let bootstrap = Bootstrap::new(&config.bootstrap, Instant::now())
+        .map_err(StartError::BootstrapWithoutPeer)?;
+    let mut swarm = build_swarm(keypair(&config.key), &config.chain)?;
+    for (peer, address) in bootstrap.all() {
+        let kademlia = &mut swarm.behaviour_mut().kademlia;
+        kademlia.add_address(peer, address.clone());
+    }
+    listen(&mut swarm, config.listen).await?;
+    let refused = Arc::new(AtomicU64::new(0));
+    let (inbound, stream) = inbound::queues(Arc::clone(&refused));
+    let (client, commands) = Client::new(config.key.node(), refused);
+    let event_loop = EventLoop {
+        chain: config.chain,
+        swarm,
+        commands,
+        inbound,
+        bootstrap,
+        peers: Peers::default(),
+        seek: Seek::default(),
+        callers: Callers::default(),
+        answers: Answers::default(),
+    };
+    Ok((client, stream, event_loop))
+}

@@ -1,0 +1,1 @@
+//! Tests of real swarms on the loopback interface.
