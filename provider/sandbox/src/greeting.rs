@@ -33,6 +33,11 @@ pub(crate) enum Greeting {
     Locked(LockedReport),
     /// A layer is missing; the worker ends.
     Refused(ConfineError),
+    /// The engine could not be warmed up; the worker ends.
+    NotReady {
+        /// What the engine said.
+        cause: String,
+    },
     /// A worker of the bench, without any layer and without a way to take a job.
     Unconfined,
 }

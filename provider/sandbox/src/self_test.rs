@@ -6,9 +6,7 @@
 mod targets;
 
 use std::fmt;
-use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -147,6 +145,21 @@ impl Row {
     }
 }
 
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.open() { "OPEN" } else { "stopped" };
+        write!(
+            f,
+            "{verdict}: {} (without seccomp: {}; locked: {})",
+            self.attack, self.without_seccomp, self.locked
+        )?;
+        if self.arrived {
+            f.write_str("; the agent saw it arrive")?;
+        }
+        Ok(())
+    }
+}
+
 /// What a node may offer, given its confinement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -250,14 +263,6 @@ fn level(rows: &[Row]) -> SandboxLevel {
         SandboxLevel::Closed
     } else {
         SandboxLevel::BuiltInEngine
-    }
-}
-
-/// The folder that a self test's launch leaks on purpose; a job's launch leaks nothing.
-pub(crate) fn leaked_folder(purpose: &Purpose) -> io::Result<Option<OwnedFd>> {
-    match purpose {
-        Purpose::Job => Ok(None),
-        Purpose::SelfTest(targets) => Ok(Some(File::open(targets.folder())?.into())),
     }
 }
 

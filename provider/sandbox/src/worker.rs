@@ -58,6 +58,11 @@ pub enum LaunchError {
     /// A layer is missing.
     #[error(transparent)]
     Refused(#[from] ConfineError),
+    /// Confined, the engine could not be warmed up.
+    #[error(
+        "the engine did not start inside the sandbox: {0}; the driver's profile may lack a path"
+    )]
+    NotReady(String),
     /// The worker ended without a word.
     #[error("the worker ended before LOCKED; it wrote: {stderr:?}")]
     EndedEarly {
@@ -147,6 +152,7 @@ impl Launched {
         let mut report = match Greeting::decode(&bytes) {
             Ok(Greeting::Locked(report)) => report,
             Ok(Greeting::Refused(error)) => return Err(error.into()),
+            Ok(Greeting::NotReady { cause }) => return Err(LaunchError::NotReady(cause)),
             Ok(Greeting::Unconfined) | Err(_) => return Err(LaunchError::NotAGreeting),
         };
         report.layers.extend(self.process.outer_layers());

@@ -3,6 +3,10 @@
 //! The tests run as whoever runs them, and the self test also as an ordinary user where they may
 //! become one.
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what the tests share with each other is test code too"
+)]
 
 mod world;
 
@@ -45,20 +49,19 @@ fn number_from(worker: &mut Worker) -> Option<usize> {
     Some(String::from_utf8(frame).unwrap().parse().unwrap())
 }
 
-fn ordinary_user(command: &mut Command) -> bool {
-    let root = rustix::process::getuid().is_root();
-    if root {
+/// The probe as a user without rights; `None`, with a word, where such a user cannot reach it.
+fn as_ordinary_user(word: &str) -> Option<std::process::Output> {
+    let mut command = Command::new(PROBE);
+    if rustix::process::getuid().is_root() {
         command.uid(65_534).gid(65_534);
     }
-    let reachable = command
-        .arg("nothing")
-        .stdin(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.code() == Some(64));
-    if !reachable {
-        println!("skipped: an ordinary user cannot reach {PROBE}");
+    match command.arg(word).output() {
+        Ok(output) => Some(output),
+        Err(error) => {
+            println!("skipped: an ordinary user cannot run {PROBE}: {error}");
+            None
+        }
     }
-    reachable
 }
 
 #[test]
@@ -164,14 +167,9 @@ fn older_landlock_versions_are_stood_in_for() {
 
 #[test]
 fn an_ordinary_user_gets_the_same_level() {
-    if !ordinary_user(&mut Command::new(PROBE)) {
+    let Some(output) = as_ordinary_user("self-test") else {
         return;
-    }
-    let mut command = Command::new(PROBE);
-    if rustix::process::getuid().is_root() {
-        command.uid(65_534).gid(65_534);
-    }
-    let output = command.arg("self-test").output().unwrap();
+    };
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words}");
     let report: SelfTestReport = serde_json::from_slice(&output.stdout).unwrap();
@@ -234,7 +232,7 @@ fn a_kill_ends_the_whole_tree_at_once() {
 }
 
 #[test]
-fn a_daemon_ends_with_the_worker_that_left_it() {
+fn dropping_a_worker_ends_what_it_left_behind() {
     let worker = locked(&["worker", "daemon"], Limits::default());
     let tree = descendants(worker.id());
     let watch = Watch::over(&tree);
@@ -256,6 +254,38 @@ fn the_wall_clock_ends_a_worker_that_spins() {
         taken >= Duration::from_secs(1) && taken < Duration::from_secs(2),
         "{taken:?}"
     );
+}
+
+#[test]
+fn processor_time_runs_out() {
+    let limits = Limits {
+        cpu_time: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let worker = locked(&["worker", "spin"], limits);
+    let exit = worker.wait_timeout(PATIENCE);
+    // SIGXCPU is 24, and SIGKILL follows where it is ignored.
+    assert!(matches!(exit, Some(Exit::Code(152 | 137))), "{exit:?}");
+}
+
+#[test]
+fn an_engine_that_fails_to_warm_up_is_told_in_its_own_words() {
+    let launched = sandbox(&["worker", "unfit"], Limits::default())
+        .launch()
+        .unwrap();
+    let answer = launched.wait_locked(PATIENCE);
+    let Err(LaunchError::NotReady(cause)) = answer else {
+        unreachable!("the worker said that it is not ready, yet: {answer:?}")
+    };
+    assert_eq!(cause, "no adapter was found");
+}
+
+#[test]
+fn without_a_control_group_memory_is_limited_all_the_same() {
+    let Some(output) = as_ordinary_user("bomb") else {
+        return;
+    };
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "no answer");
 }
 
 #[test]

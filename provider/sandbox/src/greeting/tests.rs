@@ -29,6 +29,14 @@ fn a_refusal_keeps_the_layer_and_reads_as_a_sentence() {
 }
 
 #[test]
+fn an_engine_that_did_not_warm_up_is_told_apart_from_a_missing_layer() {
+    let greeting = Greeting::NotReady {
+        cause: "no adapter".to_owned(),
+    };
+    assert_eq!(Greeting::decode(&greeting.encode()).unwrap(), greeting);
+}
+
+#[test]
 fn other_bytes_are_no_greeting() {
     for bytes in [
         &b"LOCKED"[..],

@@ -1,6 +1,6 @@
 //! Control groups of one worker tree: memory and number of processes, version 2 or 1.
 //!
-//! It must never change a group that the agent did not make, and never fail a launch: what cannot
+//! It must never limit a group that the agent did not make, and never fail a launch: what cannot
 //! be had is left to the limits of each process, and the evidence says so.
 
 use std::fs::{self, OpenOptions};

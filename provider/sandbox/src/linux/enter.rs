@@ -14,6 +14,9 @@ use crate::greeting::{Greeting, LockedReport};
 use crate::layer::{ConfineError, Layer, LayerName};
 use crate::worker::Entered;
 
+/// The longest cause of a failed warm-up that is passed on.
+const MAX_CAUSE_CHARS: usize = 1000;
+
 /// Takes the process through its part of the launch. The worker command calls this first of
 /// all, while it has one thread and has opened nothing.
 ///
@@ -114,11 +117,12 @@ impl Confined {
 
     /// Tells the agent that the engine's warm-up failed, so that it need not wait.
     pub fn refuse(self, cause: &str) {
-        tell_refusal(&ConfineError::new(
-            LayerName::MountNamespace,
-            "warm the engine up inside",
-            cause,
-        ));
+        let cause = cause.chars().take(MAX_CAUSE_CHARS).collect();
+        // Nothing can be done where even this fails: the agent then sees an early end.
+        let _ = write_frame(
+            &mut io::stdout().lock(),
+            &Greeting::NotReady { cause }.encode(),
+        );
     }
 }
 
@@ -138,7 +142,7 @@ impl Locked {
         write_frame(output, &greeting.encode())?;
         match greeting {
             Greeting::Locked(report) => Ok(report),
-            Greeting::Refused(_) | Greeting::Unconfined => {
+            Greeting::Refused(_) | Greeting::NotReady { .. } | Greeting::Unconfined => {
                 unreachable!("the greeting was made as LOCKED two lines above")
             }
         }

@@ -8,7 +8,7 @@ mod keeper;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -22,7 +22,6 @@ use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stag
 use crate::frame::read_frame;
 use crate::greeting::MAX_GREETING_BYTES;
 use crate::layer::Layer;
-use crate::self_test::leaked_folder;
 use crate::worker::{Exit, LaunchError, Sandbox};
 
 /// How much of the worker's error pipe is kept, in bytes; the newest part stays.
@@ -195,6 +194,14 @@ fn command(program: &WorkerProgram, config: &LaunchConfig) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
+}
+
+/// The folder that a self test's launch leaks on purpose; a job's launch leaks nothing.
+fn leaked_folder(purpose: &Purpose) -> io::Result<Option<OwnedFd>> {
+    match purpose {
+        Purpose::Job => Ok(None),
+        Purpose::SelfTest(targets) => Ok(Some(File::open(targets.folder())?.into())),
+    }
 }
 
 /// Reads the error pipe to its end, so that a talkative worker never blocks on it.

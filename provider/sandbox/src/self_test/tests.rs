@@ -37,6 +37,19 @@ fn an_attack_that_the_agent_saw_closes_the_level_whatever_the_worker_says() {
 }
 
 #[test]
+fn a_row_reads_as_a_verdict_with_its_evidence() {
+    let mut row = judge(&trial(), |_| false).unwrap()[0];
+    let words = row.to_string();
+    assert!(
+        words.starts_with("stopped: read a file of the owner"),
+        "{words}"
+    );
+    assert!(words.contains("without seccomp: got through"), "{words}");
+    row.arrived = true;
+    assert!(row.to_string().starts_with("OPEN"));
+}
+
+#[test]
 fn a_trial_that_leaves_an_attack_out_is_no_trial() {
     let mut short = trial();
     short.locked.pop();

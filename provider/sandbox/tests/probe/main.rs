@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         ["attack"] => attack(),
         ["time", count] => time(count.parse().expect("a count")),
+        ["bomb"] => bomb(),
         ["sleep"] => sleep(),
         _ => ExitCode::from(64),
     }
@@ -51,6 +52,9 @@ fn worker(mode: &str, number: &str) -> ExitCode {
 }
 
 fn serve(confined: Confined, mode: &str, number: usize) {
+    if mode == "unfit" {
+        return confined.refuse("no adapter was found");
+    }
     let before = match mode {
         "fill" => fill_scratch(number),
         "daemon" => daemonise(),
@@ -189,6 +193,25 @@ fn agent() -> ExitCode {
     let worker = launched.wait_locked(PATIENCE).expect("LOCKED");
     println!("{}", worker.id());
     sleep()
+}
+
+/// Starts a worker that takes four times its memory, and says whether it lived to tell.
+fn bomb() -> ExitCode {
+    let limits = Limits {
+        memory_bytes: 96 << 20,
+        scratch_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let program = WorkerProgram::this_binary(["worker", "memory", "384"]);
+    let sandbox = Sandbox::new(program, DriverProfile::cpu(), limits);
+    let launched = sandbox.launch().expect("a launch");
+    let mut worker = launched.wait_locked(PATIENCE).expect("LOCKED");
+    let mut output = worker.take_stdout().expect("the first time");
+    match read_frame(&mut output, 64) {
+        Ok(None) => println!("no answer"),
+        other => println!("{other:?}"),
+    }
+    ExitCode::SUCCESS
 }
 
 fn self_test() -> ExitCode {
