@@ -5,10 +5,12 @@
 //! endpoints do lives with the crates that own it; each contributes a router.
 
 mod client;
+mod routes;
 mod server;
 mod views;
 
 pub use client::{ApiClient, ClientError, Lines};
+pub use routes::{VALID_FOR_BLOCKS, balance_of, book_row, node_router, transaction};
 pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
     AuditView, BalanceView, BestPrice, BookRow, BookView, ChannelView, GpuView, HistoryRow,

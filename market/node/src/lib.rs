@@ -16,4 +16,5 @@ pub mod lease_protocol;
 pub mod ledger;
 pub mod membership;
 pub mod network;
+pub mod node;
 pub mod store;

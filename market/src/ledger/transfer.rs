@@ -3,6 +3,8 @@
 //!
 //! Never holds balances; the state does.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::channel::{ChannelRecord, ChannelState};
@@ -53,6 +55,23 @@ pub enum Code {
     ClaimFee,
     /// What a closed channel gave back to its payer.
     Refund,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Transfer => "transfer",
+            Self::TransferFee => "transfer fee",
+            Self::Issue => "issue",
+            Self::Redeem => "redeem",
+            Self::Deposit => "channel deposit",
+            Self::OpenFee => "channel opening fee",
+            Self::Payout => "channel payout",
+            Self::ChannelFee => "channel fee",
+            Self::ClaimFee => "early claim fee",
+            Self::Refund => "channel refund",
+        })
+    }
 }
 
 /// A movement of money. Its id is the cause of its receipt and its place in it.

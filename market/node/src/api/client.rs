@@ -137,7 +137,9 @@ impl Lines {
                 return Ok(Some(serde_json::from_slice(&line)?));
             }
             if self.buffer.len() > MAX_LINE_BYTES {
-                return Err(ClientError::Refused("a line of the stream is too long".to_owned()));
+                return Err(ClientError::Refused(
+                    "a line of the stream is too long".to_owned(),
+                ));
             }
             match self.response.chunk().await? {
                 Some(chunk) => self.buffer.extend_from_slice(&chunk),

@@ -111,7 +111,9 @@ pub fn serve(home: &Home, router: Router) -> Result<ApiServer, ServeError> {
         source,
     };
     match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(bind_error(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(bind_error(error));
+        }
         _ => {}
     }
     let listener = UnixListener::bind(&path).map_err(bind_error)?;

@@ -1,0 +1,174 @@
+//! Owns the endpoints that every node has: the book, the wallet and, on an operator, the operator's.
+//!
+//! Never holds a rule: it reads handles and shapes views.
+
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use market::ledger::{Audit, Bucket, Cause, Operation, SignedTransaction, Transaction};
+use market::TxId;
+
+use super::server::{ApiError, ApiResult};
+use super::views::{
+    AuditView, BalanceView, BookRow, BookView, HistoryRow, IssueRequest, OperatorView, SendRequest,
+    TxView,
+};
+use crate::book::AskView;
+use crate::identity::{fresh_nonce, load_key};
+use crate::ledger::protocol::{HistoryEntry, HistoryPage, HistoryQuery, MAX_HISTORY_ENTRIES};
+use crate::node::Node;
+
+/// How many blocks ahead a transaction of this wallet stays valid.
+pub const VALID_FOR_BLOCKS: u64 = 1_000;
+
+/// Makes the endpoints of a node.
+pub fn node_router(node: Node) -> Router {
+    let router = Router::new()
+        .route("/v1/book", get(book))
+        .route("/v1/wallet/balance", get(balance))
+        .route("/v1/wallet/history", get(history))
+        .route("/v1/wallet/send", post(send));
+    let router = match node.operator {
+        Some(_) => router
+            .route("/v1/operator/status", get(operator_status))
+            .route("/v1/operator/issue", post(issue)),
+        None => router,
+    };
+    router.with_state(node)
+}
+
+async fn book(State(node): State<Node>) -> ApiResult<BookView> {
+    let asks = node.book.asks().await.map_err(ApiError::failed)?;
+    let time = node.clock.now();
+    let mut rows: Vec<BookRow> = asks.iter().map(|ask| book_row(ask, &node)).collect();
+    rows.sort_by_key(|row| (row.class, row.price, row.order));
+    Ok(Json(BookView { time, asks: rows }))
+}
+
+/// Shapes one standing ask.
+pub fn book_row(view: &AskView, node: &Node) -> BookRow {
+    let now = node.clock.now().unwrap_or(view.expires_at);
+    BookRow {
+        order: view.order,
+        account: view.ask.account,
+        node: view.register.node,
+        class: view.ask.class,
+        price: view.ask.price,
+        gpus: view.ask.gpus,
+        max_duration_s: view.ask.max_duration_s,
+        usable_mib: view.ask.figures.usable_mib.into(),
+        proven: view.standing == matching::Standing::Proven,
+        expires_in_s: view.expires_at.saturating_since(now).as_secs(),
+    }
+}
+
+async fn balance(State(node): State<Node>) -> ApiResult<BalanceView> {
+    balance_of(&node).await.map(Json)
+}
+
+/// Asks the ledger for this node's account, with proofs.
+pub async fn balance_of(node: &Node) -> Result<BalanceView, ApiError> {
+    let account = node.ledger.account(node.identity.account).await;
+    let balance = account.map_err(ApiError::failed)?;
+    Ok(BalanceView {
+        account: balance.account,
+        available: balance.available,
+        in_channels: balance.in_channels,
+        height: balance.height,
+    })
+}
+
+async fn history(State(node): State<Node>) -> ApiResult<Vec<HistoryRow>> {
+    let query = HistoryQuery {
+        account: node.identity.account,
+        page: HistoryPage::Before(None),
+        limit: MAX_HISTORY_ENTRIES,
+    };
+    let entries = node.ledger.history(query).await.map_err(ApiError::failed)?;
+    let own = Bucket::Available(node.identity.account);
+    Ok(Json(entries.iter().map(|entry| history_row(entry, own)).collect()))
+}
+
+fn history_row(entry: &HistoryEntry, own: Bucket) -> HistoryRow {
+    let transfer = &entry.transfer;
+    let sign = if transfer.credit == own { '+' } else { '-' };
+    HistoryRow {
+        height: entry.at.height,
+        time: entry.time,
+        what: transfer.code.to_string(),
+        change: format!("{sign}{}", transfer.amount.decimal()),
+        balance: entry.balance,
+        tx: match entry.cause {
+            Cause::Transaction(id) => Some(id),
+            _ => None,
+        },
+        memo: entry.memo.as_ref().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+async fn send(State(node): State<Node>, Json(request): Json<SendRequest>) -> ApiResult<TxView> {
+    let key = load_key(&node.home, "account").map_err(ApiError::bad_request)?;
+    let operation = Operation::Transfer {
+        from: node.identity.account,
+        to: request.to,
+        amount: request.amount,
+        memo: request.memo.try_into().map_err(ApiError::bad_request)?,
+    };
+    let transaction = transaction(&node, operation)?;
+    let signed = SignedTransaction::sign(&transaction, &key, &node.chain());
+    submit(&node, &signed).await.map(Json)
+}
+
+/// Makes a transaction with a fresh nonce that stays valid for [`VALID_FOR_BLOCKS`].
+pub fn transaction(node: &Node, operation: Operation) -> Result<Transaction, ApiError> {
+    let height = node.clock.height().unwrap_or(0);
+    Ok(Transaction {
+        nonce: fresh_nonce().map_err(ApiError::failed)?,
+        valid_until_height: height + VALID_FOR_BLOCKS,
+        operation,
+    })
+}
+
+async fn submit(node: &Node, signed: &SignedTransaction) -> Result<TxView, ApiError> {
+    let proof = node.ledger.submit(signed).await.map_err(ApiError::failed)?;
+    Ok(TxView {
+        tx: TxId::from_bytes(*signed.id(&node.chain()).as_bytes()),
+        height: proof.certified.header.height,
+    })
+}
+
+async fn issue(State(node): State<Node>, Json(request): Json<IssueRequest>) -> ApiResult<TxView> {
+    let key = load_key(&node.home, "treasury").map_err(ApiError::bad_request)?;
+    let operation = Operation::Issue {
+        to: request.to,
+        amount: request.amount,
+    };
+    let transaction = transaction(&node, operation)?;
+    let signed = SignedTransaction::sign(&transaction, &key, &node.chain());
+    submit(&node, &signed).await.map(Json)
+}
+
+async fn operator_status(State(node): State<Node>) -> ApiResult<OperatorView> {
+    let status = node.ledger.status().await.map_err(ApiError::failed)?;
+    let join = node.join_string().await.map(|join| join.to_string());
+    Ok(Json(OperatorView {
+        join: join.unwrap_or_default(),
+        height: status.head.header.height,
+        time: status.head.header.time,
+        peers: node.network.peers().await.len(),
+        audit: audit_view(&status.audit),
+    }))
+}
+
+fn audit_view(audit: &Audit) -> AuditView {
+    AuditView {
+        available: audit.available,
+        channels: audit.channels,
+        fees: audit.fee_pool,
+        issued: audit.issued,
+        redeemed: audit.redeemed,
+        burned: audit.burned,
+        conserved: audit.supply_conserved,
+    }
+}

@@ -1,0 +1,274 @@
+//! Owns one lease machine: feeds it mail and time, and carries out its outputs in order.
+//!
+//! Never looks at a later output before a record is flushed, and never acknowledges a peer's message before
+//! everything that followed from it is on disk.
+
+use std::time::Duration;
+
+use market::agreement::Meter;
+use market::lease::{Artefact, Input, Lease, Message, Output, Phase, Record, Role};
+use market::progress::Progress;
+use market::{AgreementId, Amount, ChainId, NodeId, Timestamp, wire};
+use tokio::sync::{mpsc, watch};
+
+use super::MAILBOX;
+use super::router::{ProgressBatch, Registration, RouterHandle};
+use super::sender::{Outgoing, QUEUE, Sender};
+use crate::clock::ProtocolClock;
+use crate::lease_protocol::LeaseResponse;
+use crate::network::{Client, Reply};
+use crate::store::{Direction, NodeStore, RecordKind, StoreError};
+
+/// What reaches a lease.
+#[derive(Debug)]
+pub(super) enum Mail {
+    /// From this node.
+    Input(Input),
+    /// From the other side.
+    Message(Box<Message>, Reply<LeaseResponse>),
+}
+
+/// A lease at a glance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Where it stands.
+    pub phase: Phase,
+    /// Time metered.
+    pub meter: Meter,
+    /// Promised so far.
+    pub promised: Amount,
+    /// Outputs announced so far.
+    pub artefacts: Vec<Artefact>,
+}
+
+/// Talks to a running lease. The lease ends when it is over, or when every handle and effect is dropped.
+#[derive(Debug, Clone)]
+pub struct LeaseHandle {
+    mail: mpsc::Sender<Mail>,
+    outgoing: mpsc::Sender<Outgoing>,
+    snapshot: watch::Receiver<Snapshot>,
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Message(message) => write!(f, "{message:?}"),
+            Self::Progress(report) => write!(f, "{report:?}"),
+        }
+    }
+}
+
+impl LeaseHandle {
+    /// Gives the lease an input; waits while its mailbox is full.
+    pub async fn input(&self, input: Input) {
+        let _over = self.mail.send(Mail::Input(input)).await;
+    }
+
+    /// Sends a report of the job to the other side, behind everything that was sent before.
+    pub async fn report(&self, report: Progress) {
+        let _over = self.outgoing.send(Outgoing::Progress(report)).await;
+    }
+
+    /// Returns the lease at a glance.
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot.borrow().clone()
+    }
+
+    /// Returns a watch that changes with the lease and closes when it is over.
+    pub fn watch(&self) -> watch::Receiver<Snapshot> {
+        self.snapshot.clone()
+    }
+}
+
+/// What a lease needs of its node.
+#[derive(Debug, Clone)]
+pub struct LeaseParts {
+    /// The network.
+    pub network: Client,
+    /// Where messages of peers come from.
+    pub router: RouterHandle,
+    /// Where promises are kept.
+    pub store: NodeStore,
+    /// Protocol time.
+    pub clock: ProtocolClock,
+    /// The market.
+    pub chain: ChainId,
+}
+
+/// Starts a lease with `peer`. Effects come in order and are bounded; the lease waits for its reader.
+/// Reports of the job go to `progress` on the side that buys.
+pub async fn spawn(
+    parts: LeaseParts,
+    lease: Lease,
+    role: Role,
+    progress: Option<mpsc::Sender<ProgressBatch>>,
+) -> (LeaseHandle, mpsc::Receiver<Output>) {
+    let terms = lease.terms();
+    let agreement = terms.id(&parts.chain);
+    let peer = match role {
+        Role::Payer => terms.payee.node,
+        Role::Payee => terms.payer.node,
+    };
+    let (mail, mailbox) = mpsc::channel(MAILBOX);
+    let (outgoing, queue) = mpsc::channel(QUEUE);
+    let (effects, effects_receiver) = mpsc::channel(MAILBOX);
+    let (snapshot, watcher) = watch::channel(snapshot_of(&lease));
+    parts
+        .router
+        .register(Registration {
+            agreement,
+            peer,
+            mail: mail.clone(),
+            progress,
+        })
+        .await;
+    let sender = Sender {
+        network: parts.network.clone(),
+        peer,
+        agreement,
+        queue,
+        lease: mail.clone(),
+    };
+    tokio::spawn(sender.run());
+    let runner = Runner {
+        direction: match role {
+            Role::Payer => Direction::Sent,
+            Role::Payee => Direction::Received,
+        },
+        agreement,
+        peer,
+        parts,
+        lease,
+        mailbox,
+        outgoing: outgoing.clone(),
+        effects,
+        snapshot,
+    };
+    tokio::spawn(runner.run());
+    let handle = LeaseHandle {
+        mail,
+        outgoing,
+        snapshot: watcher,
+    };
+    (handle, effects_receiver)
+}
+
+fn snapshot_of(lease: &Lease) -> Snapshot {
+    Snapshot {
+        phase: lease.phase(),
+        meter: lease.meter(),
+        promised: lease.promised(),
+        artefacts: lease.artefacts().to_vec(),
+    }
+}
+
+struct Runner {
+    direction: Direction,
+    agreement: AgreementId,
+    peer: NodeId,
+    parts: LeaseParts,
+    lease: Lease,
+    mailbox: mpsc::Receiver<Mail>,
+    outgoing: mpsc::Sender<Outgoing>,
+    effects: mpsc::Sender<Output>,
+    snapshot: watch::Sender<Snapshot>,
+}
+
+impl Runner {
+    async fn run(mut self) {
+        while self.lease.phase() != Phase::Ended {
+            let next = tokio::select! {
+                mail = self.mailbox.recv() => mail,
+                () = sleep_until(&self.parts.clock, self.lease.poll_timeout()) => {
+                    self.lease.handle_timeout(self.now());
+                    None
+                }
+                // Nobody is left to carry out what the lease decides.
+                () = self.effects.closed() => break,
+            };
+            let acknowledge = next.and_then(|mail| self.take(mail));
+            if let Err(error) = self.drain().await {
+                // Without its disk a node must promise nothing more: the peer gets no acknowledgement.
+                tracing::error!(agreement = %self.agreement, %error, "the lease stops");
+                break;
+            }
+            if let Some((reply, response)) = acknowledge {
+                reply.send(response);
+            }
+        }
+        self.parts.router.forget(self.agreement).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        // A lease is made only after the opening's header was verified, so the clock is set.
+        self.parts.clock.now().unwrap_or(Timestamp::from_millis(0))
+    }
+
+    /// Feeds one piece of mail; returns the answer to give once its consequences are on disk.
+    fn take(&mut self, mail: Mail) -> Option<(Reply<LeaseResponse>, LeaseResponse)> {
+        let now = self.now();
+        let (input, reply) = match mail {
+            Mail::Input(input) => (input, None),
+            Mail::Message(message, reply) => (Input::Received(message), Some(reply)),
+        };
+        let result = self.lease.handle_input(input, now);
+        if let Err(reason) = &result {
+            let peer = self.peer.short();
+            tracing::debug!(agreement = %self.agreement.short(), peer, %reason, "refused an input");
+        }
+        let response = match result {
+            Ok(()) => LeaseResponse::Acknowledged,
+            Err(reason) => LeaseResponse::Rejected(reason.to_string()),
+        };
+        reply.map(|reply| (reply, response))
+    }
+
+    async fn drain(&mut self) -> Result<(), StoreError> {
+        while let Some(output) = self.lease.poll_output() {
+            match output {
+                Output::Persist(record) => self.persist(record).await?,
+                Output::Send(message) => {
+                    let _gone = self.outgoing.send(Outgoing::Message(message)).await;
+                }
+                effect => {
+                    let _gone = self.effects.send(effect).await;
+                }
+            }
+        }
+        let fresh = snapshot_of(&self.lease);
+        self.snapshot.send_if_modified(|shown| {
+            let changed = *shown != fresh;
+            *shown = fresh;
+            changed
+        });
+        Ok(())
+    }
+
+    async fn persist(&self, record: Record) -> Result<(), StoreError> {
+        let store = &self.parts.store;
+        match record {
+            Record::Voucher(signed) => {
+                let verified = signed.verify(&self.parts.chain);
+                let voucher = verified
+                    .map_err(|error| StoreError::Value(error.to_string()))?
+                    .value;
+                store.put_voucher(self.direction, voucher, signed).await
+            }
+            Record::Receipt(receipt) => {
+                let bytes = wire::encode(receipt.as_ref());
+                let id = self.agreement.as_bytes();
+                store.put_record(RecordKind::Receipt, id, &bytes).await
+            }
+        }
+    }
+}
+
+async fn sleep_until(clock: &ProtocolClock, at: Option<Timestamp>) {
+    let Some(at) = at else {
+        return std::future::pending().await;
+    };
+    let now = clock.now().unwrap_or(Timestamp::from_millis(0));
+    // Protocol time may jump ahead with a new header, so a long wait is looked at again.
+    let wait = at.saturating_since(now).min(Duration::from_secs(1));
+    tokio::time::sleep(wait).await;
+}

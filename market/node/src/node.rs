@@ -1,0 +1,205 @@
+//! Owns putting a node together: store, network, ledger, book, blobs, leases and the dispatcher between
+//! them, started as a list of named steps.
+//!
+//! Never sells or buys: `provider` and `consumer` do, with the handles that a [`Node`] holds.
+
+mod dispatcher;
+mod steps;
+
+use std::sync::Arc;
+
+use libp2p::Multiaddr;
+use market::ChainId;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::blobs::{BlobError, BlobStore, Permissions};
+use crate::book::BookHandle;
+use crate::clock::ProtocolClock;
+use crate::home::{Home, HomeError, HomeLock};
+use crate::identity::{Identity, IdentityError};
+use crate::lease::{LeaseParts, ReserveRequest, RouterHandle};
+use crate::ledger::client::LedgerError;
+use crate::ledger::operator::OperatorError;
+use crate::ledger::{LedgerClient, OperatorHandle};
+use crate::membership::{JoinString, Membership, MembershipError};
+use crate::network::{Client, StartError};
+use crate::store::{NodeStore, StoreError};
+
+/// What a node is started with.
+#[derive(Debug)]
+pub struct NodeConfig {
+    /// Its folder.
+    pub home: Home,
+    /// Addresses to listen on.
+    pub listen: Vec<Multiaddr>,
+    /// Whether this node orders transactions, and how often at least, in milliseconds.
+    pub operator_interval_ms: Option<u64>,
+    /// Takes reservations, where this node sells.
+    pub seller: Option<mpsc::Sender<ReserveRequest>>,
+}
+
+/// The handles of a running node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Its folder.
+    pub home: Home,
+    /// Its market.
+    pub membership: Arc<Membership>,
+    /// Its keys.
+    pub identity: Arc<Identity>,
+    /// Other nodes.
+    pub network: Client,
+    /// The order book.
+    pub book: BookHandle,
+    /// The ledger.
+    pub ledger: LedgerClient,
+    /// Inputs and outputs.
+    pub blobs: BlobStore,
+    /// Who may fetch which blob.
+    pub permissions: Permissions,
+    /// What must not be lost.
+    pub store: NodeStore,
+    /// Protocol time.
+    pub clock: ProtocolClock,
+    /// Where messages of leases come from.
+    pub router: RouterHandle,
+    /// The operator, where this node is one.
+    pub operator: Option<OperatorHandle>,
+}
+
+/// The tasks of a running node; dropping them stops it and lets others use its home.
+#[derive(Debug)]
+pub struct NodeTasks {
+    tasks: JoinSet<()>,
+    _lock: HomeLock,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The home folder failed.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The home has no usable market.
+    #[error(transparent)]
+    Membership(#[from] MembershipError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The blobs cannot be used.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The network did not come up.
+    #[error(transparent)]
+    Network(#[from] StartError),
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The operator cannot start.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+}
+
+impl Node {
+    /// Starts a node: takes the home, opens what is on disk, then the network, then everything on top.
+    pub async fn start(config: NodeConfig) -> Result<(Self, NodeTasks), NodeError> {
+        let lock = config.home.lock()?;
+        let membership = Arc::new(Membership::load(&config.home)?);
+        let identity = Arc::new(Identity::load(&config.home, &membership.chain)?);
+        let disk = steps::open_disk(&config.home)?;
+        let mut tasks = JoinSet::new();
+        let clock = ProtocolClock::new();
+        let operator = match config.operator_interval_ms {
+            Some(interval) => Some(steps::start_operator(
+                &config.home,
+                &membership.genesis,
+                steps::OperatorParts {
+                    key: identity.node_key.clone(),
+                    clock: clock.clone(),
+                    interval_ms: interval,
+                },
+                &mut tasks,
+            )?),
+            None => None,
+        };
+        let (network, inbound) =
+            steps::start_network(&membership, &identity, config.listen, &mut tasks).await?;
+        let transport = steps::transport(&network, operator.as_ref());
+        let ledger = LedgerClient::open(
+            transport,
+            &membership.genesis,
+            disk.store.clone(),
+            clock.clone(),
+        )
+        .await?;
+        let book = steps::start_book(&membership, &identity, &clock, &network, &mut tasks);
+        let (router, leases) = crate::lease::LeaseRouter::new(config.seller);
+        let node = Self {
+            home: config.home,
+            membership,
+            identity,
+            network,
+            book,
+            ledger,
+            blobs: disk.blobs,
+            permissions: Permissions::new(),
+            store: disk.store,
+            clock,
+            router,
+            operator,
+        };
+        tasks.spawn(dispatcher::run(node.clone(), inbound, leases));
+        tasks.spawn(steps::keep_time(node.ledger.clone()));
+        if let Some(operator) = node.operator.clone() {
+            tasks.spawn(steps::announce_heads(operator, node.network.clone()));
+        }
+        Ok((node, NodeTasks { tasks, _lock: lock }))
+    }
+
+    /// Returns the market's chain id.
+    pub fn chain(&self) -> ChainId {
+        self.membership.chain
+    }
+
+    /// Returns what a lease needs of this node.
+    pub fn lease_parts(&self) -> LeaseParts {
+        LeaseParts {
+            network: self.network.clone(),
+            router: self.router.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            chain: self.chain(),
+        }
+    }
+
+    /// Returns what a newcomer joins this node's market with, by this node's first address.
+    pub async fn join_string(&self) -> Option<JoinString> {
+        let address = self.network.listen_addresses().await.into_iter().next()?;
+        let peer = crate::network::peer_of(self.identity.node());
+        Some(JoinString {
+            chain: self.chain(),
+            address: address.with(libp2p::multiaddr::Protocol::P2p(peer)),
+        })
+    }
+}
+
+impl NodeTasks {
+    /// Runs another task until the node stops.
+    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Waits until a task of the node ends, which none does while all is well.
+    pub async fn failed(&mut self) {
+        let _ended = self.tasks.join_next().await;
+    }
+
+    /// Stops all tasks and waits for them, so that the store is closed when this returns.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+}

@@ -1,0 +1,146 @@
+//! Owns the single steps of a node's start.
+//!
+//! Never orders them; `node.rs` does.
+
+use std::time::Duration;
+
+use market::genesis::Genesis;
+use market::keys::SecretKey;
+use market::wire;
+use matching::{Capacity, Posting};
+use tokio::task::JoinSet;
+
+use super::NodeError;
+use crate::blobs::BlobStore;
+use crate::book::{self, BookConfig, BookHandle};
+use crate::clock::ProtocolClock;
+use crate::home::Home;
+use crate::identity::Identity;
+use crate::ledger::client::Transport;
+use crate::ledger::{LedgerClient, Operator, OperatorConfig, OperatorHandle};
+use crate::membership::Membership;
+use crate::network::{self, Client, InboundStream, Multiaddr, NetworkConfig, Topic};
+use crate::store::NodeStore;
+
+/// The most bytes of inputs and outputs that a node keeps, 64 GiB.
+const BLOB_QUOTA_BYTES: u64 = 64 << 30;
+
+/// How often a node asks for the newest header, beside gossip.
+const TIME_REFRESH: Duration = Duration::from_secs(30);
+
+/// How soon it asks again while it has none.
+const TIME_RETRY: Duration = Duration::from_millis(500);
+
+pub(super) struct Disk {
+    pub(super) store: NodeStore,
+    pub(super) blobs: BlobStore,
+}
+
+pub(super) fn open_disk(home: &Home) -> Result<Disk, NodeError> {
+    let (store, set_aside) = NodeStore::open(&home.folder("store")?)?;
+    if let Some(aside) = set_aside {
+        tracing::error!(renamed_to = %aside.renamed_to.display(), why = aside.why,
+            "this node's store was unreadable and is set aside: vouchers in it are not claimed by this node");
+    }
+    let blobs = BlobStore::open(&home.folder("blobs")?, BLOB_QUOTA_BYTES)?;
+    Ok(Disk { store, blobs })
+}
+
+pub(super) struct OperatorParts {
+    pub(super) key: SecretKey,
+    pub(super) clock: ProtocolClock,
+    pub(super) interval_ms: u64,
+}
+
+pub(super) fn start_operator(
+    home: &Home,
+    genesis: &Genesis,
+    parts: OperatorParts,
+    tasks: &mut JoinSet<()>,
+) -> Result<OperatorHandle, NodeError> {
+    let mut config = OperatorConfig::new(home.folder("ledger")?, genesis.clone(), parts.key);
+    config.block_interval = Duration::from_millis(parts.interval_ms);
+    config.clock = parts.clock;
+    let (handle, operator, recovered) = Operator::open(config)?;
+    tracing::info!(height = recovered.height, "the ledger is replayed");
+    if let Some(torn) = &recovered.torn {
+        tracing::warn!(?torn, "an unfinished block was cut off the log; nothing acknowledged was in it");
+    }
+    tasks.spawn(async move {
+        if let Err(error) = operator.run().await {
+            tracing::error!(%error, "the operator stopped");
+        }
+    });
+    Ok(handle)
+}
+
+pub(super) async fn start_network(
+    membership: &Membership,
+    identity: &Identity,
+    listen: Vec<Multiaddr>,
+    tasks: &mut JoinSet<()>,
+) -> Result<(Client, InboundStream), NodeError> {
+    let config = NetworkConfig {
+        key: identity.node_key.clone(),
+        chain: membership.chain,
+        listen,
+        bootstrap: membership.bootstrap.clone(),
+    };
+    let (client, inbound, event_loop) = network::start(config).await?;
+    tasks.spawn(event_loop.run());
+    Ok((client, inbound))
+}
+
+pub(super) fn transport(network: &Client, operator: Option<&OperatorHandle>) -> Transport {
+    match operator {
+        Some(handle) => Transport::Local(handle.clone()),
+        None => Transport::Remote(network.clone()),
+    }
+}
+
+pub(super) fn start_book(
+    membership: &Membership,
+    identity: &Identity,
+    clock: &ProtocolClock,
+    network: &Client,
+    tasks: &mut JoinSet<()>,
+) -> BookHandle {
+    let config = BookConfig {
+        chain: membership.chain,
+        key: identity.node_key.clone(),
+        posting: match membership.genesis.open_posting {
+            true => Posting::Open,
+            false => Posting::Certified,
+        },
+        capacity: Capacity::default(),
+        beacon_interval_s: market::order::DEFAULT_INTERVAL_S,
+    };
+    let (handle, actor) = book::start(config, clock.clone(), network.clone());
+    tasks.spawn(actor.run());
+    handle
+}
+
+/// Keeps protocol time verified even where gossip is quiet.
+pub(super) async fn keep_time(ledger: LedgerClient) {
+    loop {
+        let pause = match ledger.status().await {
+            Ok(_) => TIME_REFRESH,
+            Err(error) => {
+                tracing::debug!(%error, "the newest header is not to be had");
+                TIME_RETRY
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Gossips every new block's header.
+pub(super) async fn announce_heads(operator: OperatorHandle, network: Client) {
+    let mut heads = operator.heads();
+    while heads.changed().await.is_ok() {
+        let bytes = wire::encode(&*heads.borrow_and_update());
+        if let Err(error) = network.publish(Topic::Headers, bytes).await {
+            tracing::trace!(%error, "nobody heard of the new header");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Owns the worker process from its first instruction to its last: confined, warmed up, locked, and only
+//! then listening for one job.
+//!
+//! Never starts a thread before [`sandbox::enter`] has returned, and never reads a byte of a job before
+//! LOCKED is out.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use engine::{EngineDevice, MAX_FRAME_BYTES, Pipe};
+use sandbox::{Confined, Entered, UnconfinedStart, WorkerProgram};
+
+/// The hidden command that makes a process a worker.
+pub const WORKER_COMMAND: &str = "worker";
+
+/// Describes this binary as a worker that computes on `device`.
+pub fn program(device: &EngineDevice) -> WorkerProgram {
+    WorkerProgram::this_binary([OsString::from(WORKER_COMMAND), device.to_string().into()])
+}
+
+/// Lives the life of a worker. `arguments` are those after the command's name.
+///
+/// Errors go to the agent, as the first frame or as the job's last one, and in words to stderr.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let entered = match sandbox::enter() {
+        Ok(entered) => entered,
+        Err(error) => return fail(&error),
+    };
+    let device = match parse_device(arguments) {
+        Ok(device) => device,
+        Err(error) => return fail(&error),
+    };
+    match entered {
+        Entered::Finished(code) => code,
+        Entered::Confined(confined) => serve(confined, &device),
+        Entered::Unconfined(start) => announce_unconfined(start, &device),
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("nightshift worker: {error}");
+    ExitCode::FAILURE
+}
+
+fn parse_device(mut arguments: impl Iterator<Item = OsString>) -> Result<EngineDevice, String> {
+    let text = arguments.next().unwrap_or_else(|| "flex".into());
+    let text = text.to_string_lossy();
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+fn serve(confined: Confined, device: &EngineDevice) -> ExitCode {
+    if let Err(error) = engine::warm_up(device) {
+        confined.refuse(&error.to_string());
+        return fail(&error);
+    }
+    let mut output = io::stdout();
+    let locked = match confined.lock() {
+        Ok(locked) => locked,
+        Err(error) => return fail(&error),
+    };
+    if let Err(error) = locked.announce(&mut output) {
+        return fail(&error);
+    }
+    let mut pipe = FramedPipe {
+        input: io::stdin(),
+        output,
+    };
+    match engine::run(&mut pipe, device) {
+        Ok(_summary) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// For the bench alone: the same warm-up without any layer, and no way to take a job.
+fn announce_unconfined(start: UnconfinedStart, device: &EngineDevice) -> ExitCode {
+    if let Err(error) = engine::warm_up(device) {
+        return fail(&error);
+    }
+    match start.announce(&mut io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// The engine's messages as the sandbox's frames.
+struct FramedPipe<R, W> {
+    input: R,
+    output: W,
+}
+
+impl<R: Read, W: Write> Pipe for FramedPipe<R, W> {
+    fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+        sandbox::read_frame(&mut self.input, MAX_FRAME_BYTES).map_err(io::Error::other)
+    }
+
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        sandbox::write_frame(&mut self.output, message).map_err(io::Error::other)
+    }
+}
