@@ -44,4 +44,6 @@ pub use event_loop::EventLoop;
 pub use libp2p::{Multiaddr, PeerId};
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

@@ -276,7 +276,7 @@ impl BlobStore {
     /// Returns the size of a blob that is here, in bytes.
     pub fn size(&self, hash: BlobHash) -> Option<u64> {
         let metadata = fs::metadata(self.object(hash)).ok()?;
-        metadata.is_file().then(|| metadata.len())
+        metadata.is_file().then_some(metadata.len())
     }
 
     /// Reads a whole blob of at most `max_bytes` into memory and checks it.

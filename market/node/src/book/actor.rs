@@ -281,10 +281,10 @@ impl BookActor {
         let Some(now) = self.clock.now() else {
             return;
         };
-        if let Some(beacon) = self.own.beacon_if_due(now) {
-            if let Err(reason) = self.apply_own(BookMessage::Beacon(beacon), now) {
-                tracing::warn!(%reason, "the own book refused the own beacon");
-            }
+        if let Some(beacon) = self.own.beacon_if_due(now)
+            && let Err(reason) = self.apply_own(BookMessage::Beacon(beacon), now)
+        {
+            tracing::warn!(%reason, "the own book refused the own beacon");
         }
         self.publish_own().await;
         self.pull_next();

@@ -19,8 +19,8 @@ use crate::book::{self, BookRequest, BookResponse};
 use crate::lease_protocol::{self, LeaseRequest, LeaseResponse};
 use crate::ledger::protocol::{self as ledger_protocol, LedgerRequest, LedgerResponse};
 
-/// Streams of one protocol on one connection at a time.
-const MAX_STREAMS: usize = 32;
+/// Streams of one protocol on one connection at a time, in both directions together.
+const MAX_STREAMS: usize = 64;
 
 /// How often a connection is tested, and how long its answer may take.
 const PING_INTERVAL: Duration = Duration::from_secs(15);

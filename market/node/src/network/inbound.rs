@@ -225,3 +225,6 @@ pub(super) fn queues(refused: Arc<AtomicU64>) -> (InboundSender, InboundStream) 
         InboundStream { queues: receivers },
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Books of real swarms.
+
+use std::time::Duration;
+
+use libp2p::Multiaddr;
+use market::order::OrderBody;
+use market::{AccountId, HeaderId};
+use matching::{Capacity, Need, Posting, Side};
+
+use super::fixture::{START, ask, class, slot};
+use crate::book::{AskView, BookConfig, BookError, BookHandle, PostError, start};
+use crate::clock::ProtocolClock;
+use crate::network::fixture::{TestNode, chain, hidden_node, node, within};
+use crate::network::{Inbound, InboundStream, Topic};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Hands what arrives to the book, as a node's router does.
+fn route(mut inbound: InboundStream, book: BookHandle) {
+    tokio::spawn(async move {
+        while let Some(inbound) = inbound.recv().await {
+            match inbound {
+                Inbound::Gossip {
+                    topic: Topic::Orders,
+                    data,
+                    verdict,
+                    ..
+                } => book.on_gossip(data, verdict),
+                Inbound::Book { request, reply, .. } => book.on_request(request, reply),
+                Inbound::Subscribed {
+                    node,
+                    topic: Topic::Orders,
+                } => book.on_follower(node),
+                _ => {}
+            }
+        }
+    });
+}
+
+struct BookNode {
+    book: BookHandle,
+    clock: ProtocolClock,
+    address: Option<Multiaddr>,
+}
+
+async fn book_on(node: TestNode) -> BookNode {
+    let addresses = node.client.listen_addresses().await;
+    let address = if addresses.is_empty() {
+        None
+    } else {
+        Some(node.address().await)
+    };
+    let clock = ProtocolClock::new();
+    let config = BookConfig {
+        chain: chain(),
+        key: node.key.clone(),
+        posting: Posting::Open,
+        capacity: Capacity::default(),
+        beacon_interval_s: 60,
+    };
+    let (book, actor) = start(config, clock.clone(), node.client.clone());
+    tokio::spawn(actor.run());
+    route(node.inbound, book.clone());
+    BookNode {
+        book,
+        clock,
+        address,
+    }
+}
+
+impl BookNode {
+    /// Lets the node learn protocol time.
+    fn set_clock(&self) {
+        self.clock.observe(1, START);
+    }
+
+    fn bootstrap(&self) -> [Multiaddr; 1] {
+        [self.address.clone().expect("it listens")]
+    }
+
+    /// Waits until the book holds as many asks as wanted.
+    async fn wait_for_asks(&self, wanted: usize) -> Vec<AskView> {
+        let mut changes = self.book.watch();
+        within(async {
+            loop {
+                changes.mark_unchanged();
+                let asks = self.book.asks().await.unwrap();
+                if asks.len() == wanted {
+                    return asks;
+                }
+                changes.changed().await.unwrap();
+            }
+        })
+        .await
+    }
+}
+
+#[tokio::test]
+async fn an_order_reaches_every_book_by_gossip_and_a_late_joiner_by_pages() {
+    let operator = book_on(node(1, &[]).await).await;
+    operator.set_clock();
+    let provider = book_on(hidden_node(2, &operator.bootstrap()).await).await;
+    provider.set_clock();
+    let consumer = book_on(hidden_node(3, &operator.bootstrap()).await).await;
+    consumer.set_clock();
+    let id = provider
+        .book
+        .post(slot(0), OrderBody::Ask(ask()), HOUR)
+        .await;
+    let asks = consumer.wait_for_asks(1).await;
+    assert_eq!((asks[0].order, &asks[0].ask), (id.unwrap(), &ask()));
+    let late = book_on(hidden_node(4, &operator.bootstrap()).await).await;
+    late.set_clock();
+    assert_eq!(late.wait_for_asks(1).await, asks);
+    let levels = late.book.depth(class(), Side::Asks).await.unwrap();
+    assert_eq!((levels.len(), levels[0].price), (1, ask().price));
+    let need = Need::new(AccountId::from_bytes([1; 32]), 60);
+    let quote = late.book.quote(need, HeaderId::from_bytes([5; 32])).await;
+    assert_eq!(quote.unwrap().offers[0].order, asks[0].order);
+    provider.book.cancel(slot(0)).await.unwrap();
+    late.wait_for_asks(0).await;
+}
+
+#[tokio::test]
+async fn an_order_posted_alone_spreads_once_somebody_is_there() {
+    let operator = book_on(node(1, &[]).await).await;
+    operator.set_clock();
+    operator
+        .book
+        .post(slot(3), OrderBody::Ask(ask()), HOUR)
+        .await
+        .unwrap();
+    let consumer = book_on(hidden_node(2, &operator.bootstrap()).await).await;
+    consumer.set_clock();
+    assert_eq!(consumer.wait_for_asks(1).await[0].register.slot, slot(3));
+}
+
+#[tokio::test]
+async fn a_book_that_learns_protocol_time_late_still_catches_up() {
+    let operator = book_on(node(1, &[]).await).await;
+    operator.set_clock();
+    let consumer = book_on(hidden_node(2, &operator.bootstrap()).await).await;
+    operator
+        .book
+        .post(slot(0), OrderBody::Ask(ask()), HOUR)
+        .await
+        .unwrap();
+    assert_eq!(consumer.book.asks().await, Err(BookError::NoTime));
+    let post = consumer.book.cancel(slot(0)).await;
+    assert_eq!(post, Err(PostError::Book(BookError::NoTime)));
+    consumer.set_clock();
+    consumer.wait_for_asks(1).await;
+}
+
+#[tokio::test]
+async fn an_order_out_of_range_is_refused_at_home() {
+    let only = book_on(node(1, &[]).await).await;
+    only.set_clock();
+    let mut bad = ask();
+    bad.gpus = 0;
+    let result = only.book.post(slot(0), OrderBody::Ask(bad), HOUR).await;
+    assert!(matches!(result, Err(PostError::Refused(_))));
+    assert!(only.book.asks().await.unwrap().is_empty());
+}
