@@ -6,6 +6,13 @@ use market::gpu::{AdapterForm, AdapterInfo, Label};
 
 use crate::error::ProbeError;
 
+/// An environment variable, and its value, that keep Mesa's device selection layer from printing
+/// `XDG_RUNTIME_DIR is invalid` wherever there is no desktop session.
+///
+/// The Vulkan loader reads it when adapters are first listed. Set it for child processes and in
+/// scripts; a process cannot safely set it for itself once it has threads.
+pub const QUIET_LOADER: (&str, &str) = ("NODEVICE_SELECT", "1");
+
 /// An adapter that can be probed.
 #[derive(Debug, Clone)]
 pub struct Adapter {

@@ -25,7 +25,7 @@ use market::Timestamp;
 use market::gpu::{Figures, GpuReport};
 use throughput_proof::Seed;
 
-pub use adapters::{Adapter, adapters, best_adapter};
+pub use adapters::{Adapter, QUIET_LOADER, adapters, best_adapter};
 pub use error::ProbeError;
 
 /// The version of the method; raised whenever figures stop being comparable.

@@ -20,8 +20,12 @@ pub enum AdapterKind {
 const CPU_PREFIX: &str = "cpu-";
 
 /// Bands from slow to fast: the name in TFLOP/s, and the lower edge `2^(k/2)` TFLOP/s in MFLOP/s
-/// rounded to the nearest integer, for `k` from -20 to 20.
-const BANDS: [(&str, u64); 41] = [
+/// rounded to the nearest integer, for `k` from -24 to 20.
+const BANDS: [(&str, u64); 45] = [
+    ("0.00024", 244),
+    ("0.00035", 345),
+    ("0.0005", 488),
+    ("0.0007", 691),
     ("0.001", 977),
     ("0.0014", 1_381),
     ("0.002", 1_953),
