@@ -11,7 +11,7 @@ mod index;
 mod node;
 
 pub use index::{IndexHead, OperatorIndex, TransactionPlace};
-pub use node::{Direction, NodeStore, RecordKind};
+pub use node::{Direction, NodeStore, Record, RecordKind};
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,9 @@ const VALUE_VERSION: u8 = 1;
 
 /// The most bytes of one value.
 pub const MAX_VALUE_BYTES: usize = 4 << 20;
+
+/// The file in a store's folder that holds the records.
+const DATABASE_FILE: &str = "db";
 
 /// Attempts to open a store that something else still holds, and the pause between them.
 const OPEN_ATTEMPTS: u32 = 20;
@@ -153,6 +156,7 @@ enum Readable {
 }
 
 fn try_open(directory: &Path, schema: Schema) -> Result<Readable, StoreError> {
+    let was_there = directory.join(DATABASE_FILE).exists();
     let mut attempt = 1;
     let db = loop {
         match open_database(directory) {
@@ -171,7 +175,12 @@ fn try_open(directory: &Path, schema: Schema) -> Result<Readable, StoreError> {
             }
         }
     };
-    match check_schema(&db, directory, schema) {
+    let schema_checked = if was_there {
+        check_schema(&db, directory, schema)
+    } else {
+        write_schema(&db, schema)
+    };
+    match schema_checked {
         Ok(()) => Ok(Readable::Yes(db)),
         Err(StoreError::Database(why)) => Ok(Readable::No(why)),
         Err(error) => Err(error),
@@ -226,19 +235,19 @@ fn set_aside(directory: &Path, why: String) -> Result<SetAside, StoreError> {
     Ok(SetAside { renamed_to, why })
 }
 
-/// Checks the schema of a store, or writes it to a fresh one.
+fn write_schema(db: &sled::Db, schema: Schema) -> Result<(), StoreError> {
+    let mut value = schema.version.to_be_bytes().to_vec();
+    value.extend_from_slice(schema.kind.as_bytes());
+    db.insert(SCHEMA_KEY, value)?;
+    db.flush()?;
+    Ok(())
+}
+
+/// Checks the schema of a store that was there. sled opens a file of garbage as an empty database, so
+/// that an absent schema means that the store cannot be read.
 fn check_schema(db: &sled::Db, directory: &Path, schema: Schema) -> Result<(), StoreError> {
     let Some(stated) = db.get(SCHEMA_KEY)? else {
-        if !db.is_empty() {
-            return Err(StoreError::Database(
-                "it has records but no schema".to_owned(),
-            ));
-        }
-        let mut value = schema.version.to_be_bytes().to_vec();
-        value.extend_from_slice(schema.kind.as_bytes());
-        db.insert(SCHEMA_KEY, value)?;
-        db.flush()?;
-        return Ok(());
+        return Err(StoreError::Database("it has no schema".to_owned()));
     };
     let Some((version, kind)) = stated.split_first_chunk::<4>() else {
         return Err(StoreError::Database(

@@ -12,7 +12,7 @@ use super::draft::{receipt_hash, receipts_tree};
 use super::leaf::Leaf;
 use super::transaction::SignedTransaction;
 use super::transfer::{Cause, TxReceipt};
-use super::tree::{self, Path};
+use super::tree::{self, Path, Tree};
 use crate::genesis::Genesis;
 use crate::ids::{AccountId, ChainId, NodeId, Root, TxId};
 
@@ -235,15 +235,27 @@ impl Block {
             .receipts
             .iter()
             .position(|receipt| receipt.cause == Cause::Transaction(id))?;
+        self.prove_at(index, &receipts_tree(&self.transactions, &self.receipts))
+    }
+
+    /// Proves every transaction of this block, in their order. Hashes all receipts once.
+    pub fn prove_all(&self) -> Vec<FinalityProof> {
+        let tree = receipts_tree(&self.transactions, &self.receipts);
+        (0..self.receipts.len())
+            .filter_map(|index| self.prove_at(index, &tree))
+            .collect()
+    }
+
+    /// Proves the transaction whose receipt is at `index`; `None` for what fell due.
+    fn prove_at(&self, index: usize, receipts: &Tree) -> Option<FinalityProof> {
         let due = self.receipts.len().checked_sub(self.transactions.len())?;
         let transaction = self.transactions.get(index.checked_sub(due)?)?;
         let index_wide = u64::try_from(index).ok()?;
-        let tree = receipts_tree(&self.transactions, &self.receipts);
         Some(FinalityProof {
             transaction: transaction.clone(),
             receipt: self.receipts.get(index)?.clone(),
             index: index_wide,
-            path: tree.path(&tree::list_place(index_wide))?,
+            path: receipts.path(&tree::list_place(index_wide))?,
             certified: self.certified(),
         })
     }

@@ -190,3 +190,6 @@ fn report(plan: Plan, mut latencies: Vec<Duration>, elapsed: Duration, blocks: u
         blocks,
     }
 }
+
+#[cfg(test)]
+mod tests;

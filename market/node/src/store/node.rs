@@ -55,6 +55,9 @@ pub enum RecordKind {
     Setting = 6,
 }
 
+/// A record's id and its bytes.
+pub type Record = (Vec<u8>, Vec<u8>);
+
 /// The database of a provider's or consumer's node. Cheap to clone.
 ///
 /// Reading is immediate; writing waits for the disk on a thread where waiting is allowed.
@@ -187,8 +190,8 @@ impl NodeStore {
         }
     }
 
-    /// Returns all records of a kind as (id, bytes), in the order of their ids.
-    pub fn records(&self, kind: RecordKind) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    /// Returns all records of a kind, in the order of their ids.
+    pub fn records(&self, kind: RecordKind) -> Result<Vec<Record>, StoreError> {
         let prefix = record_key(kind, &[])?;
         let scan = self.db.scan_prefix(&prefix);
         scan.map(|entry| {

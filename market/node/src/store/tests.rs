@@ -194,7 +194,7 @@ async fn an_unreadable_store_is_renamed_and_a_fresh_one_begun() {
     let directory = folder.path().join("node");
     put(&store(&folder), channel(1), 1).await.unwrap();
     for number in 1..=2 {
-        std::fs::write(directory.join("conf"), b"nonsense").unwrap();
+        std::fs::write(directory.join("db"), vec![0xff; 100_000]).unwrap();
         let (fresh, aside) = NodeStore::open(&directory).unwrap();
         let aside = aside.unwrap();
         assert_eq!(

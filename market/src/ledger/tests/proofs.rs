@@ -41,6 +41,7 @@ fn a_finality_proof_shows_the_open_and_no_byte_of_it_can_change() {
     assert_eq!(block.receipts.len(), 2, "a deadline comes before the open");
     let receipt = block.receipts.last().unwrap();
     let proof = block.prove(receipt.transaction().unwrap()).unwrap();
+    assert_eq!(block.prove_all(), std::slice::from_ref(&proof));
     let trusted = TrustedSet::genesis(&genesis());
     assert_eq!(proof.verify(&trusted), Ok(receipt));
     assert_eq!(receipt.channel.as_ref().unwrap().id, id);

@@ -14,8 +14,10 @@ fn config(folder: &TempDir, segment_bytes: u64) -> LogConfig {
     }
 }
 
+type Opened = (BlockLog, Vec<Vec<u8>>, Option<TornTail>);
+
 /// Opens the log and returns it with all of its payloads.
-fn open(config: LogConfig) -> Result<(BlockLog, Vec<Vec<u8>>, Option<TornTail>), LogError> {
+fn open(config: LogConfig) -> Result<Opened, LogError> {
     let mut payloads = Vec::new();
     let recovery = LogRecovery::read::<LogError>(config, |_, payload| {
         payloads.push(payload.to_vec());

@@ -210,10 +210,15 @@ fn outcomes(
     for (id, reason) in rejected {
         reasons.entry(id).or_default().push_back(reason);
     }
+    let proofs: BTreeMap<_, _> = block
+        .prove_all()
+        .into_iter()
+        .map(|proof| (proof.receipt.transaction(), proof))
+        .collect();
     let mut outcome = |transaction: &SignedTransaction| {
         let id = transaction.id(&block.header.chain_id);
-        match block.prove(id) {
-            Some(proof) => Ok(Box::new(proof)),
+        match proofs.get(&Some(id)) {
+            Some(proof) => Ok(Box::new(proof.clone())),
             None => Err(reasons
                 .get_mut(&id)
                 .and_then(VecDeque::pop_front)

@@ -182,7 +182,6 @@ async fn an_index_that_is_gone_or_unreadable_is_rebuilt_from_the_log() {
     );
     again.kill().await;
 
-    fs::write(index.join("conf"), b"nonsense").unwrap();
     fs::write(index.join("db"), vec![0xff; 100_000]).unwrap();
     let third = Running::start(config(&folder));
     let aside = third.recovered.set_aside.clone().unwrap();
