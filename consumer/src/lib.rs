@@ -1,1 +1,25 @@
-//! consumer.
+//! Buying: reads a job file, ranks offers, reserves the best, pays while the work goes on, and keeps what
+//! comes back.
+//!
+//! ```text
+//!  job.toml ─► JobFile ─► inputs as blobs, JobSpec ─► quote ─► Reserve, next offer where one is refused
+//!                                                                │
+//!       output folder ◄─ artefacts ◄─ LeaseShell (one task a job) ◄─► market_node::lease
+//! ```
+//! Never holds a second copy of anything that `market-node` owns, and never pays beyond what the job file's
+//! budget says.
+
+mod api;
+mod buyer;
+mod inputs;
+mod job_file;
+mod jobs;
+mod lease;
+mod need;
+mod reserve;
+
+pub use api::consumer_router;
+pub use buyer::{Buyer, RunError};
+pub use inputs::InputError;
+pub use job_file::{Budget, JobFile, JobFileError, Task};
+pub use reserve::ReserveError;

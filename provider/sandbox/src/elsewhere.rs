@@ -26,6 +26,14 @@ impl Killer {
     pub(crate) fn kill(&self) {
         match self.0 {}
     }
+
+    pub(crate) fn pause(&self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn resume(&self) {
+        match self.0 {}
+    }
 }
 
 impl Process {

@@ -233,6 +233,16 @@ impl Killer {
     pub fn kill(&self) {
         self.0.kill();
     }
+
+    /// Freezes the worker where it stands; it keeps its memory, and its limits go on counting.
+    pub fn pause(&self) {
+        self.0.pause();
+    }
+
+    /// Lets a frozen worker go on.
+    pub fn resume(&self) {
+        self.0.resume();
+    }
 }
 
 /// What [`crate::enter`] found the process to be.

@@ -20,6 +20,10 @@ pub(super) const QUEUE: usize = 256;
 /// Pauses between tries on a lost link.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Tries while the other side does not know the agreement, and the pauses between them: 10 s in all.
+const UNKNOWN_TRIES: u32 = 400;
+const UNKNOWN_RETRY: Duration = Duration::from_millis(25);
+
 /// One thing to send.
 pub(super) enum Outgoing {
     Message(Box<Message>),
@@ -91,8 +95,15 @@ impl Sender {
     /// Sends one request until it is acknowledged; `false` when the lease is gone.
     async fn deliver(&self, request: LeaseRequest) -> bool {
         let mut lost = false;
+        let mut unknown = 0;
         loop {
             match self.network.call_lease(self.peer, request.clone()).await {
+                // The other side may be a moment behind, or back from a restart.
+                Ok(LeaseResponse::UnknownAgreement) if unknown < UNKNOWN_TRIES => {
+                    unknown += 1;
+                    tokio::time::sleep(UNKNOWN_RETRY).await;
+                    continue;
+                }
                 Ok(response) => {
                     self.note_refusal(&request, response);
                     return !lost || self.tell(Input::LinkBack).await;

@@ -48,6 +48,16 @@ impl Killer {
     pub(crate) fn kill(&self) {
         self.0.stop(Exit::Killed);
     }
+
+    /// Freezes the worker where it stands.
+    pub(crate) fn pause(&self) {
+        self.0.freeze();
+    }
+
+    /// Lets a frozen worker go on.
+    pub(crate) fn resume(&self) {
+        self.0.thaw();
+    }
 }
 
 impl Process {

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal,
+};
 
 use super::{deadline_after, timespec};
 use crate::linux::cgroup::Groups;
@@ -74,6 +76,28 @@ impl Tree {
         if !self.gone_within(GENTLE) {
             let _ = pidfd_send_signal(&self.launcher, Signal::KILL);
             self.gone_within(GENTLE);
+        }
+    }
+
+    /// Freezes the worker and its init process; the launcher goes on, so that [`Self::stop`] works.
+    pub(super) fn freeze(&self) {
+        self.signal_group(Signal::STOP);
+        let _ = pidfd_send_signal(&self.launcher, Signal::CONT);
+    }
+
+    /// Lets a frozen worker go on.
+    pub(super) fn thaw(&self) {
+        self.signal_group(Signal::CONT);
+    }
+
+    /// Signals the launcher's process group, which a worker cannot leave: its calls to do so are denied.
+    fn signal_group(&self, signal: Signal) {
+        // A tree that is known to be gone is not signalled: its number may be another's by now.
+        let end = self.lock();
+        if end.exit.is_none()
+            && let Some(group) = i32::try_from(self.id).ok().and_then(Pid::from_raw)
+        {
+            let _ = kill_process_group(group, signal);
         }
     }
 

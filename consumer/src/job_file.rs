@@ -1,0 +1,278 @@
+//! Owns the job file: the TOML that a person writes, with paths, addresses and a budget.
+//!
+//! Never opens what it names; `inputs` turns the names into content hashes.
+
+use std::path::{Path, PathBuf};
+
+use market::job::{InferSpec, JobError, Limits, TrainSpec};
+use market::{Amount, BlobHash, PricePerHour};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+/// The most bytes of a job file.
+const MAX_BYTES: u64 = 256 << 10;
+
+/// The name of the training text inside a job.
+pub(crate) const DATA_NAME: &str = "data.txt";
+
+/// A job as a person wrote it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobFile {
+    /// What to do, and with what.
+    pub task: Task,
+    /// What it may cost.
+    pub budget: Budget,
+    /// What it may use.
+    pub limits: Limits,
+    /// The folder against which relative paths are taken.
+    pub folder: PathBuf,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Task {
+    /// Train a model on a text.
+    Train {
+        /// Where the text is.
+        data: Source,
+        /// The recipe.
+        spec: TrainSpec,
+    },
+    /// Continue a prompt with a model.
+    Infer {
+        /// The folder with `config.json` and `model.safetensors`.
+        model: PathBuf,
+        /// The settings.
+        spec: InferSpec,
+    },
+}
+
+/// Where an input comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file on this machine.
+    Path(PathBuf),
+    /// An http or https address, whose content is known by its hash.
+    Url {
+        /// The address.
+        url: String,
+        /// BLAKE3 of the content.
+        hash: BlobHash,
+    },
+}
+
+/// What a job may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budget {
+    /// The most that a GPU may cost for an hour, as a string such as "0.50"; any price without it.
+    pub max_price: Option<PricePerHour>,
+    /// The most that the job may cost in all; without it, the whole time limit at the offer's price.
+    pub total: Option<Amount>,
+    /// Ticks to pay beyond the last delivered output, 1 to 10,000.
+    pub delivery_ticks: Option<u16>,
+}
+
+/// Why a job file is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum JobFileError {
+    /// It could not be read.
+    #[error("cannot read the job file {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is larger than any job file.
+    #[error("{} has {bytes} bytes; a job file has at most {MAX_BYTES}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// It is not TOML, or a key or a value in it is wrong.
+    #[error("{}: {reason}\n\nA job file looks like this:\n{EXAMPLE}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and reason where they are known.
+        reason: String,
+    },
+    /// The job itself is out of range.
+    #[error("{}: {source}", path.display())]
+    Job {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: JobError,
+    },
+}
+
+/// What the errors show.
+const EXAMPLE: &str = "\
+[train]
+data = \"my-text.txt\"     # or an https address with blake3 = \"...\"
+preset = \"demo-1m\"
+steps = 200
+
+[budget]
+max_price = \"0.50\"       # credits a GPU-hour
+total = \"0.20\"           # the most that this job may cost
+";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tables {
+    train: Option<TrainTable>,
+    infer: Option<InferTable>,
+    #[serde(default)]
+    budget: Budget,
+    #[serde(default)]
+    limits: Limits,
+}
+
+impl JobFile {
+    /// Reads and checks a job file.
+    pub fn read(path: &Path) -> Result<Self, JobFileError> {
+        let read_error = |source| JobFileError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let bytes = std::fs::metadata(path).map_err(read_error)?.len();
+        if bytes > MAX_BYTES {
+            let path = path.to_owned();
+            return Err(JobFileError::TooLarge { path, bytes });
+        }
+        let text = std::fs::read_to_string(path).map_err(read_error)?;
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Self::parse(&text, folder).map_err(|reason| JobFileError::Content {
+            path: path.to_owned(),
+            reason,
+        })
+    }
+
+    /// Parses a job file's text; paths in it are relative to `folder`.
+    ///
+    /// # Errors
+    /// What is wrong, with line and column where they are known.
+    pub fn parse(text: &str, folder: PathBuf) -> Result<Self, String> {
+        let tables: Tables = toml::from_str(text).map_err(|error| error.to_string())?;
+        let task = match (tables.train, tables.infer) {
+            (Some(train), None) => train.into_task()?,
+            (None, Some(infer)) => Task::Infer {
+                model: infer.model,
+                spec: infer.spec,
+            },
+            (Some(_), Some(_)) => return Err("one job has [train] or [infer], not both".to_owned()),
+            (None, None) => return Err("there is neither a [train] nor an [infer] table".to_owned()),
+        };
+        Ok(Self {
+            task,
+            budget: tables.budget,
+            limits: tables.limits,
+            folder,
+        })
+    }
+
+    /// Returns `train` or `infer`.
+    pub fn kind(&self) -> &'static str {
+        match self.task {
+            Task::Train { .. } => "train",
+            Task::Infer { .. } => "infer",
+        }
+    }
+}
+
+/// `[train]`: where the text is, and the fields of the recipe.
+struct TrainTable {
+    data: String,
+    blake3: Option<BlobHash>,
+    spec: TrainSpec,
+}
+
+impl<'de> Deserialize<'de> for TrainTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = toml::Table::deserialize(deserializer)?;
+        let data = take_text(&mut table, "data")?.ok_or_else(|| D::Error::missing_field("data"))?;
+        let blake3 = take_text(&mut table, "blake3")?;
+        let blake3 = blake3.map(|text: String| text.parse()).transpose();
+        if let Some(preset) = table.remove("preset") {
+            table.insert("model".to_owned(), preset);
+        }
+        table.insert("data".to_owned(), DATA_NAME.into());
+        Ok(Self {
+            data,
+            blake3: blake3.map_err(D::Error::custom)?,
+            spec: table.try_into().map_err(D::Error::custom)?,
+        })
+    }
+}
+
+impl TrainTable {
+    fn into_task(self) -> Result<Task, String> {
+        let is_url = self.data.starts_with("http://") || self.data.starts_with("https://");
+        let data = match (is_url, self.blake3) {
+            (true, Some(hash)) => Source::Url {
+                url: self.data,
+                hash,
+            },
+            (true, None) => {
+                return Err(format!(
+                    "train.data is the address {}; add its hash as train.blake3 = \"64 hexadecimal \
+                     digits\" (b3sum prints it), so that nobody can change the job's data",
+                    self.data
+                ));
+            }
+            (false, _) => Source::Path(self.data.into()),
+        };
+        Ok(Task::Train {
+            data,
+            spec: self.spec,
+        })
+    }
+}
+
+/// `[infer]`: where the model is, and the settings; the temperature as people write it.
+struct InferTable {
+    model: PathBuf,
+    spec: InferSpec,
+}
+
+impl<'de> Deserialize<'de> for InferTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = toml::Table::deserialize(deserializer)?;
+        let model = take_text(&mut table, "model")?;
+        let model = model.ok_or_else(|| D::Error::missing_field("model"))?;
+        if let Some(value) = table.remove("temperature") {
+            let milli = temperature_milli(&value)
+                .ok_or_else(|| D::Error::custom("infer.temperature is not a number from 0 to 10"))?;
+            table.insert("temperature_milli".to_owned(), toml::Value::Integer(milli));
+        }
+        Ok(Self {
+            model: model.into(),
+            spec: table.try_into().map_err(D::Error::custom)?,
+        })
+    }
+}
+
+/// Reads 0.8 or 1 as thousandths. A setting of sampling, so a float on the way does no harm.
+fn temperature_milli(value: &toml::Value) -> Option<i64> {
+    let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64))?;
+    (0.0..=10.0).contains(&number).then(|| (number * 1_000.0).round() as i64)
+}
+
+fn take_text<E: serde::de::Error>(
+    table: &mut toml::Table,
+    key: &'static str,
+) -> Result<Option<String>, E> {
+    match table.remove(key) {
+        None => Ok(None),
+        Some(toml::Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(E::custom(format!("{key} is {other}, not a text in quotes"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! Owns what a job needs of an offer, and how a quote is shown.
+//!
+//! Never ranks; `matching` does.
+
+use market::agreement::{Meter, Rates};
+use market::job::{JobKind, JobSpec};
+use market::order::Attributes;
+use market::{AccountId, Amount, JobId};
+use market_node::api::{BookRow, OfferView, QuoteView, book_row};
+use market_node::book::AskView;
+use market_node::node::Node;
+use matching::{Need, Offer, Precision, Quote, Work};
+
+use crate::job_file::Budget;
+
+/// Derives what an offer must have from the job and its budget.
+pub(crate) fn of(job: &JobSpec, budget: &Budget, buyer: AccountId) -> Need {
+    let mut need = Need::new(buyer, job.limits.wall_clock_s);
+    need.usable_bytes = job.memory_bytes();
+    need.attributes = match job.kind {
+        JobKind::Train(_) => Attributes::TRAIN,
+        JobKind::Infer(_) => Attributes::INFER,
+    };
+    need.max_price = budget.max_price;
+    need.budget = budget.total;
+    need.work = Some(Work {
+        flops: job.flops(),
+        bytes: 0,
+        precision: Precision::F32,
+    });
+    need
+}
+
+/// What will be locked for an offer: the budget, or the whole time limit at the offer's price.
+pub(crate) fn deposit(job: &JobSpec, budget: &Budget, rates: &Rates) -> Option<Amount> {
+    let whole = Meter {
+        running_ms: u64::from(job.limits.wall_clock_s) * 1_000,
+        hold_ms: 0,
+    };
+    match budget.total {
+        Some(total) => Some(total),
+        None => rates.due(whole),
+    }
+}
+
+/// Shapes a quote for people and programs.
+pub(crate) fn view(quote: &Quote, job: JobId, deposit: Amount, node: &Node) -> QuoteView {
+    let rejections = quote.rejections.ranked();
+    QuoteView {
+        job,
+        offers: quote.offers.iter().map(|offer| offer_view(offer, node)).collect(),
+        considered: usize::try_from(quote.rejections.considered()).unwrap_or(usize::MAX),
+        rejections: rejections
+            .into_iter()
+            .map(|(reason, count)| {
+                (reason.to_string(), usize::try_from(count).unwrap_or(usize::MAX))
+            })
+            .collect(),
+        summary: quote.rejections.to_string(),
+        deposit,
+    }
+}
+
+pub(crate) fn offer_view(offer: &Offer, node: &Node) -> OfferView {
+    OfferView {
+        row: row(offer, node),
+        expected_seconds: offer.predicted_ms.div_ceil(1_000),
+        expected_total: offer.expected_total,
+    }
+}
+
+fn row(offer: &Offer, node: &Node) -> BookRow {
+    let ask = AskView {
+        register: offer.register,
+        order: offer.order,
+        standing: offer.standing,
+        expires_at: offer.expires_at,
+        ask: offer.ask.clone(),
+    };
+    book_row(&ask, node)
+}

@@ -1,0 +1,112 @@
+//! Owns what this machine can sell: its measured adapter, what computes, and what confines jobs.
+//!
+//! Never offers an adapter whose driver has no sandbox profile.
+
+use std::time::Duration;
+
+use engine::EngineDevice;
+use gpu_probe::Effort;
+use market::gpu::{AdapterInfo, AdapterKind, ClassError, GpuClass, GpuReport};
+use sandbox::{Driver, DriverError, DriverProfile, Limits, Sandbox, SandboxLevel, SelfTestReport};
+
+use crate::worker;
+
+/// How long the sandbox may take to attack itself.
+const SELF_TEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What this machine can sell.
+#[derive(Debug, Clone)]
+pub struct Gauge {
+    /// The measured adapter.
+    pub report: GpuReport,
+    /// Its class.
+    pub class: GpuClass,
+    /// What computes jobs.
+    pub device: EngineDevice,
+    /// How workers see the driver.
+    pub profile: DriverProfile,
+    /// What the sandbox's attacks on itself showed.
+    pub self_test: SelfTestReport,
+}
+
+/// Why this machine cannot sell.
+#[derive(Debug, thiserror::Error)]
+pub enum GaugeError {
+    /// No adapter could be measured.
+    #[error(transparent)]
+    Probe(#[from] gpu_probe::ProbeError),
+    /// The figures are below every class.
+    #[error("the measured figures fit no class: {0}")]
+    Class(#[from] ClassError),
+    /// The driver is not known to the sandbox.
+    #[error("{0}; without a profile of this driver no job is taken")]
+    Driver(#[from] DriverError),
+    /// The sandbox does not hold.
+    #[error("jobs cannot be confined on this machine: {0}")]
+    Sandbox(String),
+}
+
+impl Gauge {
+    /// Describes workers of this machine within `limits`.
+    pub fn sandbox(&self, limits: Limits) -> Sandbox {
+        Sandbox::new(worker::program(&self.device), self.profile.clone(), limits)
+    }
+}
+
+/// Measures the best adapter and lets the sandbox attack itself. Blocks, under 20 seconds.
+///
+/// # Errors
+/// There is no adapter, its driver is unknown, or an attack got through: nothing may be offered.
+pub fn measure(effort: Effort) -> Result<Gauge, GaugeError> {
+    let adapter = gpu_probe::best_adapter()?;
+    let report = gpu_probe::probe(&adapter, effort, &mut |_progress| {})?;
+    let class = report.class(None)?;
+    // A processor is served by the engine's own backend, never by the emulated GPU.
+    let (device, profile) = match class.kind() {
+        AdapterKind::Cpu => (EngineDevice::Flex, DriverProfile::cpu()),
+        AdapterKind::Gpu => (EngineDevice::choose(), gpu_profile(&report.adapter)?),
+    };
+    let sandbox = Sandbox::new(worker::program(&device), profile.clone(), Limits::default());
+    let self_test = sandbox
+        .self_test(SELF_TEST_TIMEOUT)
+        .map_err(|error| GaugeError::Sandbox(error.to_string()))?;
+    if self_test.level == SandboxLevel::Closed {
+        let open = self_test.rows.iter().filter(|row| row.open());
+        let attacks: Vec<String> = open.map(|row| row.attack.to_string()).collect();
+        return Err(GaugeError::Sandbox(format!(
+            "a job could {}; `nightshift sandbox check` shows more",
+            attacks.join(", ")
+        )));
+    }
+    Ok(Gauge {
+        report,
+        class,
+        device,
+        profile,
+        self_test,
+    })
+}
+
+/// Finds the sandbox's profile for a measured GPU and its device node.
+fn gpu_profile(adapter: &AdapterInfo) -> Result<DriverProfile, DriverError> {
+    let name = adapter.driver.as_str();
+    match Driver::recognise(name)? {
+        Driver::Nvidia => DriverProfile::nvidia(0),
+        Driver::Amd => DriverProfile::amd(render_minor(adapter)),
+        Driver::Intel => DriverProfile::intel(render_minor(adapter)),
+        Driver::Cpu | Driver::Lavapipe => Ok(DriverProfile::cpu()),
+    }
+}
+
+/// Returns the number of the adapter's render node, by its place on the bus; 128, the first, where that is
+/// not known.
+fn render_minor(adapter: &AdapterInfo) -> u32 {
+    let bus = adapter.pci_bus_id.as_ref();
+    let folder = bus.map(|bus| format!("/sys/bus/pci/devices/{}/drm", bus.as_str()));
+    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+    let names = entries.into_iter().flatten().flatten();
+    names
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .find_map(|name| name.strip_prefix("renderD")?.parse().ok())
+        .unwrap_or(128)
+}
