@@ -1,2 +1,23 @@
-//! nightshift.
-fn main() {}
+//! Owns the start of the program and its exit code.
+//!
+//! Never starts a thread or a runtime itself: a confined worker must still be alone in its process when it
+//! takes over.
+
+mod cli;
+mod commands;
+mod exit;
+#[cfg(test)]
+mod fixture;
+mod logs;
+mod output;
+mod plot;
+mod render_run;
+mod screen;
+mod table;
+mod words;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

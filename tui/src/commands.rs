@@ -1,0 +1,113 @@
+//! Owns the list of commands. Each command is one file with its arguments and one function.
+//!
+//! Never does a command's work here.
+
+mod market_book;
+mod operator_issue;
+mod operator_status;
+mod ps;
+mod quote;
+mod status;
+mod tui;
+mod wallet_address;
+mod wallet_balance;
+mod wallet_history;
+mod wallet_send;
+
+use clap::Subcommand;
+
+use crate::cli::Context;
+use crate::logs::Logs;
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show this node at a glance
+    Status(status::Args),
+    /// Show this node in a live screen; starts the node where none runs
+    Tui(tui::Args),
+    /// Look at what is offered
+    #[command(subcommand)]
+    Market(MarketCommand),
+    /// Rank the offers that fit a job, without buying
+    Quote(quote::Args),
+    /// List the jobs that this node bought
+    Ps(ps::Args),
+    /// Look after this account's money
+    #[command(subcommand)]
+    Wallet(WalletCommand),
+    /// Run the market's bootstrap peer and ledger
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+}
+
+/// What can be looked at.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MarketCommand {
+    /// List the standing offers, cheapest first within a class
+    Book(market_book::Args),
+}
+
+/// What can be done with money.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WalletCommand {
+    /// Print this account's address; needs no running node
+    Address(wallet_address::Args),
+    /// Show what can be spent and what is locked
+    Balance(wallet_balance::Args),
+    /// Send money to another account
+    Send(wallet_send::Args),
+    /// List what came in and what went out, newest first
+    History(wallet_history::Args),
+}
+
+/// What an operator does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperatorCommand {
+    /// Show the join string, the newest block and the sums of all money
+    Status(operator_status::Args),
+    /// Issue money to an account
+    Issue(operator_issue::Args),
+}
+
+impl Command {
+    /// Says where this command's logs go.
+    pub(crate) fn logs(&self) -> Logs {
+        match self {
+            Self::Tui(_) => Logs::File,
+            _ => Logs::Error("warn"),
+        }
+    }
+}
+
+/// Does a command.
+pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Result<()> {
+    match command {
+        Command::Status(args) => status::execute(args, context).await,
+        Command::Tui(args) => tui::execute(args, context).await,
+        Command::Market(MarketCommand::Book(args)) => market_book::execute(args, context).await,
+        Command::Quote(args) => quote::execute(args, context).await,
+        Command::Ps(args) => ps::execute(args, context).await,
+        Command::Wallet(command) => execute_wallet(command, context).await,
+        Command::Operator(command) => execute_operator(command, context).await,
+    }
+}
+
+async fn execute_wallet(command: WalletCommand, context: &Context) -> anyhow::Result<()> {
+    match command {
+        WalletCommand::Address(args) => wallet_address::execute(&args, context),
+        WalletCommand::Balance(args) => wallet_balance::execute(args, context).await,
+        WalletCommand::Send(args) => wallet_send::execute(args, context).await,
+        WalletCommand::History(args) => wallet_history::execute(args, context).await,
+    }
+}
+
+async fn execute_operator(command: OperatorCommand, context: &Context) -> anyhow::Result<()> {
+    match command {
+        OperatorCommand::Status(args) => operator_status::execute(args, context).await,
+        OperatorCommand::Issue(args) => operator_issue::execute(args, context).await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

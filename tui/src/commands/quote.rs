@@ -1,0 +1,110 @@
+//! Owns `nightshift quote`: the offers that fit a job, best first, and why the others do not.
+//!
+//! Never buys and never ranks: the node does the ranking.
+
+use std::path::{self, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use market_node::api::{OfferView, QuoteRequest, QuoteView};
+
+use crate::cli::Context;
+use crate::exit::NothingFits;
+use crate::table::{Side, Table};
+use crate::words;
+
+/// Arguments of `quote`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The job file
+    #[arg(value_name = "JOB.toml")]
+    job_file: PathBuf,
+    /// Also say why the other offers do not fit
+    #[arg(long)]
+    explain: bool,
+    /// Show at most so many offers
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: usize,
+}
+
+/// How much of a quote is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Detail {
+    /// The most offers shown.
+    pub(super) limit: usize,
+    /// Whether the reasons are.
+    pub(super) explain: bool,
+}
+
+/// Ranks the offers that fit a job. Fails with [`NothingFits`] where none does, after printing the reasons.
+pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
+    let job_file = path::absolute(&args.job_file).context("finding the job file")?;
+    anyhow::ensure!(job_file.is_file(), "{} is not a file", job_file.display());
+    let request = QuoteRequest { job_file };
+    let view: QuoteView = context.client().await?.post("/v1/quote", &request).await?;
+    let detail = Detail {
+        limit: args.limit,
+        explain: args.explain,
+    };
+    context.print(&view, |view| text(view, detail))?;
+    if view.offers.is_empty() {
+        let summary = view.summary;
+        return Err(NothingFits { summary }.into());
+    }
+    Ok(())
+}
+
+/// Writes the table, the counts and the reasons.
+pub(super) fn text(view: &QuoteView, detail: Detail) -> String {
+    let mut text = String::new();
+    if !view.offers.is_empty() {
+        text.push_str(&table(&view.offers, detail.limit));
+    }
+    let shown = view.offers.len().min(detail.limit);
+    let fitting = words::plural(view.offers.len(), "offer");
+    let considered = view.considered;
+    text.push_str(&format!(
+        "Shown {shown} of {fitting} that fit; {considered} in the book.\n"
+    ));
+    if detail.explain || view.offers.is_empty() {
+        for (reason, count) in &view.rejections {
+            text.push_str(&format!("{count:>6}  {}\n", words::printable(reason)));
+        }
+    }
+    if !view.offers.is_empty() {
+        let deposit = view.deposit;
+        text.push_str(&format!(
+            "A run takes the offer marked >, and locks {deposit} at most.\n"
+        ));
+    }
+    text
+}
+
+fn table(offers: &[OfferView], limit: usize) -> String {
+    let mut table = Table::new([
+        ("", Side::Left),
+        ("CLASS", Side::Left),
+        ("PRICE", Side::Right),
+        ("TIME", Side::Right),
+        ("COST", Side::Right),
+        ("GPUS", Side::Right),
+        ("PROVEN", Side::Left),
+        ("SELLER", Side::Left),
+        ("ORDER", Side::Left),
+    ]);
+    for (rank, offer) in offers.iter().enumerate().take(limit) {
+        let row = &offer.row;
+        table.row([
+            if rank == 0 { ">" } else { "" }.to_owned(),
+            row.class.to_string(),
+            row.price.to_string(),
+            words::duration(Duration::from_secs(offer.expected_seconds)),
+            offer.expected_total.to_string(),
+            row.gpus.to_string(),
+            if row.proven { "yes" } else { "no" }.to_owned(),
+            row.node.short(),
+            row.order.short(),
+        ]);
+    }
+    table.to_string()
+}

@@ -1,0 +1,65 @@
+//! Owns `nightshift wallet send`.
+//!
+//! Never sends before a person agreed, on the terminal or with `--yes`.
+
+use market::{AccountId, Amount};
+use market_node::api::{SendRequest, TxView};
+
+use crate::cli::Context;
+use crate::output;
+
+/// The most bytes of a note that the ledger takes.
+const MAX_MEMO_BYTES: usize = 64;
+
+/// Arguments of `wallet send`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// To whom: 64 hexadecimal digits
+    #[arg(value_name = "ACCOUNT")]
+    to: AccountId,
+    /// How many credits, for example 12 or 0.25
+    amount: Amount,
+    /// A public note of at most 64 bytes
+    #[arg(long, value_parser = memo, default_value = "")]
+    memo: String,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+fn memo(text: &str) -> Result<String, String> {
+    match text.len() {
+        0..=MAX_MEMO_BYTES => Ok(text.to_owned()),
+        bytes => Err(format!(
+            "a note holds at most {MAX_MEMO_BYTES} bytes, and this has {bytes}"
+        )),
+    }
+}
+
+/// Sends money and waits until that is final.
+pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        args.amount > Amount::ZERO,
+        "there is nothing to send: the amount is 0"
+    );
+    let client = context.client().await?;
+    if !args.yes {
+        output::confirm(&format!("Send {} to {}?", args.amount, args.to))?;
+    }
+    let request = SendRequest {
+        to: args.to,
+        amount: args.amount,
+        memo: args.memo,
+    };
+    let view: TxView = client.post("/v1/wallet/send", &request).await?;
+    let sent = format!("sent {} to {}", request.amount, request.to);
+    context.print(&view, |view| text(&sent, view))
+}
+
+/// Writes what was done and where it stands on the ledger.
+pub(super) fn text(done: &str, view: &TxView) -> String {
+    format!(
+        "{done}\nfinal in block {}, transaction {}\n",
+        view.height, view.tx
+    )
+}

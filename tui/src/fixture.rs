@@ -1,0 +1,247 @@
+//! Owns the views that tests show.
+//!
+//! Never used outside tests.
+
+use market::agreement::Meter;
+use market::lease::Phase;
+use market::receipt::Outcome;
+use market::{
+    AccountId, AgreementId, Amount, BlobHash, ChainId, ChannelId, JobId, NodeId, OrderId,
+    PricePerHour, Timestamp, TxId,
+};
+use market_node::api::{
+    AuditView, BalanceView, BestPrice, BookRow, BookView, GpuView, HistoryRow, JobView, LeaseView,
+    OfferView, OperatorView, ProviderState, ProviderView, QuoteView, SandboxView, StatusView,
+    TxView,
+};
+
+pub(crate) fn amount(text: &str) -> Amount {
+    text.parse().unwrap()
+}
+
+pub(crate) fn price(text: &str) -> PricePerHour {
+    PricePerHour(amount(text))
+}
+
+fn time() -> Timestamp {
+    Timestamp::from_millis(1_782_907_445_000)
+}
+
+/// A node that buys and has nothing to do.
+pub(crate) fn consumer() -> StatusView {
+    let account = AccountId::from_bytes([0xa1; 32]);
+    StatusView {
+        version: "0.1.0".to_owned(),
+        market: "my-market".to_owned(),
+        chain: ChainId::from_bytes([0xc4; 32]),
+        account,
+        node: NodeId::from_bytes([0x40; 32]),
+        peers: 3,
+        height: Some(1234),
+        operator_reachable: true,
+        offers: 5,
+        balance: Some(BalanceView {
+            account,
+            available: amount("12.5"),
+            in_channels: amount("0.3"),
+            height: 1230,
+        }),
+        provider: None,
+        jobs: Vec::new(),
+        best_prices: vec![
+            best("4T-8G", "0.11", 3),
+            best("8T-12G", "0.200000001", 1),
+            best("cpu-0.5T-4G", "0.02", 1),
+        ],
+    }
+}
+
+fn best(class: &str, asked: &str, offers: usize) -> BestPrice {
+    BestPrice {
+        class: class.parse().unwrap(),
+        price: price(asked),
+        offers,
+    }
+}
+
+/// A node that sells and is in `state`, without a lease.
+pub(crate) fn provider(state: ProviderState, why: &str) -> StatusView {
+    let selling = ProviderView {
+        state,
+        why: why.to_owned(),
+        price: price("0.25"),
+        earned: amount("31.000000007"),
+        earned_today: amount("0.75"),
+        gpus: vec![GpuView {
+            adapter: "GeForce RTX 3060".to_owned(),
+            class: "8T-12G".parse().unwrap(),
+            gemm_mflops: 8_130_000,
+            memory_bytes: 12_025_908_428,
+        }],
+        sandbox: SandboxView {
+            ready: true,
+            layers: vec!["namespaces".into(), "landlock".into(), "seccomp".into()],
+            problem: None,
+        },
+        lease: None,
+    };
+    StatusView {
+        provider: Some(selling),
+        ..consumer()
+    }
+}
+
+/// A node that sells and runs a lease at `step` of 200.
+pub(crate) fn earning(step: u64, loss: f32) -> StatusView {
+    let mut status = provider(ProviderState::Earning, "");
+    let lease = LeaseView {
+        agreement: AgreementId::from_bytes([0x9c; 32]),
+        payer: AccountId::from_bytes([0xb0; 32]),
+        phase: Phase::Running,
+        meter: Meter {
+            running_ms: 190_000,
+            hold_ms: 2_100,
+        },
+        promised: amount("0.0132"),
+        price_per_hour: price("0.25"),
+        progress: Some((step, 200)),
+        loss: Some(loss),
+    };
+    status.provider.as_mut().unwrap().lease = Some(lease);
+    status
+}
+
+/// A bought job that runs.
+pub(crate) fn job() -> JobView {
+    JobView {
+        job: JobId::from_bytes([0x10; 32]),
+        agreement: AgreementId::from_bytes([0x9c; 32]),
+        channel: ChannelId::from_bytes([0x77; 32]),
+        kind: "train".to_owned(),
+        provider: NodeId::from_bytes([0x5e; 32]),
+        class: "8T-12G".parse().unwrap(),
+        price_per_hour: price("0.25"),
+        phase: Phase::Running,
+        outcome: None,
+        deposit: amount("0.3"),
+        paid: amount("0.01"),
+        refunded: None,
+        meter: Meter {
+            running_ms: 190_000,
+            hold_ms: 2_100,
+        },
+        progress: Some((20, 200)),
+        output: "/home/me/trained".into(),
+        receipt: false,
+        started_at: time(),
+    }
+}
+
+/// The same job, over and settled.
+pub(crate) fn settled(outcome: Outcome) -> JobView {
+    JobView {
+        phase: Phase::Ended,
+        outcome: Some(outcome),
+        paid: amount("0.013195834"),
+        refunded: Some(amount("0.286804166")),
+        progress: Some((200, 200)),
+        receipt: true,
+        ..job()
+    }
+}
+
+fn ask(asked: &str) -> BookRow {
+    BookRow {
+        order: OrderId::from_bytes([0x0d; 32]),
+        account: AccountId::from_bytes([0xb0; 32]),
+        node: NodeId::from_bytes([0x5e; 32]),
+        class: "8T-12G".parse().unwrap(),
+        price: price(asked),
+        gpus: 1,
+        max_duration_s: 86_400,
+        usable_mib: 11_468,
+        proven: false,
+        expires_in_s: 55,
+    }
+}
+
+/// A book of two asks.
+pub(crate) fn book() -> BookView {
+    BookView {
+        time: Some(time()),
+        asks: vec![ask("0.2"), ask("0.25")],
+    }
+}
+
+/// A fitting offer.
+pub(crate) fn offer(asked: &str) -> OfferView {
+    OfferView {
+        row: ask(asked),
+        expected_seconds: 90,
+        expected_total: amount("0.005000001"),
+    }
+}
+
+/// A quote with two fitting offers of five.
+pub(crate) fn quote() -> QuoteView {
+    QuoteView {
+        job: JobId::from_bytes([0x10; 32]),
+        offers: vec![offer("0.2"), offer("0.25")],
+        considered: 5,
+        rejections: vec![
+            ("above your price".into(), 2),
+            ("too little memory".into(), 1),
+        ],
+        summary: "5 offers: 2 above your price, 1 too little memory".to_owned(),
+        deposit: amount("0.2"),
+    }
+}
+
+/// A history of a transfer whose note tries to clear the screen, and of an issue.
+pub(crate) fn history() -> Vec<HistoryRow> {
+    let row = |height, what: &str, change: &str, tx: Option<u8>, memo: &str| HistoryRow {
+        height,
+        time: time(),
+        what: what.to_owned(),
+        change: change.to_owned(),
+        balance: amount("12.5"),
+        tx: tx.map(|byte| TxId::from_bytes([byte; 32])),
+        memo: memo.to_owned(),
+    };
+    vec![
+        row(1230, "transfer", "-0.25", Some(0x7a), "rent \x1b[2J"),
+        row(7, "channel refund", "+12.75", None, ""),
+    ]
+}
+
+/// A final transaction.
+pub(crate) fn transaction() -> TxView {
+    TxView {
+        tx: TxId::from_bytes([0x7a; 32]),
+        height: 1230,
+    }
+}
+
+/// An operator whose sums add up.
+pub(crate) fn operator() -> OperatorView {
+    OperatorView {
+        join: "c4c4@/ip4/127.0.0.1/tcp/4001/p2p/12D3Koo".to_owned(),
+        height: 1234,
+        time: time(),
+        peers: 3,
+        audit: AuditView {
+            available: amount("99.5"),
+            channels: amount("0.3"),
+            fees: amount("0.2"),
+            issued: amount("100"),
+            redeemed: Amount::ZERO,
+            burned: Amount::ZERO,
+            conserved: true,
+        },
+    }
+}
+
+/// A hash of nothing in particular.
+pub(crate) fn hash() -> BlobHash {
+    BlobHash::from_bytes([0xb1; 32])
+}

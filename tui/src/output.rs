@@ -1,0 +1,66 @@
+//! Owns what goes to standard output: a view as JSON or as text for a person, and nothing else.
+//!
+//! Never prints progress, questions or errors; those go to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// In which form data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Tables and sentences.
+    Text,
+    /// The view itself as JSON.
+    Json,
+}
+
+/// Prints a view, in words through `text` or as one JSON document.
+pub(crate) fn print<T: Serialize>(
+    form: Form,
+    view: &T,
+    text: impl FnOnce(&T) -> String,
+) -> anyhow::Result<()> {
+    let printed = match form {
+        Form::Text => text(view),
+        Form::Json => serde_json::to_string_pretty(view).context("writing JSON")?,
+    };
+    write_to(&mut io::stdout().lock(), &printed).context("writing to standard output")
+}
+
+/// Writes a text that ends with a line break. A reader that went away, such as `head`, is no error.
+pub(crate) fn write_to(out: &mut impl Write, text: &str) -> io::Result<()> {
+    let ending = if text.ends_with('\n') { "" } else { "\n" };
+    let written = write!(out, "{text}{ending}").and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Asks on standard error and returns only when the answer is yes.
+///
+/// Fails when there is nobody to ask, naming `--yes`, and when the answer is no.
+pub(crate) fn confirm(question: &str) -> anyhow::Result<()> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        anyhow::bail!("{question} There is no terminal to ask on; pass --yes to agree beforehand");
+    }
+    let mut error = io::stderr().lock();
+    write!(error, "{question} [y/N] ")
+        .and_then(|()| error.flush())
+        .context("asking")?;
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .context("reading the answer")?;
+    anyhow::ensure!(is_yes(&answer), "nothing was done: the answer was not yes");
+    Ok(())
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Owns what the screen knows, what can happen to it, and what it can ask for.
+//!
+//! Never changes anything; `update` does.
+
+use market::AgreementId;
+use market_node::api::{ProviderState, ProviderView, StatusView};
+
+use crate::plot::Series;
+
+/// Whose process the node runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// This one: the node ends with the screen.
+    Here,
+    /// Another one, which goes on.
+    Elsewhere,
+}
+
+/// What is known of the node.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Node {
+    /// It is being started or asked for the first time.
+    Starting,
+    /// It answered last time.
+    Live(Box<StatusView>),
+    /// It does not answer, and why.
+    Lost(String),
+    /// It could not be started in this process, and why.
+    Failed(String),
+}
+
+/// What lies over the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overlay {
+    /// Nothing.
+    None,
+    /// The list of keys.
+    Help,
+    /// The question whether running work may be stopped.
+    ConfirmQuit,
+}
+
+/// Everything that the screen shows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Model {
+    /// Whose process the node runs in.
+    pub(crate) host: Host,
+    /// What is known of the node.
+    pub(crate) node: Node,
+    /// Losses of the running lease, as polled.
+    pub(crate) losses: Series,
+    /// The lease and the step that the last loss belongs to.
+    pub(crate) last_loss: Option<(AgreementId, Option<(u64, u64)>)>,
+    /// The answer to the last key.
+    pub(crate) notice: Option<String>,
+    /// What lies over the screen.
+    pub(crate) overlay: Overlay,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Msg {
+    /// The node answered.
+    Status(Box<StatusView>),
+    /// The node did not answer.
+    Lost(String),
+    /// The node of this process could not be started.
+    NotStarted(String),
+    /// The node paused or resumed selling.
+    Acted(Box<ProviderView>),
+    /// The node refused to.
+    Refused(String),
+    /// A key was pressed.
+    Key(Key),
+    /// The window changed.
+    Redraw,
+    /// The system asks the program to end.
+    Terminate,
+}
+
+/// The keys that mean something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// `p`: pause or resume selling.
+    Pause,
+    /// `q`: leave.
+    Quit,
+    /// `?`: the list of keys.
+    Help,
+    /// Ctrl-C: leave without a question.
+    Interrupt,
+    /// Any other.
+    Other,
+}
+
+/// What the screen asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Stop selling at once.
+    Pause,
+    /// Sell again.
+    Resume,
+    /// End the screen.
+    Quit,
+}
+
+impl Model {
+    /// Begins before the node answered.
+    pub(crate) fn new(host: Host) -> Self {
+        Self {
+            host,
+            node: Node::Starting,
+            losses: Series::default(),
+            last_loss: None,
+            notice: None,
+            overlay: Overlay::None,
+        }
+    }
+
+    /// Returns the node's view, where it answered last time.
+    pub(crate) fn status(&self) -> Option<&StatusView> {
+        match &self.node {
+            Node::Live(status) => Some(status),
+            Node::Starting | Node::Lost(_) | Node::Failed(_) => None,
+        }
+    }
+
+    /// Returns how selling goes, where the node sells.
+    pub(crate) fn provider(&self) -> Option<&ProviderView> {
+        self.status()?.provider.as_ref()
+    }
+
+    /// Returns whether a lease or a bought job runs.
+    pub(crate) fn is_busy(&self) -> bool {
+        let sells = self
+            .provider()
+            .is_some_and(|provider| provider.lease.is_some());
+        sells || self.status().is_some_and(|status| !status.jobs.is_empty())
+    }
+
+    /// Returns the one word for how things are.
+    pub(crate) fn state_word(&self) -> &'static str {
+        let status = match &self.node {
+            Node::Starting => return "Starting",
+            Node::Lost(_) | Node::Failed(_) => return "Offline",
+            Node::Live(status) => status,
+        };
+        match &status.provider {
+            Some(provider) => crate::words::selling(provider.state),
+            None if status.jobs.is_empty() => "Watching",
+            None => "Buying",
+        }
+    }
+
+    /// Returns why nothing is earned, or what goes on instead; empty while earning.
+    pub(crate) fn why(&self) -> String {
+        let status = match (&self.node, self.host) {
+            (Node::Starting, Host::Here) => {
+                return "The node starts in this window; the first start measures this machine."
+                    .to_owned();
+            }
+            (Node::Starting, Host::Elsewhere) => return "Asking the node.".to_owned(),
+            (Node::Lost(why) | Node::Failed(why), _) => return why.clone(),
+            (Node::Live(status), _) => status,
+        };
+        match &status.provider {
+            Some(provider) if provider.state == ProviderState::Earning => String::new(),
+            Some(provider) => provider.why.clone(),
+            None => "This node buys and watches; `nightshift up --provide` sells.".to_owned(),
+        }
+    }
+}
