@@ -1,0 +1,95 @@
+//! Owns `nightshift init`: joins a market and makes this node's keys.
+//!
+//! Never overwrites a key and never takes a genesis that the join string does not name.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use market_node::clock::wall_now;
+use market_node::home::Home;
+use market_node::identity::{Identity, load_or_create};
+use market_node::ledger::client::fetch_genesis;
+use market_node::membership::{JoinString, Membership};
+use market_node::network::{self, NetworkConfig};
+use market_node::network::node_of;
+use serde::Serialize;
+
+use crate::cli::Context;
+
+/// How long the bootstrap peer may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Arguments of `init`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What `nightshift operator run` printed: the market's hash and an address
+    #[arg(long, value_name = "HASH@MULTIADDR")]
+    join: JoinString,
+}
+
+#[derive(Serialize)]
+struct Joined {
+    market: String,
+    chain: market::ChainId,
+    account: market::AccountId,
+    node: market::NodeId,
+}
+
+/// Joins the market and prints who this node is now.
+pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
+    let home = context.home()?;
+    let (membership, identity) = join(&home, args.join).await?;
+    let joined = Joined {
+        market: membership.genesis.name,
+        chain: membership.chain,
+        account: identity.account,
+        node: identity.node(),
+    };
+    context.print(&joined, |joined| {
+        format!(
+            "Joined {} in {}\n  account  {}\n  node     {}\nNext: `nightshift up --provide` to sell, or \
+             `nightshift quote JOB.toml` to buy.\nThe account key lies unencrypted in keys/account.key: \
+             whoever reads it owns the money, and nobody can restore it.",
+            joined.market,
+            home.path().display(),
+            joined.account,
+            joined.node
+        )
+    })
+}
+
+/// Fetches the genesis from the join string's peer, checks it, and makes the keys.
+pub(crate) async fn join(
+    home: &Home,
+    join: JoinString,
+) -> anyhow::Result<(Membership, Identity)> {
+    let _lock = home.lock()?;
+    Membership::check_free(home, join.chain)?;
+    let key = load_or_create(home, "node")?;
+    let operator = peer_of(&join).context("the join string's address names no usable peer")?;
+    let config = NetworkConfig {
+        key,
+        chain: join.chain,
+        listen: Vec::new(),
+        bootstrap: vec![join.address.clone()],
+    };
+    let (client, _inbound, event_loop) = network::start(config).await?;
+    let running = tokio::spawn(event_loop.run());
+    let fetched = tokio::time::timeout(TIMEOUT, fetch_genesis(&client, operator, join.chain)).await;
+    running.abort();
+    let genesis = fetched
+        .with_context(|| format!("{} did not answer within {TIMEOUT:?}", join.address))?
+        .with_context(|| format!("fetching the genesis from {}", join.address))?;
+    Membership::check_received(&genesis, join.chain)?;
+    let membership = Membership::create(home, genesis, vec![join.address])?;
+    let identity = Identity::create(home, &membership.chain, wall_now())?;
+    Ok((membership, identity))
+}
+
+fn peer_of(join: &JoinString) -> Option<market::NodeId> {
+    let mut parts = join.address.iter();
+    parts.find_map(|part| match part {
+        network::Protocol::P2p(peer) => node_of(&peer),
+        _ => None,
+    })
+}

@@ -1,0 +1,91 @@
+//! Owns `nightshift up`: runs this home's node until it is asked to stop.
+//!
+//! Never sells unless `--provide` is given.
+
+use market::PricePerHour;
+use market_node::config::{Config, SellSettings};
+use market_node::home::Home;
+use market_node::network::Multiaddr;
+use provider::SellerConfig;
+
+use crate::cli::Context;
+use crate::running::{self, Roles, RunningNode};
+
+/// Arguments of `up`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Sell this machine's GPU as well
+    #[arg(long)]
+    provide: bool,
+    /// Ask this price for a GPU-hour, in credits, instead of the configured one
+    #[arg(long, value_name = "AMOUNT", requires = "provide")]
+    price: Option<PricePerHour>,
+    /// Address to listen on instead of the configured ones; port 0 takes any free one
+    #[arg(long, value_name = "MULTIADDR")]
+    listen: Vec<Multiaddr>,
+}
+
+/// Runs the node.
+pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
+    let home = context.home()?;
+    let config = Config::load(&home)?;
+    if args.provide {
+        eprintln!("Measuring this machine and testing its sandbox, about ten seconds.");
+    }
+    let roles = Roles {
+        listen: match args.listen.is_empty() {
+            true => config.network.listen,
+            false => args.listen,
+        },
+        sell: args.provide.then(|| seller_config(&config.sell, args.price)),
+        operator_interval_ms: None,
+    };
+    let mut running = running::start(home, roles).await?;
+    announce(&running).await;
+    let result = running.wait().await;
+    eprintln!("Stopping; a running lease is yielded and settled first. Press Ctrl-C again to force.");
+    running.stop().await;
+    result
+}
+
+/// Starts a node that buys and watches in this process, for a command that needs one.
+pub(crate) async fn start_in_process(home: Home) -> anyhow::Result<RunningNode> {
+    let config = Config::load(&home)?;
+    let roles = Roles {
+        listen: config.network.listen,
+        sell: None,
+        operator_interval_ms: None,
+    };
+    running::start(home, roles).await
+}
+
+fn seller_config(settings: &SellSettings, price: Option<PricePerHour>) -> SellerConfig {
+    SellerConfig {
+        price: price.unwrap_or(settings.price),
+        hold_bps: settings.hold_bps,
+        tick_ms: settings.tick_ms,
+        max_duration_s: settings.max_duration_s,
+    }
+}
+
+async fn announce(running: &RunningNode) {
+    let node = &running.node;
+    eprintln!(
+        "Node {} of account {} runs in market {}.",
+        node.identity.node().short(),
+        node.identity.account,
+        node.membership.genesis.name
+    );
+    let Some(seller) = &running.seller else {
+        return eprintln!("It buys and watches; `nightshift up --provide` sells as well.");
+    };
+    let Some(view) = seller.view().await else {
+        return;
+    };
+    for gpu in &view.gpus {
+        eprintln!(
+            "It sells {} as {} for {}. `nightshift tui` shows how it goes.",
+            gpu.adapter, gpu.class, view.price
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Owns a node with its roles in this process: what is started, in which order, and how it stops.
+//!
+//! Never holds a rule of buying or selling; it puts handles of `market-node`, `provider` and `consumer`
+//! together and serves their endpoints.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use consumer::{Buyer, consumer_router};
+use gpu_probe::Effort;
+use market::gpu::GpuClass;
+use market::lease::Phase;
+use market_node::api::{
+    ApiResult, ApiServer, BestPrice, ProviderState, StatusView, balance_of, node_router, serve,
+};
+use market_node::home::Home;
+use market_node::network::Multiaddr;
+use market_node::node::{Node, NodeConfig, NodeTasks};
+use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router};
+
+/// How long a stopping node waits for its lease to be settled.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// How often it looks meanwhile.
+const DRAIN_STEP: Duration = Duration::from_millis(50);
+
+/// What a node does.
+#[derive(Debug)]
+pub(crate) struct Roles {
+    /// Addresses to listen on.
+    pub(crate) listen: Vec<Multiaddr>,
+    /// How it sells, where it does.
+    pub(crate) sell: Option<SellerConfig>,
+    /// Whether it orders transactions, and how often at least, in milliseconds.
+    pub(crate) operator_interval_ms: Option<u64>,
+}
+
+/// A node that runs in this process.
+#[derive(Debug)]
+pub(crate) struct RunningNode {
+    /// Its handles.
+    pub(crate) node: Node,
+    /// Selling, where it sells.
+    pub(crate) seller: Option<SellerHandle>,
+    tasks: NodeTasks,
+    api: ApiServer,
+}
+
+/// Starts a node: the network first, then the measurement where it sells, then the local API.
+pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNode> {
+    let (reservations_in, reservations) = provider::reservation_channel();
+    let config = NodeConfig {
+        home: home.clone(),
+        listen: roles.listen,
+        operator_interval_ms: roles.operator_interval_ms,
+        seller: roles.sell.map(|_| reservations_in),
+    };
+    let (node, mut tasks) = Node::start(config).await?;
+    let seller = match roles.sell {
+        None => None,
+        Some(config) => {
+            let gauge = tokio::task::spawn_blocking(|| measure(Effort::Quick))
+                .await
+                .context("measuring this machine")?
+                .context("this machine cannot sell")?;
+            let (handle, seller) = Seller::new(node.clone(), gauge, config, reservations);
+            tasks.spawn(seller.run());
+            Some(handle)
+        }
+    };
+    let buyer = Buyer::new(node.clone());
+    let api = serve(&home, router(&node, &buyer, seller.as_ref()))?;
+    Ok(RunningNode {
+        node,
+        seller,
+        tasks,
+        api,
+    })
+}
+
+impl RunningNode {
+    /// Waits for SIGINT or SIGTERM, or for a part of the node to fail.
+    pub(crate) async fn wait(&mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            signal = stop_signal() => signal,
+            () = self.tasks.failed() => anyhow::bail!("a part of the node stopped; the log says why"),
+        }
+    }
+
+    /// Yields a running lease, waits a moment for its settlement, and stops. A second signal forces.
+    pub(crate) async fn stop(self) {
+        let drained = async {
+            let Some(seller) = &self.seller else { return };
+            let mut view = seller.pause().await;
+            let deadline = tokio::time::Instant::now() + DRAIN;
+            while view.as_ref().is_some_and(|view| view.lease.is_some())
+                && tokio::time::Instant::now() < deadline
+            {
+                tokio::time::sleep(DRAIN_STEP).await;
+                view = seller.view().await;
+            }
+        };
+        tokio::select! {
+            () = drained => {}
+            _ = stop_signal() => {}
+        }
+        drop(self.api);
+        drop(self.seller);
+        self.tasks.stop().await;
+    }
+}
+
+/// Waits until the person or the system asks the program to stop.
+pub(crate) async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt.context("listening for SIGINT"),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[derive(Clone)]
+struct Parts {
+    node: Node,
+    buyer: Buyer,
+    seller: Option<SellerHandle>,
+}
+
+fn router(node: &Node, buyer: &Buyer, seller: Option<&SellerHandle>) -> Router {
+    let parts = Parts {
+        node: node.clone(),
+        buyer: buyer.clone(),
+        seller: seller.cloned(),
+    };
+    let own = Router::new().route("/v1/status", get(status)).with_state(parts);
+    let router = own
+        .merge(node_router(node.clone()))
+        .merge(consumer_router(buyer.clone()));
+    match seller {
+        Some(seller) => router.merge(provider_router(seller.clone())),
+        None => router,
+    }
+}
+
+async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
+    let Parts {
+        node,
+        buyer,
+        seller,
+    } = parts;
+    let balance = balance_of(&node).await.ok();
+    let best_prices = best_prices(&node).await;
+    let provider = match &seller {
+        Some(seller) => seller.view().await,
+        None => None,
+    };
+    let jobs = buyer.jobs().unwrap_or_default();
+    Ok(Json(StatusView {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        market: node.membership.genesis.name.clone(),
+        chain: node.chain(),
+        account: node.identity.account,
+        node: node.identity.node(),
+        peers: node.network.peers().await.len(),
+        height: node.clock.height(),
+        operator_reachable: balance.is_some(),
+        offers: best_prices.iter().map(|best| best.offers).sum(),
+        balance,
+        provider,
+        jobs: jobs.into_iter().filter(|job| job.phase != Phase::Ended).collect(),
+        best_prices,
+    }))
+}
+
+async fn best_prices(node: &Node) -> Vec<BestPrice> {
+    let classes = node.book.classes().await.unwrap_or_default();
+    let best = |(class, summary): (GpuClass, matching::ClassSummary)| {
+        Some(BestPrice {
+            class,
+            price: summary.best_ask?,
+            offers: usize::try_from(summary.asks).unwrap_or(usize::MAX),
+        })
+    };
+    classes.into_iter().filter_map(best).collect()
+}
+
+/// Tells whether a provider's state means that it is at work.
+pub(crate) fn is_offering(state: ProviderState) -> bool {
+    matches!(state, ProviderState::Waiting | ProviderState::Earning)
+}
