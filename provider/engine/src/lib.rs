@@ -14,6 +14,8 @@ mod config;
 mod device;
 mod generate;
 mod inputs;
+#[cfg(test)]
+mod memory_pipe;
 mod model;
 mod outbox;
 mod positions;

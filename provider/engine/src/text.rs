@@ -37,6 +37,25 @@ pub(crate) struct Windows {
     pub(crate) targets: TokenBatch,
 }
 
+impl Windows {
+    /// Cuts the rows into at most `parts` even pieces, each with its share of the tokens.
+    pub(crate) fn split(&self, parts: usize) -> Result<Vec<(Self, f32)>, TokenError> {
+        let rows = self.inputs.rows();
+        let step = rows.div_ceil(parts.clamp(1, rows));
+        let mut pieces = Vec::with_capacity(parts);
+        for start in (0..rows).step_by(step) {
+            let range = start..rows.min(start + step);
+            let share = range.len() as f32 / rows as f32;
+            let piece = Self {
+                inputs: self.inputs.slice_rows(range.clone())?,
+                targets: self.targets.slice_rows(range)?,
+            };
+            pieces.push((piece, share));
+        }
+        Ok(pieces)
+    }
+}
+
 /// A text in two parts.
 pub(crate) struct Text<'data> {
     train: &'data [u8],

@@ -3,6 +3,8 @@
 //! Burn's kernels index memory with the ids as given, so no index tensor is ever made in any other way
 //! than from a [`TokenBatch`], which checks every id against the vocabulary on the processor.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// Why ids are refused.
@@ -71,6 +73,22 @@ impl TokenBatch {
     /// Returns the number of ids in a row.
     pub fn columns(&self) -> usize {
         self.columns
+    }
+
+    /// Returns some of the rows; none, or rows that do not exist, are refused.
+    pub(crate) fn slice_rows(&self, rows: Range<usize>) -> Result<Self, TokenError> {
+        let start = rows.start.saturating_mul(self.columns);
+        let end = rows.end.saturating_mul(self.columns);
+        match self.ids.get(start..end) {
+            Some(ids) if !ids.is_empty() => Ok(Self {
+                ids: ids.to_vec(),
+                columns: self.columns,
+            }),
+            _ => Err(TokenError::Ragged {
+                tokens: self.ids.len(),
+                columns: self.columns,
+            }),
+        }
     }
 
     /// Uploads the ids as a matrix of rows.

@@ -45,7 +45,7 @@ pub(crate) fn train(
         parameters: spec.model.parameters(),
         unigram_entropy: Some(entropy),
     }))?;
-    let run = Run::new(spec, text, Trainer::new(spec, &device.open()));
+    let run = Run::new(spec, text, Trainer::new(spec, device));
     let report = run.to_the_end(outbox)?;
     Ok(TrainSummary {
         parameters: spec.model.parameters(),
@@ -165,7 +165,7 @@ impl<'job> Run<'job> {
 
     /// Sends a checkpoint whose names begin with `folder`.
     fn save(&self, folder: &str, outbox: &mut Outbox<'_>) -> Result<(), TrainError> {
-        let checkpoint = Checkpoint::write(self.trainer.config(), &self.trainer.weights())?;
+        let checkpoint = Checkpoint::write(self.trainer.config(), self.trainer.weights())?;
         let name = |file: &str| artifact(&format!("{folder}{file}"));
         outbox.output(&name("config.json"), &checkpoint.config)?;
         outbox.output(&name("model.safetensors"), &checkpoint.weights)?;

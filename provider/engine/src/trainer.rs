@@ -1,14 +1,19 @@
 //! Owns one training step: loss, gradient, clipping, AdamW, and the measurement on held-out text.
 //!
-//! Never decides when to stop, report or save; that is the loop's business. The same seed gives the
-//! same bits on the same device, because nothing here depends on time or on unordered sums.
+//! On the processor a batch is computed in parts on threads, because Flex splits only matrix products
+//! over cores. Never decides when to stop, report or save; that is the loop's business. The same seed
+//! gives the same bits on the same device: parts do not depend on the number of cores, and their
+//! gradients are added in order.
+
+use std::thread::{self, ScopedJoinHandle};
 
 use burn::optim::{AdamW, AdamWConfig, AdamWState, Optimizer};
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Tensor, activation};
 
 use market::job::TrainSpec;
 
 use crate::config::ModelConfig;
+use crate::device::EngineDevice;
 use crate::model::Decoder;
 use crate::positions::{PositionTables, Positions};
 use crate::text::{Text, Windows};
@@ -19,6 +24,9 @@ use crate::weights::{Role, initial, slots};
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.95;
 const EPSILON: f32 = 1e-8;
+
+/// Parts of a batch on the processor; the same on every machine, since it decides the order of sums.
+const PROCESSOR_PARTS: usize = 4;
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -65,11 +73,23 @@ pub(crate) struct Trainer<'spec> {
     decayed: AdamW,
     undecayed: AdamW,
     positions: Positions,
+    parts: usize,
+}
+
+/// What one part of a batch adds: its share of the mean loss, and that share's gradients.
+struct PartGradients {
+    loss: f32,
+    gradients: Vec<Option<Tensor<2>>>,
 }
 
 impl<'spec> Trainer<'spec> {
     /// Draws the first weights of a job that has been validated.
-    pub(crate) fn new(spec: &'spec TrainSpec, device: &Device) -> Self {
+    pub(crate) fn new(spec: &'spec TrainSpec, device: &EngineDevice) -> Self {
+        let parts = match device {
+            EngineDevice::Flex => PROCESSOR_PARTS,
+            EngineDevice::Gpu { .. } => 1,
+        };
+        let device = device.open();
         let config = ModelConfig::new(spec.model);
         let roles: Vec<Role> = slots(&spec.model).iter().map(|slot| slot.role).collect();
         let adam = AdamWConfig::new()
@@ -77,16 +97,17 @@ impl<'spec> Trainer<'spec> {
             .with_beta_2(BETA_2)
             .with_epsilon(EPSILON);
         let decay = spec.weight_decay_milli as f32 / 1e3;
-        let weights = initial(&spec.model, spec.seed, device);
+        let weights = initial(&spec.model, spec.seed, &device);
         Self {
             spec,
             config,
-            weights: weights.into_iter().map(tracked).collect(),
+            weights,
             moments: roles.iter().map(|_| None).collect(),
             roles,
             decayed: adam.clone().with_weight_decay(decay).build(),
             undecayed: adam.with_weight_decay(0.0).build(),
-            positions: PositionTables::new(&config, device).stretch(0, spec.sequence as usize),
+            positions: PositionTables::new(&config, &device).stretch(0, spec.sequence as usize),
+            parts,
         }
     }
 
@@ -95,27 +116,16 @@ impl<'spec> Trainer<'spec> {
         &self.config
     }
 
-    /// Returns the weights as they are now, without their gradients.
-    pub(crate) fn weights(&self) -> Vec<Tensor<2>> {
-        self.weights.iter().cloned().map(Tensor::inner).collect()
+    /// Returns the weights as they are now, in the order of [`slots`].
+    pub(crate) fn weights(&self) -> &[Tensor<2>] {
+        &self.weights
     }
 
     /// Trains on one batch; `step` counts from 1.
     pub(crate) fn step(&mut self, step: u32, windows: &Windows) -> Result<StepReport, StepError> {
-        let decoder = Decoder {
-            config: &self.config,
-            weights: &self.weights,
-        };
-        let logits = decoder.logits(&windows.inputs, &self.positions, None);
-        let loss = mean_loss(logits, &windows.targets);
-        let mut gradients = loss.backward();
-        let gradients: Vec<Option<Tensor<2>>> = self
-            .weights
-            .iter()
-            .map(|weight| weight.grad_remove(&mut gradients))
-            .collect();
+        let (loss, gradients) = self.gradients(windows)?;
         let report = StepReport {
-            loss: scalar(loss.inner())?,
+            loss,
             gradient_norm: norm(&gradients)?,
             learning_rate: learning_rate(self.spec, step) as f32,
         };
@@ -130,12 +140,52 @@ impl<'spec> Trainer<'spec> {
         Ok(report)
     }
 
-    /// Returns the mean loss on the held-out text in nats a token.
-    pub(crate) fn held_out_loss(&self, text: &Text<'_>) -> Result<f32, StepError> {
-        let weights = self.weights();
+    /// Returns the mean loss of a batch and its gradients, computed in parts.
+    fn gradients(&self, windows: &Windows) -> Result<(f32, Vec<Option<Tensor<2>>>), StepError> {
+        let parts = windows.split(self.parts)?;
+        let results: Vec<Result<PartGradients, StepError>> = thread::scope(|scope| {
+            let threads: Vec<_> = parts
+                .iter()
+                .map(|(part, share)| scope.spawn(move || self.part_gradients(part, *share)))
+                .collect();
+            threads.into_iter().map(joined).collect()
+        });
+        let mut total: Option<PartGradients> = None;
+        for part in results {
+            let part = part?;
+            total = Some(match total {
+                Some(total) => total.plus(part),
+                None => part,
+            });
+        }
+        let total = total.expect("a batch has at least one part");
+        Ok((total.loss, total.gradients))
+    }
+
+    /// Computes one part with its own copy of the graph; `share` is its share of the batch.
+    fn part_gradients(&self, part: &Windows, share: f32) -> Result<PartGradients, StepError> {
+        let weights: Vec<Tensor<2>> = self.weights.iter().cloned().map(tracked).collect();
         let decoder = Decoder {
             config: &self.config,
             weights: &weights,
+        };
+        let logits = decoder.logits(&part.inputs, &self.positions, None);
+        let loss = mean_loss(logits, &part.targets).mul_scalar(share);
+        let mut gradients = loss.backward();
+        Ok(PartGradients {
+            gradients: weights
+                .iter()
+                .map(|weight| weight.grad_remove(&mut gradients))
+                .collect(),
+            loss: scalar(loss.inner())?,
+        })
+    }
+
+    /// Returns the mean loss on the held-out text in nats a token.
+    pub(crate) fn held_out_loss(&self, text: &Text<'_>) -> Result<f32, StepError> {
+        let decoder = Decoder {
+            config: &self.config,
+            weights: &self.weights,
         };
         let (mut total, mut tokens) = (0.0, 0.0);
         for windows in text.held_out() {
@@ -167,14 +217,34 @@ impl<'spec> Trainer<'spec> {
             };
             let (moved, moments) = optimizer.step(
                 f64::from(report.learning_rate),
-                self.weights[index].clone().inner(),
+                self.weights[index].clone(),
                 gradient,
                 self.moments[index].take(),
             );
-            self.weights[index] = tracked(moved);
+            self.weights[index] = moved;
             self.moments[index] = moments;
         }
     }
+}
+
+impl PartGradients {
+    fn plus(self, other: Self) -> Self {
+        let pairs = self.gradients.into_iter().zip(other.gradients);
+        let add = |pair: (Option<Tensor<2>>, Option<Tensor<2>>)| match pair {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
+        Self {
+            loss: self.loss + other.loss,
+            gradients: pairs.map(add).collect(),
+        }
+    }
+}
+
+/// Waits for a part; a panic inside Burn is an error of the device.
+fn joined<T>(part: ScopedJoinHandle<'_, Result<T, StepError>>) -> Result<T, StepError> {
+    let panicked = |_| Err(StepError::Device("a training thread panicked".to_owned()));
+    part.join().unwrap_or_else(panicked)
 }
 
 /// Makes a weight one whose gradient is kept.

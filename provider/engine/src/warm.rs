@@ -49,9 +49,9 @@ fn train_once(
     device: &EngineDevice,
 ) -> Result<Checkpoint, TrainError> {
     let text = Text::split(bytes, spec)?;
-    let mut trainer = Trainer::new(spec, &device.open());
+    let mut trainer = Trainer::new(spec, device);
     let windows = text.batch(1).map_err(StepError::from)?;
     trainer.step(1, &windows)?;
     trainer.held_out_loss(&text)?;
-    Ok(Checkpoint::write(trainer.config(), &trainer.weights())?)
+    Ok(Checkpoint::write(trainer.config(), trainer.weights())?)
 }
