@@ -9,7 +9,7 @@ use market::ledger::{ChannelState, Operation, SignedTransaction};
 use market::lease::{Artefact, Ending, Input, Output, Phase};
 use market::progress::Progress;
 use market::{AgreementId, ChannelId, NodeId};
-use market_node::api::{JobView, RunEvent, transaction};
+use market_node::api::{RunEvent, transaction};
 use market_node::blobs::Blob;
 use market_node::lease::{LeaseHandle, ProgressBatch};
 use market_node::lease_protocol::LeaseResponse;

@@ -2,17 +2,27 @@
 //!
 //! Never does a command's work here.
 
+mod bench;
+mod demo;
+mod init;
 mod market_book;
+mod operator_init;
 mod operator_issue;
+mod operator_run;
 mod operator_status;
+mod probe;
 mod ps;
 mod quote;
+mod run;
+mod sandbox_check;
 mod status;
 mod tui;
+mod up;
 mod wallet_address;
 mod wallet_balance;
 mod wallet_history;
 mod wallet_send;
+pub(crate) mod worker;
 
 use clap::Subcommand;
 
@@ -22,6 +32,14 @@ use crate::logs::Logs;
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a whole market on this machine: one job bought, run and paid
+    Demo(demo::Args),
+    /// Make this machine's keys and join a market
+    Init(init::Args),
+    /// Run this home's node
+    Up(up::Args),
+    /// Measure this machine's GPUs
+    Probe(probe::Args),
     /// Show this node at a glance
     Status(status::Args),
     /// Show this node in a live screen; starts the node where none runs
@@ -31,6 +49,8 @@ pub(crate) enum Command {
     Market(MarketCommand),
     /// Rank the offers that fit a job, without buying
     Quote(quote::Args),
+    /// Buy a job and follow it to its end
+    Run(run::Args),
     /// List the jobs that this node bought
     Ps(ps::Args),
     /// Look after this account's money
@@ -39,6 +59,12 @@ pub(crate) enum Command {
     /// Run the market's bootstrap peer and ledger
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Look at what confines jobs on this machine
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+    /// Repeat the measurements of docs/measurements
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 /// What can be looked at.
@@ -64,10 +90,21 @@ pub(crate) enum WalletCommand {
 /// What an operator does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OperatorCommand {
+    /// Make a new market
+    Init(operator_init::Args),
+    /// Keep the market running; prints the join string
+    Run(operator_run::Args),
     /// Show the join string, the newest block and the sums of all money
     Status(operator_status::Args),
     /// Issue money to an account
     Issue(operator_issue::Args),
+}
+
+/// What can be looked at of the sandbox.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SandboxCommand {
+    /// Attack the sandbox from inside and show what held
+    Check(sandbox_check::Args),
 }
 
 impl Command {
@@ -75,6 +112,7 @@ impl Command {
     pub(crate) fn logs(&self) -> Logs {
         match self {
             Self::Tui(_) => Logs::File,
+            Self::Up(_) | Self::Operator(OperatorCommand::Run(_)) => Logs::Error("info"),
             _ => Logs::Error("warn"),
         }
     }
@@ -83,8 +121,17 @@ impl Command {
 /// Does a command.
 pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Result<()> {
     match command {
+        Command::Demo(args) => Box::pin(demo::execute(args, context)).await,
+        Command::Bench(command) => bench::execute(command, context).await,
+        Command::Init(args) => Box::pin(init::execute(args, context)).await,
+        Command::Up(args) => Box::pin(up::execute(args, context)).await,
+        Command::Probe(args) => Box::pin(probe::execute(args, context)).await,
+        Command::Run(args) => Box::pin(run::execute(args, context)).await,
+        Command::Sandbox(SandboxCommand::Check(args)) => {
+            sandbox_check::execute(args, context).await
+        }
         Command::Status(args) => status::execute(args, context).await,
-        Command::Tui(args) => tui::execute(args, context).await,
+        Command::Tui(args) => Box::pin(tui::execute(args, context)).await,
         Command::Market(MarketCommand::Book(args)) => market_book::execute(args, context).await,
         Command::Quote(args) => quote::execute(args, context).await,
         Command::Ps(args) => ps::execute(args, context).await,
@@ -104,6 +151,8 @@ async fn execute_wallet(command: WalletCommand, context: &Context) -> anyhow::Re
 
 async fn execute_operator(command: OperatorCommand, context: &Context) -> anyhow::Result<()> {
     match command {
+        OperatorCommand::Init(args) => operator_init::execute(args, context).await,
+        OperatorCommand::Run(args) => Box::pin(operator_run::execute(args, context)).await,
         OperatorCommand::Status(args) => operator_status::execute(args, context).await,
         OperatorCommand::Issue(args) => operator_issue::execute(args, context).await,
     }

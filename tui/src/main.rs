@@ -12,6 +12,7 @@ mod logs;
 mod output;
 mod plot;
 mod render_run;
+mod running;
 mod screen;
 mod table;
 mod words;
@@ -19,5 +20,5 @@ mod words;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::run()
+    commands::worker::intercept(std::env::args_os()).unwrap_or_else(cli::run)
 }

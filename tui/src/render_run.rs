@@ -20,7 +20,7 @@ use market::lease::Phase;
 use market::progress::{Progress, StepMetric};
 use market_node::api::{JobView, OfferView, RunEvent};
 
-pub(crate) use bill::{bill, report};
+pub(crate) use bill::report;
 pub(crate) use printer::RunPrinter;
 
 use crate::plot::{self, Series};

@@ -136,7 +136,9 @@ fn router(node: &Node, buyer: &Buyer, seller: Option<&SellerHandle>) -> Router {
         buyer: buyer.clone(),
         seller: seller.cloned(),
     };
-    let own = Router::new().route("/v1/status", get(status)).with_state(parts);
+    let own = Router::new()
+        .route("/v1/status", get(status))
+        .with_state(parts);
     let router = own
         .merge(node_router(node.clone()))
         .merge(consumer_router(buyer.clone()));
@@ -171,7 +173,10 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
         offers: best_prices.iter().map(|best| best.offers).sum(),
         balance,
         provider,
-        jobs: jobs.into_iter().filter(|job| job.phase != Phase::Ended).collect(),
+        jobs: jobs
+            .into_iter()
+            .filter(|job| job.phase != Phase::Ended)
+            .collect(),
         best_prices,
     }))
 }

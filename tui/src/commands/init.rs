@@ -10,8 +10,8 @@ use market_node::home::Home;
 use market_node::identity::{Identity, load_or_create};
 use market_node::ledger::client::fetch_genesis;
 use market_node::membership::{JoinString, Membership};
-use market_node::network::{self, NetworkConfig};
 use market_node::network::node_of;
+use market_node::network::{self, NetworkConfig};
 use serde::Serialize;
 
 use crate::cli::Context;
@@ -59,10 +59,7 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
 }
 
 /// Fetches the genesis from the join string's peer, checks it, and makes the keys.
-pub(crate) async fn join(
-    home: &Home,
-    join: JoinString,
-) -> anyhow::Result<(Membership, Identity)> {
+pub(crate) async fn join(home: &Home, join: JoinString) -> anyhow::Result<(Membership, Identity)> {
     let _lock = home.lock()?;
     Membership::check_free(home, join.chain)?;
     let key = load_or_create(home, "node")?;

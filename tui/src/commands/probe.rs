@@ -30,7 +30,11 @@ struct Measured {
 
 /// Measures and prints a row for each adapter.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
-    let effort = if args.quick { Effort::Quick } else { Effort::Full };
+    let effort = if args.quick {
+        Effort::Quick
+    } else {
+        Effort::Full
+    };
     let chosen = args.device;
     let measured = tokio::task::spawn_blocking(move || measure_all(effort, chosen)).await??;
     context.print(&measured, |measured| text(measured))
@@ -44,7 +48,11 @@ fn measure_all(effort: Effort, chosen: Option<usize>) -> anyhow::Result<Vec<Meas
     let count = adapters.len();
     let wanted = |number: &usize| chosen.is_none_or(|chosen| chosen == *number);
     let mut measured = Vec::new();
-    for (number, adapter) in adapters.iter().enumerate().filter(|(number, _)| wanted(number)) {
+    for (number, adapter) in adapters
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| wanted(number))
+    {
         eprintln!("Measuring adapter {number}: {}", adapter.info().name);
         let report = gpu_probe::probe(adapter, effort, &mut |_| {})?;
         measured.push(Measured {
@@ -53,7 +61,10 @@ fn measure_all(effort: Effort, chosen: Option<usize>) -> anyhow::Result<Vec<Meas
             report,
         });
     }
-    anyhow::ensure!(!measured.is_empty(), "there are {count} adapters, numbered from 0");
+    anyhow::ensure!(
+        !measured.is_empty(),
+        "there are {count} adapters, numbered from 0"
+    );
     Ok(measured)
 }
 
@@ -71,8 +82,12 @@ fn text(measured: &[Measured]) -> String {
         table.row([
             row.adapter.clone(),
             row.class.clone(),
-            figures.sustained_gemm_fp32_mflops.map_or_else(unknown, words::rate),
-            figures.usable_memory_bytes.map_or_else(unknown, words::bytes),
+            figures
+                .sustained_gemm_fp32_mflops
+                .map_or_else(unknown, words::rate),
+            figures
+                .usable_memory_bytes
+                .map_or_else(unknown, words::bytes),
             row.report.adapter.driver.to_string(),
         ]);
     }

@@ -42,9 +42,9 @@ pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()
         })
         .collect();
     context.print(&rows, |rows| {
-        let lines = rows.iter().map(|row| {
-            format!("{:<12} {:<40} {}\n", row.result, row.attack, row.evidence)
-        });
+        let lines = rows
+            .iter()
+            .map(|row| format!("{:<12} {:<40} {}\n", row.result, row.attack, row.evidence));
         lines.collect()
     })?;
     anyhow::ensure!(

@@ -2,12 +2,9 @@
 //!
 //! Never draws without a terminal.
 
-use std::convert::Infallible;
 use std::io::{self, IsTerminal};
 
-use market_node::api::ClientError;
-use market_node::home::Home;
-
+use super::up;
 use crate::cli::Context;
 use crate::screen;
 
@@ -15,19 +12,15 @@ use crate::screen;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-/// Shows the screen until the person leaves.
+/// Shows the screen until the person leaves; starts a node in this process where none runs.
 pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         anyhow::bail!(
             "the screen needs a terminal; use `nightshift status` instead, also with --json"
         );
     }
-    screen::run(context.home()?, start).await?;
+    if let Some(own) = screen::run(context.home()?, up::start_in_process).await? {
+        own.stop().await;
+    }
     Ok(())
-}
-
-/// Says that a node must be started first.
-async fn start(home: Home) -> anyhow::Result<Infallible> {
-    let home = home.path().to_owned();
-    Err(ClientError::NotRunning { home }.into())
 }

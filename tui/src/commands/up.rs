@@ -37,13 +37,17 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
             true => config.network.listen,
             false => args.listen,
         },
-        sell: args.provide.then(|| seller_config(&config.sell, args.price)),
+        sell: args
+            .provide
+            .then(|| seller_config(&config.sell, args.price)),
         operator_interval_ms: None,
     };
     let mut running = running::start(home, roles).await?;
     announce(&running).await;
     let result = running.wait().await;
-    eprintln!("Stopping; a running lease is yielded and settled first. Press Ctrl-C again to force.");
+    eprintln!(
+        "Stopping; a running lease is yielded and settled first. Press Ctrl-C again to force."
+    );
     running.stop().await;
     result
 }

@@ -9,7 +9,8 @@ use market::receipt::Outcome;
 use market::{AgreementId, ChannelId, JobId, NodeId};
 use market_node::api::RunEvent;
 
-use super::{RunView, Surface, bill, end_of, report};
+use super::bill::bill;
+use super::{RunView, Surface, end_of, report};
 use crate::fixture;
 use crate::output::Form;
 

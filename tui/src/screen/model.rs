@@ -156,8 +156,7 @@ impl Model {
     pub(crate) fn why(&self) -> String {
         let status = match (&self.node, self.host) {
             (Node::Starting, Host::Here) => {
-                return "The node starts in this window; the first start measures this machine."
-                    .to_owned();
+                return "The node starts in this window.".to_owned();
             }
             (Node::Starting, Host::Elsewhere) => return "Asking the node.".to_owned(),
             (Node::Lost(why) | Node::Failed(why), _) => return why.clone(),
