@@ -41,6 +41,7 @@ pub use peers::PeerInfo;
 pub use start::{NetworkConfig, StartError, start};
 
 pub use event_loop::EventLoop;
+pub use libp2p::multiaddr::Protocol;
 pub use libp2p::{Multiaddr, PeerId};
 
 #[cfg(test)]
