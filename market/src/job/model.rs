@@ -101,7 +101,7 @@ impl ModelShape {
     /// Checks every range that the fields state, and that heads divide as they must.
     pub fn validate(&self) -> Result<(), JobError> {
         self.validate_ranges()?;
-        if self.dim % (2 * self.heads) != 0 {
+        if !self.dim.is_multiple_of(2 * self.heads) {
             return Err(JobError::DoesNotDivide {
                 field: "twice model.heads",
                 value: 2 * self.heads,
@@ -110,7 +110,7 @@ impl ModelShape {
                 example: "heads = 4 with dim = 128",
             });
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             return Err(JobError::DoesNotDivide {
                 field: "model.kv_heads",
                 value: self.kv_heads,

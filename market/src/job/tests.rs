@@ -58,7 +58,7 @@ fn canonical_bytes_of_the_default_recipe_do_not_change_unnoticed() {
 }
 
 /// Changes only together with the namespace's version or the demo's recipe.
-const DEFAULT_RECIPE_ID: &str = "";
+const DEFAULT_RECIPE_ID: &str = "e5ff9a0c2518bb09f37d8f9a7ee2bf8f6999354a183223ca42538bffadf1604c";
 
 #[test]
 fn a_training_table_needs_only_its_data() {
@@ -101,7 +101,7 @@ fn a_job_survives_json() {
 
 #[test]
 fn figures_out_of_range_are_refused_by_name() {
-    let spoil: [(&str, fn(&mut TrainSpec)); 9] = [
+    let spoil: [(&str, fn(&mut TrainSpec)); 11] = [
         ("train.steps", |train| train.steps = 0),
         ("train.batch", |train| train.batch = 5_000),
         ("train.sequence", |train| train.sequence = 257),
@@ -114,6 +114,12 @@ fn figures_out_of_range_are_refused_by_name() {
         }),
         ("train.log_every", |train| train.log_every = 0),
         ("model.dim", |train| train.model.dim = u32::MAX),
+        ("model.dim / model.heads", |train| {
+            (train.model.dim, train.model.heads, train.model.kv_heads) = (1_024, 1, 1);
+        }),
+        ("train.steps / train.log_every", |train| {
+            (train.steps, train.log_every) = (200_000, 1);
+        }),
         ("model.vocabulary", |train| train.model.vocabulary = 257),
     ];
     for (field, spoil) in spoil {

@@ -58,11 +58,11 @@ pub struct TrainSpec {
 }
 
 fn default_steps() -> u32 {
-    300
+    400
 }
 
 fn default_batch() -> u32 {
-    8
+    4
 }
 
 fn default_sequence() -> u32 {
