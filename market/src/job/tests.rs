@@ -99,9 +99,12 @@ fn a_job_survives_json() {
     }
 }
 
+/// Puts one figure out of range.
+type Spoil = fn(&mut TrainSpec);
+
 #[test]
 fn figures_out_of_range_are_refused_by_name() {
-    let spoil: [(&str, fn(&mut TrainSpec)); 11] = [
+    let spoil: [(&str, Spoil); 11] = [
         ("train.steps", |train| train.steps = 0),
         ("train.batch", |train| train.batch = 5_000),
         ("train.sequence", |train| train.sequence = 257),

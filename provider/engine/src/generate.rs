@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, s};
 use market::job::InferSpec;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -175,7 +175,7 @@ impl Generator {
         let batch = TokenBatch::new(tokens, count, self.config.shape.vocabulary)?;
         let positions = self.tables.stretch(cache.length(), count);
         let hidden = decoder.hidden(&batch, &positions, Some(cache));
-        let last = hidden.slice([count - 1..count]);
+        let last = hidden.slice(s![count - 1..count]);
         let data = decoder.head(last).try_into_data();
         let data = data.map_err(|error| GenerateError::Device(error.to_string()))?;
         let scores = data.try_into_vec::<f32>();

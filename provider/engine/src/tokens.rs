@@ -40,7 +40,7 @@ pub struct TokenBatch {
 impl TokenBatch {
     /// Checks ids that stand row after row, `columns` to a row.
     pub fn new(ids: &[u32], columns: usize, vocabulary: u32) -> Result<Self, TokenError> {
-        if columns == 0 || ids.is_empty() || ids.len() % columns != 0 {
+        if columns == 0 || ids.is_empty() || !ids.len().is_multiple_of(columns) {
             return Err(TokenError::Ragged {
                 tokens: ids.len(),
                 columns,

@@ -46,7 +46,7 @@ pub(crate) fn train(
         unigram_entropy: Some(entropy),
     }))?;
     let run = Run::new(spec, text, Trainer::new(spec, device));
-    let report = run.to_the_end(outbox)?;
+    let report = run.finish(outbox)?;
     Ok(TrainSummary {
         parameters: spec.model.parameters(),
         steps: spec.steps,
@@ -93,7 +93,7 @@ impl<'job> Run<'job> {
         }
     }
 
-    fn to_the_end(mut self, outbox: &mut Outbox<'_>) -> Result<RunReport, TrainError> {
+    fn finish(mut self, outbox: &mut Outbox<'_>) -> Result<RunReport, TrainError> {
         let first = self.step(1, outbox)?;
         let mut latest = first;
         for step in 2..=self.spec.steps {

@@ -26,7 +26,8 @@ const BETA_2: f32 = 0.95;
 const EPSILON: f32 = 1e-8;
 
 /// Parts of a batch on the processor; the same on every machine, since it decides the order of sums.
-const PROCESSOR_PARTS: usize = 4;
+/// More than two cost more work than they spread: their matrix products become too small.
+const PROCESSOR_PARTS: usize = 2;
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
