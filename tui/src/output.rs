@@ -44,7 +44,9 @@ pub(crate) fn write_to(out: &mut impl Write, text: &str) -> io::Result<()> {
 /// Fails when there is nobody to ask, naming `--yes`, and when the answer is no.
 pub(crate) fn confirm(question: &str) -> anyhow::Result<()> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        anyhow::bail!("{question} There is no terminal to ask on; pass --yes to agree beforehand");
+        anyhow::bail!(
+            "there is no terminal to ask on: \"{question}\"; pass --yes to agree beforehand"
+        );
     }
     let mut error = io::stderr().lock();
     write!(error, "{question} [y/N] ")

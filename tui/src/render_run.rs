@@ -134,7 +134,7 @@ impl RunView {
 
     fn progress(&mut self, report: &Progress, elapsed: Duration) {
         match report {
-            Progress::Confined { layers } => self.tick(elapsed, "confined", &layers.join(", ")),
+            Progress::Confined { layers } => self.tick(elapsed, "confined", &words::layers(layers)),
             Progress::Started { device, parameters } => {
                 let parameters = words::count(*parameters);
                 self.tick(

@@ -6,6 +6,9 @@ use std::fmt;
 
 use ratatui::text::Span;
 
+/// The most cells of a value in a box, so that the box fits beside a scroll bar.
+const MAX_VALUE: usize = 90;
+
 /// On which side a column's cells stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -71,8 +74,13 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
     }
 }
 
-/// Draws named rows in one box under a title; a name that is empty continues the row above.
-pub(crate) fn boxed(title: &str, rows: &[(&str, String)]) -> String {
+/// Draws named rows in one box under a title; a long value goes on in the next row, broken at a space.
+pub(crate) fn boxed(title: &str, values: &[(&str, String)]) -> String {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    for (name, value) in values {
+        let names = std::iter::once(*name).chain(std::iter::repeat(""));
+        rows.extend(names.zip(broken(value)));
+    }
     let names = rows.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let values = rows
         .iter()
@@ -81,13 +89,27 @@ pub(crate) fn boxed(title: &str, rows: &[(&str, String)]) -> String {
         .unwrap_or(0);
     let inner = (names + values + 4).max(width(title) + 4);
     let mut text = format!("┌ {title} {}┐\n", "─".repeat(inner - width(title) - 2));
-    for (name, value) in rows {
+    for (name, value) in &rows {
         let gap = " ".repeat(names - width(name));
         let rest = " ".repeat(inner - names - width(value) - 3);
         text.push_str(&format!("│ {name}{gap}  {value}{rest}│\n"));
     }
     text.push_str(&format!("└{}┘\n", "─".repeat(inner)));
     text
+}
+
+/// Breaks a text at spaces into lines of at most [`MAX_VALUE`] cells; a longer word stays whole.
+fn broken(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let has_room = |line: &String| width(line) + width(word) < MAX_VALUE;
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if has_room(line) => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Returns how many terminal cells a text takes.

@@ -132,6 +132,12 @@ pub(crate) fn steps((step, steps): (u64, u64)) -> String {
     format!("{step}/{steps}")
 }
 
+/// Lists the names of layers that are written `name: evidence`.
+pub(crate) fn layers(layers: &[String]) -> String {
+    let name = |layer: &String| layer.split(':').next().map(printable).unwrap_or_default();
+    layers.iter().map(name).collect::<Vec<String>>().join(", ")
+}
+
 /// Replaces what could move the cursor, colour the screen or reorder text: what others wrote is shown,
 /// never obeyed.
 pub(crate) fn printable(text: &str) -> String {

@@ -84,7 +84,7 @@ fn selling(view: &ProviderView) -> Vec<(&'static str, String)> {
         rows.push(("lease", line.trim_end().to_owned()));
     }
     rows.extend(view.gpus.iter().map(|gpu| ("gpu", words::gpu(gpu))));
-    let layers = words::printable(&view.sandbox.layers.join(", "));
+    let layers = words::layers(&view.sandbox.layers);
     let problem = view.sandbox.problem.as_deref().unwrap_or("not ready");
     let sandbox = match view.sandbox.ready {
         true => format!("ready: {layers}"),

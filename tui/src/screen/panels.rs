@@ -134,14 +134,14 @@ pub(super) fn gpus(model: &Model) -> Vec<String> {
     if provider.gpus.len() > MAX_GPUS {
         rows.push(format!("and {} more", provider.gpus.len() - MAX_GPUS));
     }
-    let layers = provider.sandbox.layers.join(", ");
+    let layers = words::plural(provider.sandbox.layers.len(), "layer");
     let problem = provider
         .sandbox
         .problem
         .as_deref()
         .unwrap_or("not checked yet");
     rows.push(match provider.sandbox.ready {
-        true => format!("jobs confined by {}", words::printable(&layers)),
+        true => format!("jobs confined by {layers}; every test attack was stopped"),
         false => format!("jobs cannot be confined: {}", words::printable(problem)),
     });
     rows

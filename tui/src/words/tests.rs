@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use market::Timestamp;
 
-use super::{bytes, count, duration, plural, printable, rate, utc};
+use super::{bytes, count, duration, layers, plural, printable, rate, utc};
 
 #[test]
 fn durations_read_in_the_unit_that_matters() {
@@ -70,4 +70,11 @@ fn text_of_others_cannot_command_the_terminal() {
     assert!(!shown.contains('\u{202e}'));
     assert!(shown.contains("[2Jb"));
     assert_eq!(printable("höhe 12 µs"), "höhe 12 µs");
+}
+
+#[test]
+fn layers_are_named_without_their_evidence() {
+    let seen = ["seccomp: socket: EPERM".to_owned(), "landlock".to_owned()];
+    assert_eq!(layers(&seen), "seccomp, landlock");
+    assert_eq!(layers(&[]), "");
 }
