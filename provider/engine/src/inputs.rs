@@ -70,7 +70,7 @@ pub enum InputError {
 }
 
 /// The inputs of one job, complete or on their way.
-pub struct Inputs<'job> {
+pub(crate) struct Inputs<'job> {
     job: &'job JobSpec,
     partial: BTreeMap<ArtifactName, Vec<u8>>,
     complete: BTreeMap<ArtifactName, Vec<u8>>,
@@ -78,7 +78,7 @@ pub struct Inputs<'job> {
 
 impl<'job> Inputs<'job> {
     /// Begins to gather the inputs of `job`.
-    pub fn new(job: &'job JobSpec) -> Result<Self, InputError> {
+    pub(crate) fn new(job: &'job JobSpec) -> Result<Self, InputError> {
         let (bytes, limit) = (job.input_bytes(), job.limits.memory_bytes);
         if bytes > limit {
             return Err(InputError::Memory { bytes, limit });
@@ -91,7 +91,7 @@ impl<'job> Inputs<'job> {
     }
 
     /// Adds a piece that must begin where the last one ended; memory grows with what really came.
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
         name: &ArtifactName,
         offset: u64,
@@ -124,7 +124,7 @@ impl<'job> Inputs<'job> {
     }
 
     /// Ends an input: its length and its hash must be those of the job.
-    pub fn finish(&mut self, name: &ArtifactName) -> Result<(), InputError> {
+    pub(crate) fn finish(&mut self, name: &ArtifactName) -> Result<(), InputError> {
         let (Some(input), Some(content)) = (self.job.input(name), self.partial.remove(name)) else {
             return Err(InputError::Unknown { name: name.clone() });
         };
@@ -148,7 +148,7 @@ impl<'job> Inputs<'job> {
     }
 
     /// Checks that every input of the job is complete.
-    pub fn check_complete(&self) -> Result<(), InputError> {
+    pub(crate) fn check_complete(&self) -> Result<(), InputError> {
         let missing = |name: &&ArtifactName| !self.complete.contains_key(*name);
         match self
             .job
@@ -163,7 +163,7 @@ impl<'job> Inputs<'job> {
     }
 
     /// Takes a complete input out, so that it is held only once.
-    pub fn take(&mut self, name: &ArtifactName) -> Result<Vec<u8>, InputError> {
+    pub(crate) fn take(&mut self, name: &ArtifactName) -> Result<Vec<u8>, InputError> {
         let taken = self.complete.remove(name);
         taken.ok_or_else(|| InputError::Incomplete { name: name.clone() })
     }

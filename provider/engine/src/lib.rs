@@ -33,14 +33,15 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use config::{ConfigError, ModelConfig};
 pub use device::{DeviceError, EngineDevice, GpuKind};
 pub use generate::{Completion, GenerateError, Generator};
-pub use inputs::{InputError, Inputs};
-pub use outbox::{Outbox, OutputError};
+pub use inputs::InputError;
+pub use outbox::OutputError;
 pub use protocol::{
     Blob, CHUNK_BYTES, FromWorker, InferSummary, MAX_FRAME_BYTES, Metric, Pipe, Started, Summary,
     ToWorker, TrainSummary,
 };
 pub use text::{TextError, unigram_entropy};
-pub use tokens::{TokenBatch, TokenError};
+pub use tokens::TokenError;
 pub use train::TrainError;
+pub use trainer::StepError;
 pub use warm::warm_up;
 pub use worker::{RunError, run};

@@ -29,7 +29,7 @@ pub enum OutputError {
 }
 
 /// Sends a job's messages and outputs.
-pub struct Outbox<'pipe> {
+pub(crate) struct Outbox<'pipe> {
     pipe: &'pipe mut dyn Pipe,
     limit: u64,
     left: u64,
@@ -37,7 +37,7 @@ pub struct Outbox<'pipe> {
 
 impl<'pipe> Outbox<'pipe> {
     /// Makes an outbox for at most `limit` bytes of outputs.
-    pub fn new(pipe: &'pipe mut dyn Pipe, limit: u64) -> Self {
+    pub(crate) fn new(pipe: &'pipe mut dyn Pipe, limit: u64) -> Self {
         Self {
             pipe,
             limit,
@@ -46,18 +46,22 @@ impl<'pipe> Outbox<'pipe> {
     }
 
     /// Sends one message.
-    pub fn send(&mut self, message: &FromWorker) -> Result<(), OutputError> {
+    pub(crate) fn send(&mut self, message: &FromWorker) -> Result<(), OutputError> {
         Ok(self.pipe.send(&message.to_bytes())?)
     }
 
     /// Sends a line for people, cut to 1 KiB.
-    pub fn log(&mut self, line: &str) -> Result<(), OutputError> {
+    pub(crate) fn log(&mut self, line: &str) -> Result<(), OutputError> {
         let end = line.floor_char_boundary(MAX_LOG_BYTES);
         self.send(&FromWorker::Log(line[..end].to_owned()))
     }
 
     /// Sends a whole output in pieces, the last one with its hash.
-    pub fn output(&mut self, name: &ArtifactName, content: &[u8]) -> Result<(), OutputError> {
+    pub(crate) fn output(
+        &mut self,
+        name: &ArtifactName,
+        content: &[u8],
+    ) -> Result<(), OutputError> {
         self.left = match self.left.checked_sub(content.len() as u64) {
             Some(left) => left,
             None => {

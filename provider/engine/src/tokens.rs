@@ -32,14 +32,14 @@ pub enum TokenError {
 
 /// Rows of token ids, each of them below the vocabulary's size.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenBatch {
+pub(crate) struct TokenBatch {
     ids: Vec<i32>,
     columns: usize,
 }
 
 impl TokenBatch {
     /// Checks ids that stand row after row, `columns` to a row.
-    pub fn new(ids: &[u32], columns: usize, vocabulary: u32) -> Result<Self, TokenError> {
+    pub(crate) fn new(ids: &[u32], columns: usize, vocabulary: u32) -> Result<Self, TokenError> {
         if columns == 0 || ids.is_empty() || !ids.len().is_multiple_of(columns) {
             return Err(TokenError::Ragged {
                 tokens: ids.len(),
@@ -66,12 +66,12 @@ impl TokenBatch {
     }
 
     /// Returns the number of rows.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.ids.len() / self.columns
     }
 
     /// Returns the number of ids in a row.
-    pub fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.columns
     }
 

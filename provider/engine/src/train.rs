@@ -45,6 +45,11 @@ pub(crate) fn train(
         parameters: spec.model.parameters(),
         unigram_entropy: Some(entropy),
     }))?;
+    outbox.log(&format!(
+        "{} bytes to train on, {} held out",
+        text.training_part().len(),
+        bytes.len() - text.training_part().len()
+    ))?;
     let run = Run::new(spec, text, Trainer::new(spec, device));
     let report = run.finish(outbox)?;
     Ok(TrainSummary {
