@@ -179,6 +179,16 @@ impl TrainSpec {
             self.log_every.into(),
             1..=10_000,
             "steps",
+        )?;
+        // Measurements on held-out text are reported as well.
+        let reports =
+            self.steps / self.log_every + self.steps.checked_div(self.evaluate_every).unwrap_or(0);
+        let most = 0..=100_000;
+        check(
+            "train.steps / train.log_every",
+            reports.into(),
+            most,
+            "reports",
         )
     }
 
