@@ -258,6 +258,7 @@ fn estimates_of_the_largest_job_do_not_overflow() {
         tied_embeddings: false,
     };
     train.steps = 10_000_000;
+    train.log_every = 1_000;
     train.sequence = 16_384;
     train.batch = 64;
     assert_eq!(job.validate(), Ok(()));

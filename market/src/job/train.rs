@@ -52,7 +52,8 @@ pub struct TrainSpec {
     /// Steps between checkpoints; 0 makes one at the end only.
     #[serde(default = "default_checkpoint_every")]
     pub checkpoint_every: u32,
-    /// Steps between metrics, 1 to 10,000; the first and the last step are always reported.
+    /// Steps between metrics, 1 to 10,000, so that a job makes at most 100,000 reports; the first and
+    /// the last step are always reported.
     #[serde(default = "default_log_every")]
     pub log_every: u32,
 }
