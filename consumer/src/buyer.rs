@@ -147,7 +147,11 @@ impl Buyer {
         Ok(Prepared { file, job })
     }
 
-    async fn buy(&self, request: RunRequest, events: mpsc::Sender<RunEvent>) -> Result<(), RunError> {
+    async fn buy(
+        &self,
+        request: RunRequest,
+        events: mpsc::Sender<RunEvent>,
+    ) -> Result<(), RunError> {
         let accepted_at = Instant::now();
         let prepared = self.prepare(&request.job_file).await?;
         let job = prepared.job.id(&self.node.chain());
@@ -156,7 +160,8 @@ impl Buyer {
         let Some(best) = quote.offers.first() else {
             return Err(RunError::NoOffer(quote.rejections.to_string()));
         };
-        self.check_money(self.deposit(&prepared, Some(best))).await?;
+        self.check_money(self.deposit(&prepared, Some(best)))
+            .await?;
         let run = Run {
             buyer: self,
             prepared: &prepared,
@@ -176,7 +181,12 @@ impl Buyer {
     }
 
     async fn check_money(&self, needed: Amount) -> Result<(), RunError> {
-        let available = self.node.ledger.account(self.node.identity.account).await?.available;
+        let available = self
+            .node
+            .ledger
+            .account(self.node.identity.account)
+            .await?
+            .available;
         if needed > available {
             return Err(RunError::Money { needed, available });
         }
@@ -190,7 +200,12 @@ impl Buyer {
         let patience = Instant::now() + SETTLE;
         loop {
             let quote = match self.node.clock.now() {
-                Some(_) => Some(self.node.book.quote(need.clone(), self.draw_header().await?).await?),
+                Some(_) => Some(
+                    self.node
+                        .book
+                        .quote(need.clone(), self.draw_header().await?)
+                        .await?,
+                ),
                 None => None,
             };
             match quote {
@@ -207,7 +222,9 @@ impl Buyer {
     async fn draw_header(&self) -> Result<HeaderId, RunError> {
         let height = self.node.clock.height().unwrap_or(0);
         let header = self.node.ledger.header(height - height % 60).await?;
-        Ok(header.map_or(HeaderId::from_bytes([0; 32]), |certified| certified.header.id()))
+        Ok(header.map_or(HeaderId::from_bytes([0; 32]), |certified| {
+            certified.header.id()
+        }))
     }
 }
 
@@ -292,7 +309,12 @@ impl Run<'_> {
             deposit,
         })
         .await;
-        self.spawn_shell(agreement, channel, Side { provider, lease }, (effects, reports));
+        self.spawn_shell(
+            agreement,
+            channel,
+            Side { provider, lease },
+            (effects, reports),
+        );
         Ok(())
     }
 

@@ -166,7 +166,9 @@ impl JobFile {
                 spec: infer.spec,
             },
             (Some(_), Some(_)) => return Err("one job has [train] or [infer], not both".to_owned()),
-            (None, None) => return Err("there is neither a [train] nor an [infer] table".to_owned()),
+            (None, None) => {
+                return Err("there is neither a [train] nor an [infer] table".to_owned());
+            }
         };
         Ok(Self {
             task,
@@ -246,8 +248,9 @@ impl<'de> Deserialize<'de> for InferTable {
         let model = take_text(&mut table, "model")?;
         let model = model.ok_or_else(|| D::Error::missing_field("model"))?;
         if let Some(value) = table.remove("temperature") {
-            let milli = temperature_milli(&value)
-                .ok_or_else(|| D::Error::custom("infer.temperature is not a number from 0 to 10"))?;
+            let milli = temperature_milli(&value).ok_or_else(|| {
+                D::Error::custom("infer.temperature is not a number from 0 to 10")
+            })?;
             table.insert("temperature_milli".to_owned(), toml::Value::Integer(milli));
         }
         Ok(Self {
@@ -259,8 +262,12 @@ impl<'de> Deserialize<'de> for InferTable {
 
 /// Reads 0.8 or 1 as thousandths. A setting of sampling, so a float on the way does no harm.
 fn temperature_milli(value: &toml::Value) -> Option<i64> {
-    let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64))?;
-    (0.0..=10.0).contains(&number).then(|| (number * 1_000.0).round() as i64)
+    let number = value
+        .as_float()
+        .or_else(|| value.as_integer().map(|n| n as f64))?;
+    (0.0..=10.0)
+        .contains(&number)
+        .then(|| (number * 1_000.0).round() as i64)
 }
 
 fn take_text<E: serde::de::Error>(

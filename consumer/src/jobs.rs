@@ -63,12 +63,16 @@ impl Jobs {
 
     /// Returns a running job's view.
     pub(crate) fn running(&self, agreement: AgreementId) -> Option<JobView> {
-        self.lock().get(&agreement).map(|running| running.view.clone())
+        self.lock()
+            .get(&agreement)
+            .map(|running| running.view.clone())
     }
 
     /// Returns a running job's lease.
     pub(crate) fn lease(&self, agreement: AgreementId) -> Option<LeaseHandle> {
-        self.lock().get(&agreement).map(|running| running.lease.clone())
+        self.lock()
+            .get(&agreement)
+            .map(|running| running.lease.clone())
     }
 
     /// Returns all jobs, the newest first.
@@ -89,6 +93,8 @@ impl Jobs {
 
     async fn keep(&self, view: &JobView) -> Result<(), StoreError> {
         let id = view.agreement.as_bytes();
-        self.store.put_record(RecordKind::Job, id, &wire::encode(view)).await
+        self.store
+            .put_record(RecordKind::Job, id, &wire::encode(view))
+            .await
     }
 }

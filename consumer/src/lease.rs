@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use market::ledger::{ChannelState, Operation, SignedTransaction};
 use market::lease::{Artefact, Ending, Input, Output, Phase};
+use market::ledger::{ChannelState, Operation, SignedTransaction};
 use market::progress::Progress;
 use market::{AgreementId, ChannelId, NodeId};
 use market_node::api::{RunEvent, transaction};
@@ -107,15 +107,24 @@ impl LeaseShell {
                 size: artefact.bytes,
             };
             loop {
-                let fetched = node.blobs.fetch(&node.network, provider, blob, &mut |_| {}).await;
+                let fetched = node
+                    .blobs
+                    .fetch(&node.network, provider, blob, &mut |_| {})
+                    .await;
                 let result = match fetched {
-                    Ok(source) => place(&source, &path).await.map_err(|error| error.to_string()),
+                    Ok(source) => place(&source, &path)
+                        .await
+                        .map_err(|error| error.to_string()),
                     Err(error) => Err(error.to_string()),
                 };
                 match result {
                     Ok(()) => break,
                     Err(error) => {
-                        tracing::warn!(name = artefact.name, error, "an output has not arrived yet");
+                        tracing::warn!(
+                            name = artefact.name,
+                            error,
+                            "an output has not arrived yet"
+                        );
                     }
                 }
                 if lease.snapshot().phase == Phase::Ended {
@@ -130,7 +139,11 @@ impl LeaseShell {
                 path,
             };
             let _over = stored.send(event).await;
-            lease.input(Input::ArtefactStored { index: artefact.index }).await;
+            lease
+                .input(Input::ArtefactStored {
+                    index: artefact.index,
+                })
+                .await;
         });
     }
 
@@ -192,7 +205,8 @@ impl LeaseShell {
             next = number + 1;
             if let Progress::Step(step) = &report {
                 let progress = Some((step.step, step.steps));
-                self.jobs.update(self.agreement, |view| view.progress = progress);
+                self.jobs
+                    .update(self.agreement, |view| view.progress = progress);
             }
             let at_ms = u64::try_from(self.accepted_at.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.tell(RunEvent::Progress { at_ms, report }).await;
@@ -234,7 +248,9 @@ impl LeaseShell {
         view.outcome = Some(ending.outcome);
         view.paid = ending.paid;
         view.refunded = view.deposit.checked_sub(ending.paid);
-        view.receipt = ending.receipt.is_some_and(|receipt| receipt.payer.is_some());
+        view.receipt = ending
+            .receipt
+            .is_some_and(|receipt| receipt.payer.is_some());
         if let Err(error) = self.jobs.end(view.clone()).await {
             tracing::error!(%error, "the job's end could not be noted");
         }

@@ -48,12 +48,19 @@ pub(crate) fn view(quote: &Quote, job: JobId, deposit: Amount, node: &Node) -> Q
     let rejections = quote.rejections.ranked();
     QuoteView {
         job,
-        offers: quote.offers.iter().map(|offer| offer_view(offer, node)).collect(),
+        offers: quote
+            .offers
+            .iter()
+            .map(|offer| offer_view(offer, node))
+            .collect(),
         considered: usize::try_from(quote.rejections.considered()).unwrap_or(usize::MAX),
         rejections: rejections
             .into_iter()
             .map(|(reason, count)| {
-                (reason.to_string(), usize::try_from(count).unwrap_or(usize::MAX))
+                (
+                    reason.to_string(),
+                    usize::try_from(count).unwrap_or(usize::MAX),
+                )
             })
             .collect(),
         summary: quote.rejections.to_string(),

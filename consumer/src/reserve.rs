@@ -66,7 +66,10 @@ pub(crate) fn terms(
         prepaid_ticks: 1,
         delivery_ticks: budget.delivery_ticks.unwrap_or(DELIVERY_TICKS),
     };
-    let now = node.clock.now().ok_or_else(|| refuse("protocol time is not known"))?;
+    let now = node
+        .clock
+        .now()
+        .ok_or_else(|| refuse("protocol time is not known"))?;
     let deposit: Amount = need::deposit(job, budget, &rates)
         .ok_or_else(|| refuse("the time limit at this price is more than can be counted"))?;
     let terms = Terms {
@@ -86,7 +89,9 @@ pub(crate) fn terms(
         payer_nonce,
         expires_at: now.saturating_add(CHANNEL_LIFETIME),
     };
-    terms.validate().map_err(|error| ReserveError::Terms(error.to_string()))?;
+    terms
+        .validate()
+        .map_err(|error| ReserveError::Terms(error.to_string()))?;
     Ok(terms)
 }
 

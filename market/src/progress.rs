@@ -9,7 +9,7 @@ pub const MAX_TEXT_BYTES: usize = 4 << 10;
 
 /// One thing that a running job reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Progress {
     /// The worker is confined; nothing of the job was read before.
     Confined {
@@ -72,3 +72,6 @@ pub struct StepMetric {
     /// Recent speed in tokens a second.
     pub tokens_per_second: f32,
 }
+
+#[cfg(test)]
+mod tests;

@@ -310,7 +310,9 @@ impl Collector {
         let imported = self.blobs.import_path(&self.scratch);
         let blob = imported.map_err(|error| AgentError::Store(error.to_string()))?;
         if blob.hash != claimed {
-            return Err(AgentError::Protocol(format!("{name} does not match its hash")));
+            return Err(AgentError::Protocol(format!(
+                "{name} does not match its hash"
+            )));
         }
         let _left_for_the_next = std::fs::remove_file(&self.scratch);
         Ok(WorkerEvent::Output {

@@ -84,12 +84,7 @@ impl LeaseShell {
         ending
     }
 
-    async fn carry_out(
-        &self,
-        effect: Output,
-        work: &mut Work,
-        events: &mpsc::Sender<WorkerEvent>,
-    ) {
+    async fn carry_out(&self, effect: Output, work: &mut Work, events: &mpsc::Sender<WorkerEvent>) {
         match effect {
             Output::ProveOpen => self.prove_open(),
             Output::FetchInputs => self.fetch_inputs(work).await,
@@ -114,8 +109,7 @@ impl LeaseShell {
 
     /// Asks the ledger in the background until it proves that the channel is open.
     fn prove_open(&self) {
-        let (ledger, lease, channel) =
-            (self.node.ledger.clone(), self.lease.clone(), self.channel);
+        let (ledger, lease, channel) = (self.node.ledger.clone(), self.lease.clone(), self.channel);
         tokio::spawn(async move {
             loop {
                 match ledger.channel(channel).await {
@@ -138,7 +132,10 @@ impl LeaseShell {
                 size: input.bytes,
             };
             let (blobs, network) = (&self.node.blobs, &self.node.network);
-            match blobs.fetch(network, self.payer_node, blob, &mut |_| {}).await {
+            match blobs
+                .fetch(network, self.payer_node, blob, &mut |_| {})
+                .await
+            {
                 Ok(path) => work.inputs.push((input.name.clone(), path)),
                 Err(error) => {
                     let reason = format!("input {} did not arrive: {error}", input.name);
@@ -222,7 +219,9 @@ impl LeaseShell {
             FromWorker::Started(started) => {
                 self.lease.input(Input::WorkerRunning).await;
                 let (device, parameters) = (started.device, started.parameters);
-                self.lease.report(Progress::Started { device, parameters }).await;
+                self.lease
+                    .report(Progress::Started { device, parameters })
+                    .await;
             }
             FromWorker::Metric(metric) => self.metric(metric, work.steps).await,
             FromWorker::Log(line) => {
@@ -275,7 +274,9 @@ impl LeaseShell {
             }
             Summary::Infer(infer) => (infer.tokens, infer.seconds),
         };
-        self.lease.report(Progress::Summary { tokens, seconds }).await;
+        self.lease
+            .report(Progress::Summary { tokens, seconds })
+            .await;
     }
 
     fn coop_close(&self, voucher: Option<Signed<Voucher>>) {
@@ -298,7 +299,11 @@ impl LeaseShell {
             loop {
                 match node.ledger.submit(&signed).await {
                     Ok(proof) => {
-                        let paid = proof.receipt.channel.as_ref().map(|channel| channel.claimed);
+                        let paid = proof
+                            .receipt
+                            .channel
+                            .as_ref()
+                            .map(|channel| channel.claimed);
                         if let (After::Settled, Some(paid)) = (after, paid) {
                             lease.input(Input::Settled { paid }).await;
                         }

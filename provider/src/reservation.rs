@@ -50,7 +50,9 @@ pub(crate) fn accept(
         .verify(chain)
         .map_err(|error| Refusal::Terms(error.to_string()))?;
     let Operation::Open { terms } = &verified.transaction.operation else {
-        return Err(Refusal::Terms("the transaction opens no channel".to_owned()));
+        return Err(Refusal::Terms(
+            "the transaction opens no channel".to_owned(),
+        ));
     };
     let terms = terms.clone();
     check_parties(&terms, &verified, identity, arrival, chain)?;
@@ -106,7 +108,9 @@ fn check_terms(terms: &Terms, offered: &Offered, now: Timestamp) -> Result<(), R
         .map_err(|error| Refusal::Terms(error.to_string()))?;
     let ask = &offered.ask;
     if terms.ask != offered.order {
-        return Err(Refusal::OfferChanged("it was replaced by a newer one".to_owned()));
+        return Err(Refusal::OfferChanged(
+            "it was replaced by a newer one".to_owned(),
+        ));
     }
     let rates = &terms.rates;
     let as_offered = terms.class == ask.class
@@ -115,12 +119,16 @@ fn check_terms(terms: &Terms, offered: &Offered, now: Timestamp) -> Result<(), R
         && rates.hold_bps >= ask.hold_bps
         && rates.tick_ms == ask.tick_ms;
     if !as_offered {
-        return Err(Refusal::Terms("class, price, GPUs, hold rate or tick differ".to_owned()));
+        return Err(Refusal::Terms(
+            "class, price, GPUs, hold rate or tick differ".to_owned(),
+        ));
     }
     let longest = std::time::Duration::from_secs(u64::from(ask.max_duration_s));
     let lifetime = terms.expires_at.saturating_since(now);
     if lifetime < std::time::Duration::from_secs(60) || lifetime > longest.saturating_mul(8) {
-        return Err(Refusal::Terms("the channel expires too soon or too late".to_owned()));
+        return Err(Refusal::Terms(
+            "the channel expires too soon or too late".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -147,7 +155,9 @@ fn check_job(
     let usable = offered.report.figures.usable_memory_bytes.unwrap_or(0);
     let needed = job.memory_bytes();
     if needed > usable {
-        return refuse(format!("it needs {needed} bytes of memory, {usable} are usable"));
+        return refuse(format!(
+            "it needs {needed} bytes of memory, {usable} are usable"
+        ));
     }
     Ok(())
 }

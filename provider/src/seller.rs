@@ -142,7 +142,11 @@ pub struct Seller {
 
 impl std::fmt::Debug for Seller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Seller({:?})", self.offered.as_ref().map(|offer| offer.order))
+        write!(
+            f,
+            "Seller({:?})",
+            self.offered.as_ref().map(|offer| offer.order)
+        )
     }
 }
 
@@ -199,7 +203,9 @@ impl Seller {
             self.problem = Some("no operator has answered yet".to_owned());
             return;
         };
-        let fresh = self.offered_at.is_some_and(|at| now.saturating_since(at) < ASK_LIFETIME / 2);
+        let fresh = self
+            .offered_at
+            .is_some_and(|at| now.saturating_since(at) < ASK_LIFETIME / 2);
         if self.offered.is_some() && fresh {
             return;
         }
@@ -207,7 +213,10 @@ impl Seller {
             self.problem = Some("the measured figures do not fit an ask".to_owned());
             return;
         };
-        let posted = self.node.book.post(slot(), OrderBody::Ask(ask.clone()), ASK_LIFETIME);
+        let posted = self
+            .node
+            .book
+            .post(slot(), OrderBody::Ask(ask.clone()), ASK_LIFETIME);
         match posted.await {
             Ok(order) => {
                 let report = self.gauge.report.clone();
@@ -320,7 +329,12 @@ impl Seller {
         let ended_at = self.node.clock.now().unwrap_or(Timestamp::from_millis(0));
         let bytes = wire::encode(&Earning { paid, ended_at });
         let id = agreement.as_bytes();
-        if let Err(error) = self.node.store.put_record(RecordKind::Lease, id, &bytes).await {
+        if let Err(error) = self
+            .node
+            .store
+            .put_record(RecordKind::Lease, id, &bytes)
+            .await
+        {
             tracing::error!(%error, "what was earned could not be noted; the ledger has it");
         }
     }
@@ -352,14 +366,23 @@ impl Seller {
     }
 
     fn view(&self) -> ProviderView {
-        let leased = self.current.as_ref().filter(|current| current.lease.is_some());
+        let leased = self
+            .current
+            .as_ref()
+            .filter(|current| current.lease.is_some());
         let (state, why) = match (self.paused, leased.is_some(), &self.offered) {
             (true, _, _) => (ProviderState::Paused, "paused by its owner".to_owned()),
             (_, true, _) => (ProviderState::Earning, String::new()),
-            (_, _, Some(_)) => (ProviderState::Waiting, "the offer stands; nobody took it yet".to_owned()),
+            (_, _, Some(_)) => (
+                ProviderState::Waiting,
+                "the offer stands; nobody took it yet".to_owned(),
+            ),
             (_, _, None) => {
                 let problem = self.problem.clone();
-                (ProviderState::Offline, problem.unwrap_or_else(|| "starting".to_owned()))
+                (
+                    ProviderState::Offline,
+                    problem.unwrap_or_else(|| "starting".to_owned()),
+                )
             }
         };
         let (earned, earned_today) = self.earnings();
@@ -397,7 +420,11 @@ impl Seller {
     fn earnings(&self) -> (Amount, Amount) {
         let since = self.node.clock.now().map_or(u64::MAX, Timestamp::as_millis);
         let since = since.saturating_sub(24 * 3_600_000);
-        let records = self.node.store.records(RecordKind::Lease).unwrap_or_default();
+        let records = self
+            .node
+            .store
+            .records(RecordKind::Lease)
+            .unwrap_or_default();
         let mut sums = (Amount::ZERO, Amount::ZERO);
         for (_, bytes) in records {
             let Ok(earning) = wire::decode::<Earning>(&bytes, 64) else {
@@ -415,7 +442,9 @@ impl Seller {
 /// Names the layers of a locked worker, each with what was observed.
 pub(crate) fn layer_names(report: &sandbox::LockedReport) -> Vec<String> {
     let layers = report.layers.iter();
-    layers.map(|layer| format!("{}: {}", layer.name, layer.evidence)).collect()
+    layers
+        .map(|layer| format!("{}: {}", layer.name, layer.evidence))
+        .collect()
 }
 
 fn slot() -> Slot {
@@ -474,7 +503,13 @@ impl Opening {
         let _stopped = notes.send(Note::Over(agreement, paid)).await;
     }
 
-    async fn open(self) -> (LeaseHandle, mpsc::Receiver<market::lease::Output>, LeaseShell) {
+    async fn open(
+        self,
+    ) -> (
+        LeaseHandle,
+        mpsc::Receiver<market::lease::Output>,
+        LeaseShell,
+    ) {
         let terms = self.accepted.terms;
         let chain = self.node.chain();
         let (agreement, channel) = (terms.id(&chain), terms.channel_id(&chain));

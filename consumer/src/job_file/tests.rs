@@ -19,7 +19,10 @@ fn a_training_job_with_a_preset_and_a_budget_is_read() {
     assert_eq!(*data, Source::Path("text.txt".into()));
     assert_eq!((spec.steps, spec.data.as_str()), (7, DATA_NAME));
     assert_eq!(spec.model, market::job::ModelShape::DEMO_1M);
-    assert_eq!(file.budget.total, Some(Amount::from_nanocredits(200_000_000)));
+    assert_eq!(
+        file.budget.total,
+        Some(Amount::from_nanocredits(200_000_000))
+    );
     assert_eq!(file.limits.wall_clock_s, 60);
 }
 
@@ -29,7 +32,10 @@ fn an_inference_job_takes_its_temperature_as_people_write_it() {
     let Task::Infer { model, spec } = &file.task else {
         panic!("an inference job");
     };
-    assert_eq!((model.as_path(), spec.temperature_milli), (Path::new("out"), 800));
+    assert_eq!(
+        (model.as_path(), spec.temperature_milli),
+        (Path::new("out"), 800)
+    );
     for bad in ["-1", "11", "\"warm\"", "nan"] {
         let text = format!("[infer]\nmodel = \"out\"\nprompt = \"The \"\ntemperature = {bad}\n");
         let error = parse(&text).unwrap_err();
@@ -45,7 +51,10 @@ fn a_url_without_its_hash_is_refused_and_one_with_it_is_taken() {
     let text = format!("[train]\ndata = \"https://example.org/t.txt\"\nblake3 = \"{hash}\"\n");
     assert!(matches!(
         parse(&text).unwrap().task,
-        Task::Train { data: Source::Url { .. }, .. }
+        Task::Train {
+            data: Source::Url { .. },
+            ..
+        }
     ));
 }
 
@@ -54,11 +63,17 @@ fn mistakes_are_named() {
     for (text, expected) in [
         ("", "neither"),
         ("[train]\nsteps = 3\n", "data"),
-        ("[train]\ndata = \"t\"\n[infer]\nmodel = \"m\"\nprompt = \"p\"\n", "not both"),
+        (
+            "[train]\ndata = \"t\"\n[infer]\nmodel = \"m\"\nprompt = \"p\"\n",
+            "not both",
+        ),
         ("[train]\ndata = \"t\"\nstepz = 3\n", "stepz"),
         ("[train]\ndata = 3\n", "data is 3"),
         ("[train]\ndata = \"t\"\npreset = \"huge\"\n", "huge"),
-        ("[train]\ndata = \"t\"\n[budget]\ntotal = \"many\"\n", "many"),
+        (
+            "[train]\ndata = \"t\"\n[budget]\ntotal = \"many\"\n",
+            "many",
+        ),
         ("[train\n", "line 1"),
     ] {
         let error = parse(text).unwrap_err();

@@ -54,7 +54,10 @@ pub struct OperatorSettings {
 
 impl Default for NetworkSettings {
     fn default() -> Self {
-        let any = [std::net::Ipv4Addr::UNSPECIFIED.into(), libp2p::multiaddr::Protocol::Tcp(0)];
+        let any = [
+            std::net::Ipv4Addr::UNSPECIFIED.into(),
+            libp2p::multiaddr::Protocol::Tcp(0),
+        ];
         Self {
             listen: vec![any.into_iter().collect()],
         }
@@ -127,8 +130,18 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let (sell, operator) = (&self.sell, &self.operator);
         let ranges = [
-            ("sell.hold_bps", u64::from(sell.hold_bps), 0..=10_000, "0 to 10000"),
-            ("sell.tick_ms", sell.tick_ms.into(), 100..=60_000, "100 to 60000"),
+            (
+                "sell.hold_bps",
+                u64::from(sell.hold_bps),
+                0..=10_000,
+                "0 to 10000",
+            ),
+            (
+                "sell.tick_ms",
+                sell.tick_ms.into(),
+                100..=60_000,
+                "100 to 60000",
+            ),
             (
                 "sell.max_duration_s",
                 sell.max_duration_s.into(),

@@ -4,8 +4,8 @@
 
 use market::AgreementId;
 use market::job::JobSpec;
-use market::ledger::{FinalityProof, SignedTransaction};
 use market::lease::Message;
+use market::ledger::{FinalityProof, SignedTransaction};
 use market::progress::Progress;
 use serde::{Deserialize, Serialize};
 

@@ -117,7 +117,10 @@ impl Membership {
         Self::check_free(home, chain)?;
         let json = serde_json::to_vec_pretty(&genesis).map_err(MembershipError::Damaged)?;
         home::write_private(&home.genesis(), &json)?;
-        let lines: String = bootstrap.iter().map(|address| format!("{address}\n")).collect();
+        let lines: String = bootstrap
+            .iter()
+            .map(|address| format!("{address}\n"))
+            .collect();
         home::write_private(&home.bootstrap(), lines.as_bytes())?;
         Ok(Self {
             genesis,

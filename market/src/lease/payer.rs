@@ -9,6 +9,7 @@ use super::state::{Artefact, Lease, MAX_ARTEFACTS, Phase};
 use crate::agreement::Meter;
 use crate::amount::Amount;
 use crate::ids::BlobHash;
+use crate::job::ArtifactName;
 use crate::receipt::{Outcome, SignedReceipt};
 use crate::time::Timestamp;
 use crate::voucher::Voucher;
@@ -128,12 +129,9 @@ impl Lease {
             }
             return Ok(());
         }
-        let plain_name = !artefact.name.is_empty()
-            && artefact.name.len() <= 255
-            && !artefact.name.starts_with('.')
-            && !artefact.name.contains(['/', '\\', '\0']);
+        let safe_name = artefact.name.parse::<ArtifactName>().is_ok();
         let next = position == self.artefacts.len() && index < MAX_ARTEFACTS;
-        if !next || !plain_name || matches!(self.phase, Phase::Opening | Phase::Ended) {
+        if !next || !safe_name || matches!(self.phase, Phase::Opening | Phase::Ended) {
             return Err(unexpected);
         }
         self.artefacts.push(artefact.clone());

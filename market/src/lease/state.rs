@@ -55,7 +55,7 @@ pub enum Phase {
 pub struct Artefact {
     /// Counts from 0 in the order in which outputs were made.
     pub index: u32,
-    /// File name without folders, 1 to 255 bytes.
+    /// A relative path that cannot leave the output folder, as [`crate::job::ArtifactName`] has it.
     pub name: String,
     /// BLAKE3 of the content.
     pub hash: BlobHash,

@@ -436,7 +436,7 @@ fn vouchers_that_are_foreign_falling_or_over_the_deposit_are_refused() {
 #[test]
 fn output_names_that_could_leave_the_folder_are_refused() {
     let mut pair = Pair::opened(terms(10, 30));
-    for name in ["", "../x", "a/b", ".hidden", "nul\0", "back\\slash"] {
+    for name in ["", "../x", "/etc/x", "a/../../b", "nul\0", "back\\slash"] {
         let artefact = Artefact {
             name: name.to_owned(),
             ..artefact(0)

@@ -101,7 +101,7 @@ fn the_wire_form_of_each_order_is_pinned() {
     .map(hash);
     assert_eq!(
         pinned,
-        ["eb3b6e9c5417f91c", "c8e804b620964c7b", "b5723636d0070c03"]
+        ["4683b3255d16434f", "68ac1730f3ce540b", "b5723636d0070c03"]
     );
 }
 

@@ -13,8 +13,8 @@ use anyhow::Context as _;
 use market_node::api::{JobView, RunEvent, RunRequest};
 
 pub(super) use self::market::{DemoMarket, Plan};
-pub(super) use self::text::tiny_job;
 use self::report::{Figures, Report};
+pub(super) use self::text::tiny_job;
 use crate::cli::Context;
 use crate::output::Form;
 use crate::render_run::{self, RunPrinter};
@@ -53,7 +53,10 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     market.stop().await;
     let report = result?;
     context.print(&report, report::text)?;
-    anyhow::ensure!(report.supply_conserved, "money does not add up: this is a bug, please report it");
+    anyhow::ensure!(
+        report.supply_conserved,
+        "money does not add up: this is a bug, please report it"
+    );
     let train = &report.train;
     anyhow::ensure!(
         train.loss_held_out < train.unigram_entropy,
@@ -119,11 +122,15 @@ struct Folder {
 
 impl Folder {
     fn make(keep: Option<PathBuf>) -> anyhow::Result<Self> {
-        let temporary = || std::env::temp_dir().join(format!("nightshift-demo-{}", std::process::id()));
+        let temporary =
+            || std::env::temp_dir().join(format!("nightshift-demo-{}", std::process::id()));
         let is_kept = keep.is_some();
         let path = std::path::absolute(keep.unwrap_or_else(temporary))?;
         if is_kept && path.join("operator").exists() {
-            anyhow::bail!("{} holds an earlier demo; name another folder", path.display());
+            anyhow::bail!(
+                "{} holds an earlier demo; name another folder",
+                path.display()
+            );
         }
         std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Self {

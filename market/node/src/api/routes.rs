@@ -6,8 +6,8 @@ use axum::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use market::ledger::{Audit, Bucket, Cause, Operation, SignedTransaction, Transaction};
 use market::TxId;
+use market::ledger::{Audit, Bucket, Cause, Operation, SignedTransaction, Transaction};
 
 use super::server::{ApiError, ApiResult};
 use super::views::{
@@ -87,7 +87,12 @@ async fn history(State(node): State<Node>) -> ApiResult<Vec<HistoryRow>> {
     };
     let entries = node.ledger.history(query).await.map_err(ApiError::failed)?;
     let own = Bucket::Available(node.identity.account);
-    Ok(Json(entries.iter().map(|entry| history_row(entry, own)).collect()))
+    Ok(Json(
+        entries
+            .iter()
+            .map(|entry| history_row(entry, own))
+            .collect(),
+    ))
 }
 
 fn history_row(entry: &HistoryEntry, own: Bucket) -> HistoryRow {
@@ -103,7 +108,11 @@ fn history_row(entry: &HistoryEntry, own: Bucket) -> HistoryRow {
             Cause::Transaction(id) => Some(id),
             _ => None,
         },
-        memo: entry.memo.as_ref().map(ToString::to_string).unwrap_or_default(),
+        memo: entry
+            .memo
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }
 

@@ -21,7 +21,10 @@ fn keys_are_made_once_and_the_delegation_names_them() {
     assert_eq!(first.account, second.account);
     assert_eq!(first.node(), second.node());
     let delegation = first.delegation.verify(&chain()).unwrap().value;
-    assert_eq!((delegation.account, delegation.node), (first.account, first.node()));
+    assert_eq!(
+        (delegation.account, delegation.node),
+        (first.account, first.node())
+    );
 }
 
 #[cfg(unix)]

@@ -46,7 +46,10 @@ fn a_wrong_join_string_says_what_is_wrong_and_what_one_looks_like() {
         (format!("{hash}@/ip4/127.0.0.1/tcp/4001"), "/p2p/"),
     ] {
         let error = text.parse::<JoinString>().unwrap_err().to_string();
-        assert!(error.contains(problem) && error.contains("operator run"), "{error}");
+        assert!(
+            error.contains(problem) && error.contains("operator run"),
+            "{error}"
+        );
     }
 }
 
@@ -54,7 +57,10 @@ fn a_wrong_join_string_says_what_is_wrong_and_what_one_looks_like() {
 fn a_home_joins_one_market_and_keeps_it() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path().join("home")).unwrap();
-    assert!(matches!(Membership::load(&home), Err(MembershipError::NotJoined)));
+    assert!(matches!(
+        Membership::load(&home),
+        Err(MembershipError::NotJoined)
+    ));
     let first = Membership::create(&home, genesis("one"), Vec::new()).unwrap();
     assert_eq!(Membership::load(&home).unwrap(), first);
     let other = Membership::create(&home, genesis("two"), Vec::new());

@@ -64,7 +64,10 @@ pub(super) fn start_operator(
     let (handle, operator, recovered) = Operator::open(config)?;
     tracing::info!(height = recovered.height, "the ledger is replayed");
     if let Some(torn) = &recovered.torn {
-        tracing::warn!(?torn, "an unfinished block was cut off the log; nothing acknowledged was in it");
+        tracing::warn!(
+            ?torn,
+            "an unfinished block was cut off the log; nothing acknowledged was in it"
+        );
     }
     tasks.spawn(async move {
         if let Err(error) = operator.run().await {

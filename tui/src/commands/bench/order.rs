@@ -2,8 +2,8 @@
 //!
 //! Never measures anything but the whole way: request, quote, reservation, opening, worker, first step.
 
-use market_node::api::{RunEvent, RunRequest};
 use market::progress::Progress;
+use market_node::api::{RunEvent, RunRequest};
 use serde::Serialize;
 
 use super::percentile;

@@ -74,7 +74,9 @@ pub(crate) struct DemoMarket {
 impl DemoMarket {
     /// Starts everything below `folder` and returns when every offer stands in the consumer's book.
     pub(crate) async fn start(folder: &Path, plan: Plan) -> anyhow::Result<Self> {
-        let (operator, join) = start_operator(folder).await.context("starting the operator")?;
+        let (operator, join) = start_operator(folder)
+            .await
+            .context("starting the operator")?;
         let mut providers = Vec::new();
         for (number, price) in plan.prices.iter().enumerate() {
             // One after the other: two measurements at once would each see half a machine.
@@ -82,13 +84,18 @@ impl DemoMarket {
             let provider = start_provider(folder, &name, &join, (price, plan.tick_ms)).await;
             providers.push(provider.with_context(|| format!("starting {name}"))?);
         }
-        let consumer = start_consumer(folder, &join).await.context("starting the consumer")?;
+        let consumer = start_consumer(folder, &join)
+            .await
+            .context("starting the consumer")?;
         let market = Self {
             operator,
             providers,
             consumer,
         };
-        market.endow(plan.credits).await.context("issuing credits")?;
+        market
+            .endow(plan.credits)
+            .await
+            .context("issuing credits")?;
         market.await_book(plan.prices.len()).await?;
         Ok(market)
     }
@@ -98,7 +105,11 @@ impl DemoMarket {
         let to = self.consumer.account().await?;
         let amount: Amount = credits.parse()?;
         let request = IssueRequest { to, amount };
-        let _final: TxView = self.operator.api.post("/v1/operator/issue", &request).await?;
+        let _final: TxView = self
+            .operator
+            .api
+            .post("/v1/operator/issue", &request)
+            .await?;
         eprintln!("   consumer     {amount} issued by the operator");
         Ok(())
     }

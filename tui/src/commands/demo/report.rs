@@ -91,7 +91,8 @@ impl Figures {
 
     /// Takes an event of the current job in.
     pub(super) fn note(&mut self, event: &RunEvent) {
-        let (Some(job), RunEvent::Progress { at_ms, report }) = (self.jobs.last_mut(), event) else {
+        let (Some(job), RunEvent::Progress { at_ms, report }) = (self.jobs.last_mut(), event)
+        else {
             return;
         };
         match report {
@@ -117,11 +118,16 @@ impl Figures {
 
 impl JobFigures {
     fn train(&self) -> anyhow::Result<TrainFigures> {
-        let (loss_held_out, unigram_entropy) =
-            self.held_out.context("the held-out loss was not reported")?;
-        let (_, seconds) = self.summary.context("the training's end was not reported")?;
+        let (loss_held_out, unigram_entropy) = self
+            .held_out
+            .context("the held-out loss was not reported")?;
+        let (_, seconds) = self
+            .summary
+            .context("the training's end was not reported")?;
         Ok(TrainFigures {
-            parameters: self.parameters.context("the model's size was not reported")?,
+            parameters: self
+                .parameters
+                .context("the model's size was not reported")?,
             steps: self.steps,
             loss_first: self.loss_first.context("no step was reported")?,
             loss_last: self.loss_last.context("no step was reported")?,
@@ -132,7 +138,9 @@ impl JobFigures {
     }
 
     fn infer(&self) -> anyhow::Result<InferFigures> {
-        let (tokens, _) = self.summary.context("the inference's end was not reported")?;
+        let (tokens, _) = self
+            .summary
+            .context("the inference's end was not reported")?;
         Ok(InferFigures {
             tokens,
             text: self.text.clone(),
@@ -189,7 +197,12 @@ fn sum(amounts: impl Iterator<Item = Option<Amount>>) -> anyhow::Result<Amount> 
 /// Tells the report to a person.
 pub(super) fn text(report: &Report) -> String {
     let train = &report.train;
-    let layers: Vec<&str> = report.sandbox.layers.iter().filter_map(|layer| layer.split(':').next()).collect();
+    let layers: Vec<&str> = report
+        .sandbox
+        .layers
+        .iter()
+        .filter_map(|layer| layer.split(':').next())
+        .collect();
     format!(
         "\nThe whole market, once around\n\
          order to running   {} ms, from the accepted request to the first step's metric\n\

@@ -38,7 +38,10 @@ pub(super) fn train_job(folder: &Path, data: &Path, steps: u32) -> anyhow::Resul
         ("data".to_owned(), data.into()),
         ("preset".to_owned(), "demo-1m".into()),
         ("steps".to_owned(), i64::from(steps).into()),
-        ("checkpoint_every".to_owned(), i64::from(steps.div_ceil(4)).into()),
+        (
+            "checkpoint_every".to_owned(),
+            i64::from(steps.div_ceil(4)).into(),
+        ),
     ]);
     write_job(folder, "train.toml", ("train", train))
 }
