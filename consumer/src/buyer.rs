@@ -334,6 +334,13 @@ impl Run<'_> {
             provider: side.provider,
             agreement,
             channel,
+            inputs: self
+                .prepared
+                .job
+                .inputs
+                .iter()
+                .map(|input| input.hash)
+                .collect(),
             output: self.request.output.clone(),
             lease: side.lease,
             events: self.events.clone(),

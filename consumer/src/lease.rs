@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use market::lease::{Artefact, Ending, Input, Output, Phase};
 use market::ledger::{ChannelState, Operation, SignedTransaction};
 use market::progress::Progress;
-use market::{AgreementId, ChannelId, NodeId};
+use market::{AgreementId, BlobHash, ChannelId, NodeId};
 use market_node::api::{RunEvent, transaction};
 use market_node::blobs::Blob;
 use market_node::lease::{LeaseHandle, ProgressBatch};
@@ -28,6 +28,8 @@ pub(crate) struct LeaseShell {
     pub(crate) provider: NodeId,
     pub(crate) agreement: AgreementId,
     pub(crate) channel: ChannelId,
+    /// What the provider may fetch while the lease lasts.
+    pub(crate) inputs: Vec<BlobHash>,
     pub(crate) output: PathBuf,
     pub(crate) lease: LeaseHandle,
     /// Where the person's stream goes; the job goes on when nobody listens.
@@ -63,6 +65,9 @@ impl LeaseShell {
         }
         while let Ok(event) = stored.try_recv() {
             self.tell(event).await;
+        }
+        for input in &self.inputs {
+            self.node.permissions.unshare(*input, self.provider);
         }
         self.finish(ending).await;
     }

@@ -12,7 +12,7 @@ use market::ledger::{ChannelState, Operation, SignedTransaction};
 use market::progress::{MAX_TEXT_BYTES, Progress, StepMetric};
 use market::receipt::Outcome;
 use market::voucher::Voucher;
-use market::{AgreementId, ChannelId, Signed};
+use market::{AgreementId, BlobHash, ChannelId, Signed};
 use market_node::api::transaction;
 use market_node::blobs::Blob;
 use market_node::lease::LeaseHandle;
@@ -54,7 +54,8 @@ pub(crate) struct LeaseShell {
 struct Work {
     session: Option<Session>,
     inputs: Vec<(ArtifactName, PathBuf)>,
-    artefacts: u32,
+    /// Hashes of the outputs in the order in which they were made.
+    outputs: Vec<BlobHash>,
     outcome: Option<Outcome>,
     steps: u64,
 }
@@ -77,9 +78,8 @@ impl LeaseShell {
                 Some(event) = events.recv() => self.worker_event(event, &mut work).await,
             }
         };
-        for input in &self.job.inputs {
-            // Others may use the same input; what nobody uses is removed when room is needed.
-            self.node.permissions.unshare(input.hash, self.payer_node);
+        for output in work.outputs {
+            self.node.permissions.unshare(output, self.payer_node);
         }
         ending
     }
@@ -189,12 +189,12 @@ impl LeaseShell {
             WorkerEvent::Output { name, hash, bytes } => {
                 self.node.permissions.share(hash, self.payer_node);
                 let artefact = Artefact {
-                    index: work.artefacts,
+                    index: u32::try_from(work.outputs.len()).unwrap_or(u32::MAX),
                     name: name.to_string(),
                     hash,
                     bytes,
                 };
-                work.artefacts += 1;
+                work.outputs.push(hash);
                 self.lease.input(Input::ArtefactMade(artefact)).await;
             }
             WorkerEvent::Ended(result) => {

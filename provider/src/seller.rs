@@ -8,7 +8,7 @@ use std::time::Duration;
 use market::lease::{Input, Lease, Role};
 use market::order::{Ask, AskFigures, Attributes, Evidence, OrderBody, Slot};
 use market::wire;
-use market::{AccountId, AgreementId, Amount, BlobHash, PricePerHour, Timestamp};
+use market::{AccountId, AgreementId, Amount, BlobHash, PricePerHour, Signed, Timestamp};
 use market_node::api::{GpuView, LeaseView, ProviderState, ProviderView, SandboxView};
 use market_node::lease::{LeaseHandle, ReserveRequest};
 use market_node::lease_protocol::{LeaseResponse, Refusal};
@@ -161,7 +161,7 @@ impl Seller {
         let (wish, wishes) = mpsc::channel(RESERVATIONS);
         let (notes, noted) = mpsc::channel(RESERVATIONS);
         let seller = Self {
-            report_hash: BlobHash::of(&wire::encode(&gauge.report)),
+            report_hash: report_hash(&node, &gauge),
             node,
             gauge: Arc::new(gauge),
             config,
@@ -437,6 +437,14 @@ impl Seller {
         }
         sums
     }
+}
+
+/// Signs the measurement as of now and returns the hash of that, which asks carry as their evidence.
+fn report_hash(node: &Node, gauge: &Gauge) -> BlobHash {
+    let now = node.clock.now().unwrap_or(gauge.report.measured_at);
+    let report = gauge.report.clone().dated(now);
+    let signed = Signed::sign(&report, &node.identity.node_key, &node.chain());
+    BlobHash::of(&wire::encode(&signed))
 }
 
 /// Names the layers of a locked worker, each with what was observed.

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Training steps
-    #[arg(long, default_value_t = 160, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 400, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     steps: u32,
     /// Keep everything that the demo made in this folder
     #[arg(long, value_name = "DIR")]

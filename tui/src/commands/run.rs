@@ -41,7 +41,7 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     let mut own: Option<RunningNode> = None;
     let client = match ApiClient::connect(&home).await {
         Err(ClientError::NotRunning { .. }) => {
-            own = Some(up::start_in_process(home.clone()).await?);
+            own = Some(up::start(home.clone(), up::Args::default()).await?);
             ApiClient::connect(&home).await?
         }
         connected => connected?,

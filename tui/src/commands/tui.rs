@@ -8,18 +8,21 @@ use super::up;
 use crate::cli::Context;
 use crate::screen;
 
-/// Arguments of `tui`.
+/// Arguments of `tui`: how the node runs, where this command starts it.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(flatten)]
+    up: up::Args,
+}
 
 /// Shows the screen until the person leaves; starts a node in this process where none runs.
-pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()> {
+pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         anyhow::bail!(
             "the screen needs a terminal; use `nightshift status` instead, also with --json"
         );
     }
-    if let Some(own) = screen::run(context.home()?, up::start_in_process).await? {
+    if let Some(own) = screen::run(context.home()?, |home| up::start(home, args.up)).await? {
         own.stop().await;
     }
     Ok(())

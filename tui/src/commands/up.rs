@@ -11,8 +11,8 @@ use provider::SellerConfig;
 use crate::cli::Context;
 use crate::running::{self, Roles, RunningNode};
 
-/// Arguments of `up`.
-#[derive(Debug, clap::Args)]
+/// Arguments of `up`, and of every command that starts a node where none runs.
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
     /// Sell this machine's GPU as well
     #[arg(long)]
@@ -52,12 +52,17 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     result
 }
 
-/// Starts a node that buys and watches in this process, for a command that needs one.
-pub(crate) async fn start_in_process(home: Home) -> anyhow::Result<RunningNode> {
+/// Starts a node in this process as the arguments say.
+pub(crate) async fn start(home: Home, args: Args) -> anyhow::Result<RunningNode> {
     let config = Config::load(&home)?;
     let roles = Roles {
-        listen: config.network.listen,
-        sell: None,
+        listen: match args.listen.is_empty() {
+            true => config.network.listen,
+            false => args.listen,
+        },
+        sell: args
+            .provide
+            .then(|| seller_config(&config.sell, args.price)),
         operator_interval_ms: None,
     };
     running::start(home, roles).await
