@@ -5,6 +5,7 @@
 use std::path::{self, PathBuf};
 
 use anyhow::Context as _;
+use market::AgreementId;
 use market_node::api::{
     ApiClient, ClientError, JobView, QuoteRequest, QuoteView, RunEvent, RunRequest,
 };
@@ -14,7 +15,7 @@ use crate::cli::Context;
 use crate::exit::NothingFits;
 use crate::output::{self, Form};
 use crate::render_run::{self, RunPrinter};
-use crate::running::RunningNode;
+use crate::running::{self, RunningNode};
 
 /// Offers shown before the question.
 const SHOWN_OFFERS: usize = 10;
@@ -88,7 +89,8 @@ async fn ask(client: &ApiClient, request: &RunRequest) -> anyhow::Result<()> {
     ))
 }
 
-/// Buys and shows the events until the end.
+/// Buys and shows the events until the end. The first Ctrl-C cancels the job and waits for its settlement; a
+/// second one leaves at once.
 pub(crate) async fn follow(
     client: &ApiClient,
     request: &RunRequest,
@@ -96,8 +98,39 @@ pub(crate) async fn follow(
 ) -> anyhow::Result<JobView> {
     let mut printer = RunPrinter::new(form);
     let mut lines = client.post_lines("/v1/jobs", request).await?;
-    while let Some(event) = lines.next::<RunEvent>().await? {
+    let mut agreement = None;
+    let mut cancelled = false;
+    loop {
+        let next = tokio::select! {
+            next = lines.next::<RunEvent>() => next?,
+            signal = running::stop_signal() => {
+                signal?;
+                anyhow::ensure!(!cancelled, "left before the job was settled; `nightshift ps` shows it");
+                cancel(client, agreement).await?;
+                cancelled = true;
+                continue;
+            }
+        };
+        let Some(event) = next else {
+            return printer.finish();
+        };
+        if let RunEvent::Opened {
+            agreement: opened, ..
+        } = &event
+        {
+            agreement = Some(*opened);
+        }
         printer.event(&event)?;
     }
-    printer.finish()
+}
+
+/// Stops a job that runs; one that is not open yet has cost nothing and is left.
+async fn cancel(client: &ApiClient, agreement: Option<AgreementId>) -> anyhow::Result<()> {
+    let agreement = agreement.context("stopped before anything was bought")?;
+    eprintln!(
+        "Cancelling the job; what was done is paid, the rest is refunded. Ctrl-C again to leave at once."
+    );
+    let path = format!("/v1/jobs/{agreement}/cancel");
+    let _view: JobView = client.post(&path, &serde_json::json!({})).await?;
+    Ok(())
 }
