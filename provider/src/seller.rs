@@ -2,24 +2,28 @@
 //!
 //! One task owns the state; a lease at a time is run (the GPUs of a host are sold together for now).
 
+mod opening;
+mod view;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::lease::{Input, Lease, Role};
+use market::lease::Input;
 use market::order::{Ask, AskFigures, Attributes, Evidence, OrderBody, Slot};
 use market::wire;
 use market::{AccountId, AgreementId, Amount, BlobHash, PricePerHour, Signed, Timestamp};
-use market_node::api::{GpuView, LeaseView, ProviderState, ProviderView, SandboxView};
+use market_node::api::ProviderView;
 use market_node::lease::{LeaseHandle, ReserveRequest};
 use market_node::lease_protocol::{LeaseResponse, Refusal};
 use market_node::node::Node;
-use market_node::store::RecordKind;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::gauge::Gauge;
-use crate::lease::{JobStage, LeaseShell};
+use crate::lease::JobStage;
 use crate::reservation::{self, Accepted, Arrival, Offered};
+
+use opening::Opening;
+pub(crate) use view::layer_names;
 
 /// Reservations that wait for an answer; more are refused by closing their streams.
 const RESERVATIONS: usize = 32;
@@ -49,13 +53,6 @@ pub struct SellerConfig {
     pub tick_ms: u32,
     /// The longest lease in seconds.
     pub max_duration_s: u32,
-}
-
-/// What was earned in one lease, as kept on disk.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Earning {
-    paid: Amount,
-    ended_at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -325,20 +322,6 @@ impl Seller {
         }
     }
 
-    async fn keep_earning(&self, agreement: AgreementId, paid: Amount) {
-        let ended_at = self.node.clock.now().unwrap_or(Timestamp::from_millis(0));
-        let bytes = wire::encode(&Earning { paid, ended_at });
-        let id = agreement.as_bytes();
-        if let Err(error) = self
-            .node
-            .store
-            .put_record(RecordKind::Lease, id, &bytes)
-            .await
-        {
-            tracing::error!(%error, "what was earned could not be noted; the ledger has it");
-        }
-    }
-
     async fn grant(&mut self, wish: Wish) {
         let done = match wish {
             Wish::View(done) => done,
@@ -364,79 +347,6 @@ impl Seller {
         };
         let _gone = done.send(self.view());
     }
-
-    fn view(&self) -> ProviderView {
-        let leased = self
-            .current
-            .as_ref()
-            .filter(|current| current.lease.is_some());
-        let (state, why) = match (self.paused, leased.is_some(), &self.offered) {
-            (true, _, _) => (ProviderState::Paused, "paused by its owner".to_owned()),
-            (_, true, _) => (ProviderState::Earning, String::new()),
-            (_, _, Some(_)) => (
-                ProviderState::Waiting,
-                "the offer stands; nobody took it yet".to_owned(),
-            ),
-            (_, _, None) => {
-                let problem = self.problem.clone();
-                (
-                    ProviderState::Offline,
-                    problem.unwrap_or_else(|| "starting".to_owned()),
-                )
-            }
-        };
-        let (earned, earned_today) = self.earnings();
-        ProviderView {
-            state,
-            why,
-            price: self.config.price,
-            earned,
-            earned_today,
-            gpus: vec![self.gpu_view()],
-            sandbox: self.sandbox_view(),
-            lease: leased.and_then(lease_view),
-        }
-    }
-
-    fn gpu_view(&self) -> GpuView {
-        let report = &self.gauge.report;
-        GpuView {
-            adapter: report.adapter.name.to_string(),
-            class: self.gauge.class,
-            gemm_mflops: report.figures.sustained_gemm_fp32_mflops.unwrap_or(0),
-            memory_bytes: report.figures.usable_memory_bytes.unwrap_or(0),
-        }
-    }
-
-    fn sandbox_view(&self) -> SandboxView {
-        SandboxView {
-            ready: true,
-            layers: layer_names(&self.gauge.self_test.locked),
-            problem: None,
-        }
-    }
-
-    /// Sums what the store has of ended leases: in all, and of the last 24 hours of protocol time.
-    fn earnings(&self) -> (Amount, Amount) {
-        let since = self.node.clock.now().map_or(u64::MAX, Timestamp::as_millis);
-        let since = since.saturating_sub(24 * 3_600_000);
-        let records = self
-            .node
-            .store
-            .records(RecordKind::Lease)
-            .unwrap_or_default();
-        let mut sums = (Amount::ZERO, Amount::ZERO);
-        for (_, bytes) in records {
-            let Ok(earning) = wire::decode::<Earning>(&bytes, 64) else {
-                continue;
-            };
-            sums.0 = sums.0.checked_add(earning.paid).unwrap_or(sums.0);
-            if earning.ended_at.as_millis() >= since {
-                sums.1 = sums.1.checked_add(earning.paid).unwrap_or(sums.1);
-            }
-        }
-        sums
-    }
 }
 
 /// Signs the measurement as of now and returns the hash of that, which asks carry as their evidence.
@@ -447,96 +357,6 @@ fn report_hash(node: &Node, gauge: &Gauge) -> BlobHash {
     BlobHash::of(&wire::encode(&signed))
 }
 
-/// Names the layers of a locked worker, each with what was observed.
-pub(crate) fn layer_names(report: &sandbox::LockedReport) -> Vec<String> {
-    let layers = report.layers.iter();
-    layers
-        .map(|layer| format!("{}: {}", layer.name, layer.evidence))
-        .collect()
-}
-
 fn slot() -> Slot {
     Slot::new(0).expect("0 is below 64")
-}
-
-fn lease_view(current: &Current) -> Option<LeaseView> {
-    let snapshot = current.lease.as_ref()?.snapshot();
-    let stage = *current.stage.borrow();
-    Some(LeaseView {
-        agreement: current.agreement,
-        payer: current.payer,
-        phase: snapshot.phase,
-        meter: snapshot.meter,
-        promised: snapshot.promised,
-        price_per_hour: current.price,
-        progress: stage.progress,
-        loss: stage.loss,
-    })
-}
-
-/// One accepted reservation on its way to a running lease.
-struct Opening {
-    node: Node,
-    gauge: Arc<Gauge>,
-    accepted: Accepted,
-    stage: watch::Sender<JobStage>,
-    notes: mpsc::Sender<Note>,
-}
-
-impl Opening {
-    /// Submits the opening, answers the payer, and runs the lease to its end.
-    async fn run(self, reply: market_node::network::Reply<LeaseResponse>) {
-        let agreement = self.accepted.terms.id(&self.node.chain());
-        let notes = self.notes.clone();
-        let proof = match self.node.ledger.submit(&self.accepted.open).await {
-            Ok(proof) => proof,
-            Err(error) => {
-                let refusal = if error.is_temporary() {
-                    Refusal::Operator(error.to_string())
-                } else {
-                    Refusal::Ledger(error.to_string())
-                };
-                reply.send(LeaseResponse::Refused(refusal));
-                let _stopped = notes.send(Note::Over(agreement, None)).await;
-                return;
-            }
-        };
-        let (lease, effects, shell) = self.open().await;
-        // The lease is registered before the payer hears that it is open, so no message can miss it.
-        reply.send(LeaseResponse::Reserved(Box::new(proof)));
-        lease.input(Input::Opened).await;
-        let _stopped = notes.send(Note::Opened(agreement, lease)).await;
-        let ending = shell.run(effects).await;
-        let paid = ending.map(|ending| ending.paid);
-        let _stopped = notes.send(Note::Over(agreement, paid)).await;
-    }
-
-    async fn open(
-        self,
-    ) -> (
-        LeaseHandle,
-        mpsc::Receiver<market::lease::Output>,
-        LeaseShell,
-    ) {
-        let terms = self.accepted.terms;
-        let chain = self.node.chain();
-        let (agreement, channel) = (terms.id(&chain), terms.channel_id(&chain));
-        let payer_node = terms.payer.node;
-        let now = self.node.clock.now().unwrap_or(Timestamp::from_millis(0));
-        let key = self.node.identity.node_key.clone();
-        let machine = Lease::new(Role::Payee, terms, chain, key, now);
-        let parts = self.node.lease_parts();
-        let (lease, effects) = market_node::lease::spawn(parts, machine, Role::Payee, None).await;
-        let shell = LeaseShell {
-            node: self.node,
-            gauge: Gauge::clone(&self.gauge),
-            job: self.accepted.job,
-            payer_node,
-            agreement,
-            channel,
-            lease: lease.clone(),
-            stage: self.stage,
-        };
-        (lease, effects, shell)
-    }
 }

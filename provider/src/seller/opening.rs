@@ -1,0 +1,84 @@
+//! Owns the way of one accepted reservation to a running lease, and the lease's task until it is over.
+//!
+//! Never decides whether a reservation is taken.
+
+use std::sync::Arc;
+
+use market::Timestamp;
+use market::lease::{Input, Lease, Role};
+use market_node::lease::LeaseHandle;
+use market_node::lease_protocol::{LeaseResponse, Refusal};
+use market_node::node::Node;
+use tokio::sync::{mpsc, watch};
+
+use super::Note;
+use crate::gauge::Gauge;
+use crate::lease::{JobStage, LeaseShell};
+use crate::reservation::Accepted;
+
+/// One accepted reservation on its way to a running lease.
+pub(super) struct Opening {
+    pub(super) node: Node,
+    pub(super) gauge: Arc<Gauge>,
+    pub(super) accepted: Accepted,
+    pub(super) stage: watch::Sender<JobStage>,
+    pub(super) notes: mpsc::Sender<Note>,
+}
+
+impl Opening {
+    /// Submits the opening, answers the payer, and runs the lease to its end.
+    pub(super) async fn run(self, reply: market_node::network::Reply<LeaseResponse>) {
+        let agreement = self.accepted.terms.id(&self.node.chain());
+        let notes = self.notes.clone();
+        let proof = match self.node.ledger.submit(&self.accepted.open).await {
+            Ok(proof) => proof,
+            Err(error) => {
+                let refusal = if error.is_temporary() {
+                    Refusal::Operator(error.to_string())
+                } else {
+                    Refusal::Ledger(error.to_string())
+                };
+                reply.send(LeaseResponse::Refused(refusal));
+                let _stopped = notes.send(Note::Over(agreement, None)).await;
+                return;
+            }
+        };
+        let (lease, effects, shell) = self.open().await;
+        // The lease is registered before the payer hears that it is open, so no message can miss it.
+        reply.send(LeaseResponse::Reserved(Box::new(proof)));
+        lease.input(Input::Opened).await;
+        let _stopped = notes.send(Note::Opened(agreement, lease)).await;
+        let ending = shell.run(effects).await;
+        let paid = ending.map(|ending| ending.paid);
+        let _stopped = notes.send(Note::Over(agreement, paid)).await;
+    }
+
+    async fn open(
+        self,
+    ) -> (
+        LeaseHandle,
+        mpsc::Receiver<market::lease::Output>,
+        LeaseShell,
+    ) {
+        let terms = self.accepted.terms;
+        let chain = self.node.chain();
+        let (agreement, channel) = (terms.id(&chain), terms.channel_id(&chain));
+        let payer_node = terms.payer.node;
+        let now = self.node.clock.now().unwrap_or(Timestamp::from_millis(0));
+        let key = self.node.identity.node_key.clone();
+        let machine = Lease::new(Role::Payee, terms, chain, key, now);
+        let parts = self.node.lease_parts();
+        let (lease, effects) = market_node::lease::spawn(parts, machine, Role::Payee, None).await;
+        let shell = LeaseShell {
+            node: self.node,
+            gauge: Gauge::clone(&self.gauge),
+            job: self.accepted.job,
+            payer_node,
+            agreement,
+            channel,
+            lease: lease.clone(),
+            stage: self.stage,
+        };
+        (lease, effects, shell)
+    }
+}

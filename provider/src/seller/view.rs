@@ -1,0 +1,130 @@
+//! Owns how selling is shown, and what was earned.
+//!
+//! Never changes what is offered.
+
+use market::{AgreementId, Amount, Timestamp, wire};
+use market_node::api::{GpuView, LeaseView, ProviderState, ProviderView, SandboxView};
+use market_node::store::RecordKind;
+use serde::{Deserialize, Serialize};
+
+use super::{Current, Seller};
+
+/// What was earned in one lease, as kept on disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Earning {
+    paid: Amount,
+    ended_at: Timestamp,
+}
+
+impl Seller {
+    pub(super) fn view(&self) -> ProviderView {
+        let leased = self
+            .current
+            .as_ref()
+            .filter(|current| current.lease.is_some());
+        let (state, why) = match (self.paused, leased.is_some(), &self.offered) {
+            (true, _, _) => (ProviderState::Paused, "paused by its owner".to_owned()),
+            (_, true, _) => (ProviderState::Earning, String::new()),
+            (_, _, Some(_)) => (
+                ProviderState::Waiting,
+                "the offer stands; nobody took it yet".to_owned(),
+            ),
+            (_, _, None) => {
+                let problem = self.problem.clone();
+                (
+                    ProviderState::Offline,
+                    problem.unwrap_or_else(|| "starting".to_owned()),
+                )
+            }
+        };
+        let (earned, earned_today) = self.earnings();
+        ProviderView {
+            state,
+            why,
+            price: self.config.price,
+            earned,
+            earned_today,
+            gpus: vec![self.gpu_view()],
+            sandbox: self.sandbox_view(),
+            lease: leased.and_then(lease_view),
+        }
+    }
+
+    fn gpu_view(&self) -> GpuView {
+        let report = &self.gauge.report;
+        GpuView {
+            adapter: report.adapter.name.to_string(),
+            class: self.gauge.class,
+            gemm_mflops: report.figures.sustained_gemm_fp32_mflops.unwrap_or(0),
+            memory_bytes: report.figures.usable_memory_bytes.unwrap_or(0),
+        }
+    }
+
+    fn sandbox_view(&self) -> SandboxView {
+        SandboxView {
+            ready: true,
+            layers: layer_names(&self.gauge.self_test.locked),
+            problem: None,
+        }
+    }
+
+    /// Sums what the store has of ended leases: in all, and of the last 24 hours of protocol time.
+    fn earnings(&self) -> (Amount, Amount) {
+        let since = self.node.clock.now().map_or(u64::MAX, Timestamp::as_millis);
+        let since = since.saturating_sub(24 * 3_600_000);
+        let records = self
+            .node
+            .store
+            .records(RecordKind::Lease)
+            .unwrap_or_default();
+        let mut sums = (Amount::ZERO, Amount::ZERO);
+        for (_, bytes) in records {
+            let Ok(earning) = wire::decode::<Earning>(&bytes, 64) else {
+                continue;
+            };
+            sums.0 = sums.0.checked_add(earning.paid).unwrap_or(sums.0);
+            if earning.ended_at.as_millis() >= since {
+                sums.1 = sums.1.checked_add(earning.paid).unwrap_or(sums.1);
+            }
+        }
+        sums
+    }
+
+    /// Notes what a lease earned.
+    pub(super) async fn keep_earning(&self, agreement: AgreementId, paid: Amount) {
+        let ended_at = self.node.clock.now().unwrap_or(Timestamp::from_millis(0));
+        let bytes = wire::encode(&Earning { paid, ended_at });
+        let id = agreement.as_bytes();
+        if let Err(error) = self
+            .node
+            .store
+            .put_record(RecordKind::Lease, id, &bytes)
+            .await
+        {
+            tracing::error!(%error, "what was earned could not be noted; the ledger has it");
+        }
+    }
+}
+
+/// Names the layers of a locked worker, each with what was observed.
+pub(crate) fn layer_names(report: &sandbox::LockedReport) -> Vec<String> {
+    let layers = report.layers.iter();
+    layers
+        .map(|layer| format!("{}: {}", layer.name, layer.evidence))
+        .collect()
+}
+
+fn lease_view(current: &Current) -> Option<LeaseView> {
+    let snapshot = current.lease.as_ref()?.snapshot();
+    let stage = *current.stage.borrow();
+    Some(LeaseView {
+        agreement: current.agreement,
+        payer: current.payer,
+        phase: snapshot.phase,
+        meter: snapshot.meter,
+        promised: snapshot.promised,
+        price_per_hour: current.price,
+        progress: stage.progress,
+        loss: stage.loss,
+    })
+}
