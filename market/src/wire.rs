@@ -252,4 +252,6 @@ impl<T: Payload> std::fmt::Debug for Signed<T> {
 }
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod tests;
