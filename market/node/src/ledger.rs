@@ -19,7 +19,7 @@ pub mod operator;
 pub mod protocol;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use client::LedgerClient;
 pub use operator::{Operator, OperatorConfig, OperatorHandle};

@@ -17,4 +17,5 @@ pub mod ledger;
 pub mod membership;
 pub mod network;
 pub mod node;
+pub mod settle;
 pub mod store;

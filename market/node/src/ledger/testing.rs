@@ -16,15 +16,15 @@ use crate::clock::wall_now;
 
 pub(super) const TRANSFER_FEE: u64 = 500;
 
-pub(super) fn key(seed: u8) -> SecretKey {
+pub(crate) fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed([seed; 32])
 }
 
-pub(super) fn nano(nanocredits: u64) -> Amount {
+pub(crate) fn nano(nanocredits: u64) -> Amount {
     Amount::from_nanocredits(nanocredits)
 }
 
-pub(super) fn genesis() -> Genesis {
+pub(crate) fn genesis() -> Genesis {
     Genesis {
         version: 1,
         name: "test".to_owned(),
@@ -90,7 +90,7 @@ pub(super) fn transfer(
 }
 
 /// Terms of a channel with a deposit of 1,000,000 nanocredits and a first tick of 1,000.
-pub(super) fn terms(payer: &SecretKey, payee: &SecretKey) -> Terms {
+pub(crate) fn terms(payer: &SecretKey, payee: &SecretKey) -> Terms {
     let party = |key: &SecretKey| Party {
         account: key.account(),
         node: key.node(),
