@@ -12,16 +12,24 @@ use crate::time::Timestamp;
 use crate::voucher::Voucher;
 use crate::wire::{Signed, WireError};
 
+/// How long before a channel's expiry the payee stops relying on vouchers, in minutes.
+pub(super) const MARGIN_MINUTES: u64 = 10;
+
 /// What the shell tells a lease.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// The channel's opening is final: the shell has verified the FinalityProof.
-    Opened,
+    Opened {
+        /// Protocol time of the proof's header, from which both sides meter.
+        at: Timestamp,
+    },
     /// Payee: a verified StateProof said at `at` that the channel is open.
     ProvedOpen {
         /// Protocol time of the proof's header.
         at: Timestamp,
     },
+    /// Payee: a verified StateProof said that the payer has begun to close the channel alone.
+    ChannelClosing,
     /// Payee: all inputs are here and match their hashes.
     InputsReady,
     /// Payee: the confined worker has begun the job.
@@ -122,6 +130,9 @@ pub enum Rejected {
         /// Its total.
         cumulative: Amount,
     },
+    /// The channel ends too soon to rely on another voucher.
+    #[error("the channel expires within {MARGIN_MINUTES} minutes")]
+    Expiring,
     /// More than the deposit.
     #[error("{cumulative} is more than the deposit of {deposit}")]
     OverDeposit {

@@ -2,9 +2,9 @@
 //!
 //! Never signs money: it only accepts vouchers.
 
-use super::input::{Input, Message, Rejected};
+use super::input::{Input, MARGIN_MINUTES, Message, Rejected};
 use super::output::{Output, Record};
-use super::state::{Artefact, Lease, MAX_ARTEFACTS, Phase};
+use super::state::{Artefact, Lease, Link, MAX_ARTEFACTS, Phase};
 use crate::amount::Amount;
 use crate::receipt::{Outcome, Receipt, SignedReceipt};
 use crate::time::Timestamp;
@@ -20,6 +20,7 @@ impl Lease {
                 self.start_if_ready(now);
                 Ok(())
             }
+            Input::ChannelClosing => self.stop_work(Outcome::Cancelled, now),
             Input::InputsReady => {
                 self.inputs_ready = true;
                 self.start_if_ready(now);
@@ -27,20 +28,25 @@ impl Lease {
             }
             Input::WorkerRunning => self.worker_running(now),
             Input::ArtefactMade(artefact) => self.artefact_made(artefact),
-            Input::WorkerDone(outcome) => self.work_ended(outcome, now),
+            Input::WorkerDone(outcome) => {
+                self.end_work(outcome, now);
+                Ok(())
+            }
             Input::Yield => self.stop_work(Outcome::Yielded, now),
             Input::Received(message) => self.payee_message(*message, now),
             Input::ArtefactStored { .. } => Err(Rejected::WrongRole {
                 input: "ArtefactStored",
             }),
             Input::Cancel => Err(Rejected::WrongRole { input: "Cancel" }),
-            Input::Opened | Input::LinkLost | Input::LinkBack | Input::Settled { .. } => Ok(()),
+            Input::Opened { .. } | Input::LinkLost | Input::LinkBack | Input::Settled { .. } => {
+                Ok(())
+            }
         }
     }
 
     fn payee_message(&mut self, message: Message, now: Timestamp) -> Result<(), Rejected> {
         match message {
-            Message::Voucher(signed) => self.accept_voucher(signed),
+            Message::Voucher(signed) => self.accept_voucher(signed, now),
             Message::Delivered { index } => self.artefact_delivered(index, now),
             Message::Cancel => self.stop_work(Outcome::Cancelled, now),
             Message::Receipt(receipt) => self.accept_countersigned(*receipt),
@@ -72,7 +78,7 @@ impl Lease {
         if self.phase != Phase::Preparing || !self.started {
             return Err(self.wrong_phase("WorkerRunning"));
         }
-        self.enter(Phase::Running);
+        self.enter(Phase::Running, now);
         self.check_cover(now);
         Ok(())
     }
@@ -97,8 +103,8 @@ impl Lease {
         if usize::try_from(index).is_ok_and(|index| index >= self.artefacts.len()) {
             return Err(Rejected::UnexpectedArtefact { index });
         }
-        self.delivered.insert(index);
-        if self.phase == Phase::Delivering {
+        // A repeated message must not buy time.
+        if self.delivered.insert(index) && self.phase == Phase::Delivering {
             self.give_up_at = Some(now.saturating_add(self.timing.pause_limit));
             self.finish_if_delivered(now);
         }
@@ -106,18 +112,17 @@ impl Lease {
     }
 
     /// The worker is gone; what it made may still be on its way.
-    fn work_ended(&mut self, outcome: Outcome, now: Timestamp) -> Result<(), Rejected> {
+    fn end_work(&mut self, outcome: Outcome, now: Timestamp) {
         if matches!(
             self.phase,
             Phase::Delivering | Phase::Closing | Phase::Ended
         ) {
-            return Ok(());
+            return;
         }
         self.outcome = Some(outcome);
-        self.enter(Phase::Delivering);
+        self.enter(Phase::Delivering, now);
         self.give_up_at = Some(now.saturating_add(self.timing.pause_limit));
         self.finish_if_delivered(now);
-        Ok(())
     }
 
     fn stop_work(&mut self, outcome: Outcome, now: Timestamp) -> Result<(), Rejected> {
@@ -133,7 +138,8 @@ impl Lease {
             self.finish(now);
             return Ok(());
         }
-        self.work_ended(outcome, now)
+        self.end_work(outcome, now);
+        Ok(())
     }
 
     fn finish_if_delivered(&mut self, now: Timestamp) {
@@ -162,7 +168,7 @@ impl Lease {
         }
     }
 
-    fn accept_voucher(&mut self, signed: Signed<Voucher>) -> Result<(), Rejected> {
+    fn accept_voucher(&mut self, signed: Signed<Voucher>, now: Timestamp) -> Result<(), Rejected> {
         if self.voucher.as_ref() == Some(&signed) {
             return Ok(()); // Sent twice.
         }
@@ -172,6 +178,10 @@ impl Lease {
             && voucher.channel == self.terms.channel_id(&self.chain);
         if !ours {
             return Err(Rejected::ForeignVoucher);
+        }
+        let margin = Duration::from_secs(MARGIN_MINUTES * 60);
+        if now.saturating_add(margin) >= self.terms.expires_at {
+            return Err(Rejected::Expiring);
         }
         if voucher.cumulative > self.terms.deposit {
             return Err(Rejected::OverDeposit {
@@ -193,18 +203,37 @@ impl Lease {
             .push_back(Output::Persist(Record::Voucher(signed)));
         match self.phase {
             Phase::Closing if self.due() <= self.promised => self.close(),
-            Phase::Paused => {
-                self.give_up_at = None;
-                self.resume_if_covered();
+            Phase::Preparing | Phase::Paused => {
+                self.mind_patience(now);
+                self.resume_if_covered(now);
             }
             _ => {}
         }
         Ok(())
     }
 
+    /// Keeps the card for a payer that pays and can be reached, and for `pause_limit` for any other.
+    pub(super) fn mind_patience(&mut self, now: Timestamp) {
+        if !matches!(
+            self.phase,
+            Phase::Preparing | Phase::Running | Phase::Paused
+        ) {
+            return;
+        }
+        let patient =
+            self.link == Link::Up && (self.covered_ms() > 0 || self.phase == Phase::Running);
+        if patient {
+            self.give_up_at = None;
+        } else {
+            self.give_up_at
+                .get_or_insert(now.saturating_add(self.timing.pause_limit));
+        }
+    }
+
     /// Says again what may not have arrived while the link was lost; every message may come twice.
-    pub(super) fn repeat_what_was_lost(&mut self) {
+    pub(super) fn repeat_what_was_lost(&mut self, now: Timestamp) {
         self.asked_at = None;
+        self.said_at = now;
         let meter = self.meter;
         match (self.phase, self.receipt.clone()) {
             (Phase::Opening | Phase::Ended, _) => return,
@@ -224,9 +253,9 @@ impl Lease {
         }
     }
 
-    pub(super) fn resume_if_covered(&mut self) {
-        if self.phase == Phase::Paused && self.give_up_at.is_none() && self.due() < self.promised {
-            self.enter(Phase::Running);
+    pub(super) fn resume_if_covered(&mut self, now: Timestamp) {
+        if self.phase == Phase::Paused && self.link == Link::Up && self.due() < self.promised {
+            self.enter(Phase::Running, now);
             self.outputs.push_back(Output::ResumeWorker);
         }
     }
@@ -236,10 +265,24 @@ impl Lease {
             self.give_up(now);
         }
         self.check_cover(now);
-        let claim_at = self.last_claim.saturating_add(self.timing.claim_every);
-        if claim_at <= now {
+        if self.last_claim.saturating_add(self.timing.claim_every) <= now {
             self.claim(now);
         }
+        if self.is_metered() && self.said_at.saturating_add(self.timing.heartbeat) <= now {
+            self.enter(self.phase, now);
+        }
+        let renew = |at: Timestamp| at.saturating_add(self.timing.prove_every) <= now;
+        if self.is_metered() && self.started && self.proved_at.is_some_and(renew) {
+            self.proved_at = Some(now); // Asked now; the shell's answer replaces it.
+            self.outputs.push_back(Output::ProveOpen);
+        }
+    }
+
+    fn is_metered(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Preparing | Phase::Running | Phase::Paused | Phase::Delivering
+        )
     }
 
     /// The other side has been silent for too long: keep what was promised and go.
@@ -267,29 +310,23 @@ impl Lease {
 
     /// Asks for the next voucher in time, pauses without it, stops when the deposit is spent.
     fn check_cover(&mut self, now: Timestamp) {
-        if !matches!(
-            self.phase,
-            Phase::Preparing | Phase::Running | Phase::Paused | Phase::Delivering
-        ) {
+        if !self.is_metered() {
             return;
         }
-        let uncovered = self.due() > self.promised;
         let exhausted = self.promised >= self.terms.deposit;
-        let spent = self.covered_ms() == 0 && exhausted;
-        if self.phase == Phase::Running && spent {
+        if exhausted && self.covered_ms() == 0 && self.phase != Phase::Delivering {
             self.outputs.push_back(Output::StopWorker);
-            self.outcome = Some(Outcome::OutOfBudget);
-            let _ = self.work_ended(Outcome::OutOfBudget, now);
+            self.end_work(Outcome::OutOfBudget, now);
             return;
         }
         if !exhausted && self.ask_at().is_some_and(|at| at <= now) {
             self.ask(now);
         }
-        if self.phase == Phase::Running && uncovered {
-            self.enter(Phase::Paused);
+        if self.phase == Phase::Running && self.due() > self.promised {
+            self.enter(Phase::Paused, now);
             self.outputs.push_back(Output::PauseWorker);
-            self.give_up_at = Some(now.saturating_add(self.timing.pause_limit));
         }
+        self.mind_patience(now);
     }
 
     fn ask(&mut self, now: Timestamp) {
@@ -330,23 +367,33 @@ impl Lease {
     }
 
     pub(super) fn payee_poll_timeout(&self) -> Option<Timestamp> {
-        let metered = matches!(
-            self.phase,
-            Phase::Preparing | Phase::Running | Phase::Paused | Phase::Delivering
-        );
-        let ask_at = (metered && self.promised < self.terms.deposit)
-            .then(|| self.ask_at())
-            .flatten();
-        let uncovered_at = (self.phase == Phase::Running).then(|| {
+        if !self.is_metered() {
+            return self.give_up_at;
+        }
+        let exhausted = self.promised >= self.terms.deposit;
+        let ask_at = self.ask_at().filter(|_| !exhausted);
+        let cover_ends = (self.phase == Phase::Running || exhausted).then(|| {
             let left = Duration::from_millis(self.covered_ms().saturating_add(1));
             self.metered_at.saturating_add(left)
         });
-        let claim_at = (metered && self.promised > self.claimed && self.voucher.is_some())
+        let claim_at = (self.promised > self.claimed && self.voucher.is_some())
             .then(|| self.last_claim.saturating_add(self.timing.claim_every));
-        [self.give_up_at, ask_at, uncovered_at, claim_at]
-            .into_iter()
-            .flatten()
-            .min()
+        let prove_at = self
+            .proved_at
+            .filter(|_| self.started)
+            .map(|at| at.saturating_add(self.timing.prove_every));
+        let speak_at = Some(self.said_at.saturating_add(self.timing.heartbeat));
+        [
+            self.give_up_at,
+            ask_at,
+            cover_ends,
+            claim_at,
+            prove_at,
+            speak_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     pub(super) fn payee_settled(&mut self, paid: Amount, now: Timestamp) -> Result<(), Rejected> {

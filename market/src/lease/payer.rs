@@ -20,8 +20,15 @@ impl Lease {
         match input {
             Input::ArtefactStored { index } => self.artefact_stored(index),
             Input::Cancel => self.cancel(now),
-            Input::Received(message) => self.payer_message(*message, now),
+            Input::Received(message) => {
+                let result = self.payer_message(*message, now);
+                if result.is_ok() {
+                    self.heard(now);
+                }
+                result
+            }
             Input::ProvedOpen { .. }
+            | Input::ChannelClosing
             | Input::InputsReady
             | Input::WorkerRunning
             | Input::ArtefactMade(_)
@@ -29,7 +36,9 @@ impl Lease {
             | Input::Yield => Err(Rejected::WrongRole {
                 input: "a payee's input",
             }),
-            Input::Opened | Input::LinkLost | Input::LinkBack | Input::Settled { .. } => Ok(()),
+            Input::Opened { .. } | Input::LinkLost | Input::LinkBack | Input::Settled { .. } => {
+                Ok(())
+            }
         }
     }
 
@@ -48,8 +57,8 @@ impl Lease {
         }
     }
 
-    /// Adopts the payee's meter if it neither went back nor outran the time since the opening.
-    fn adopt_meter(&mut self, meter: Meter, now: Timestamp) -> Result<(), Rejected> {
+    /// Checks that the payee's meter neither went back nor outran the time since the opening.
+    fn check_meter(&self, meter: Meter, now: Timestamp) -> Result<(), Rejected> {
         if meter.running_ms < self.meter.running_ms || meter.hold_ms < self.meter.hold_ms {
             return Err(Rejected::MeterBack);
         }
@@ -62,7 +71,6 @@ impl Lease {
                 possible_ms,
             });
         }
-        self.meter = meter;
         Ok(())
     }
 
@@ -71,8 +79,8 @@ impl Lease {
         if !open || matches!(phase, Phase::Opening | Phase::Closing | Phase::Ended) {
             return Err(self.wrong_phase("Phase"));
         }
-        self.adopt_meter(meter, now)?;
-        self.phase = phase;
+        self.check_meter(meter, now)?;
+        (self.meter, self.phase) = (meter, phase);
         Ok(())
     }
 
@@ -80,25 +88,32 @@ impl Lease {
         if matches!(self.phase, Phase::Opening | Phase::Closing | Phase::Ended) {
             return Err(self.wrong_phase("Due"));
         }
-        self.adopt_meter(meter, now)?;
+        self.check_meter(meter, now)?;
         let allowed = self.due_with_ticks(meter, self.terms.rates.prepaid_ticks);
         if asked > allowed {
             return Err(Rejected::TooMuchAsked { asked, allowed });
         }
-        self.promise(asked)
+        let limit = self.delivery_limit();
+        if asked > limit && asked > self.promised {
+            return Err(Rejected::UndeliveredWork { limit });
+        }
+        self.meter = meter;
+        self.promise(asked);
+        Ok(())
+    }
+
+    /// The most that is promised before the next output arrives: D ticks past the last one.
+    fn delivery_limit(&self) -> Amount {
+        self.due_with_ticks(self.delivered_meter, self.terms.rates.delivery_ticks)
     }
 
     /// Signs a voucher for `total`, or repeats the newest one when it already covers that.
-    fn promise(&mut self, total: Amount) -> Result<(), Rejected> {
+    fn promise(&mut self, total: Amount) {
         if total <= self.promised {
             if let Some(voucher) = self.voucher.clone() {
                 self.send(Message::Voucher(voucher));
             }
-            return Ok(());
-        }
-        let limit = self.due_with_ticks(self.delivered_meter, self.terms.rates.delivery_ticks);
-        if total > limit {
-            return Err(Rejected::UndeliveredWork { limit });
+            return;
         }
         let voucher = Voucher {
             channel: self.terms.channel_id(&self.chain),
@@ -113,7 +128,6 @@ impl Lease {
         self.outputs
             .push_back(Output::Persist(Record::Voucher(signed.clone())));
         self.send(Message::Voucher(signed));
-        Ok(())
     }
 
     fn artefact_announced(&mut self, artefact: Artefact) -> Result<(), Rejected> {
@@ -130,7 +144,11 @@ impl Lease {
             return Ok(());
         }
         let safe_name = artefact.name.parse::<ArtifactName>().is_ok();
-        let next = position == self.artefacts.len() && index < MAX_ARTEFACTS;
+        let fresh = self
+            .artefacts
+            .iter()
+            .all(|known| known.name != artefact.name);
+        let next = position == self.artefacts.len() && index < MAX_ARTEFACTS && fresh;
         if !next || !safe_name || matches!(self.phase, Phase::Opening | Phase::Ended) {
             return Err(unexpected);
         }
@@ -153,22 +171,26 @@ impl Lease {
         if matches!(self.phase, Phase::Opening | Phase::Ended) {
             return Err(self.wrong_phase("Finished"));
         }
-        self.adopt_meter(meter, now)?;
+        self.check_meter(meter, now)?;
         self.outcome = Some(outcome);
+        self.meter = meter;
         self.phase = Phase::Closing;
-        self.give_up_at = Some(now.saturating_add(self.timing.closing_patience));
-        let due = self.due();
+        self.give_up_at
+            .get_or_insert(now.saturating_add(self.timing.closing_patience));
+        let due = self.due().min(self.delivery_limit());
         if due > self.promised {
-            return self.promise(due);
+            self.promise(due);
         }
         Ok(())
     }
 
+    /// Stops paying at once; what was done until then is still due.
     fn cancel(&mut self, now: Timestamp) -> Result<(), Rejected> {
         if matches!(self.phase, Phase::Closing | Phase::Ended) {
             return Ok(());
         }
         self.outcome = Some(Outcome::Cancelled);
+        self.phase = Phase::Closing;
         self.give_up_at = Some(now.saturating_add(self.timing.closing_patience));
         self.send(Message::Cancel);
         Ok(())
@@ -177,9 +199,6 @@ impl Lease {
     /// Keeps the payee's receipt aside until the ledger confirms what it says was paid.
     fn receipt_offered(&mut self, offered: SignedReceipt) -> Result<(), Rejected> {
         if self.phase == Phase::Ended {
-            if let Some(receipt) = self.receipt.clone() {
-                self.send(Message::Receipt(receipt));
-            }
             return Ok(());
         }
         offered.verify(&self.chain)?;
@@ -209,35 +228,33 @@ impl Lease {
         if let Some((what, _)) = checks.into_iter().find(|(_, holds)| !holds) {
             return Err(Rejected::ReceiptMismatch { what });
         }
-        self.receipt = Some(Box::new(offered));
-        self.outputs.push_back(Output::AskSettled);
-        Ok(())
-    }
-
-    pub(super) fn payer_settled(&mut self, paid: Amount) -> Result<(), Rejected> {
-        let Some(mut receipt) = self.receipt.take() else {
-            self.end(paid);
-            return Ok(());
-        };
-        if receipt.receipt.paid != paid {
-            self.end(paid);
-            return Err(Rejected::ReceiptMismatch { what: "paid" });
+        if self.receipt.replace(Box::new(offered)).is_none() {
+            self.outputs.push_back(Output::AskSettled);
         }
-        receipt.payer = Some(Seal::new(&receipt.receipt, &self.key, &self.chain));
-        self.outcome = Some(receipt.receipt.outcome);
-        self.receipt = Some(receipt.clone());
-        self.outputs
-            .push_back(Output::Persist(Record::Receipt(receipt.clone())));
-        self.send(Message::Receipt(receipt));
-        self.end(paid);
         Ok(())
     }
 
+    /// The channel is closed: signs the receipt if it says what the ledger says, and is done.
+    pub(super) fn payer_settled(&mut self, paid: Amount) {
+        let offered = self.receipt.take();
+        if let Some(mut receipt) = offered.filter(|offered| offered.receipt.paid == paid) {
+            receipt.payer = Some(Seal::new(&receipt.receipt, &self.key, &self.chain));
+            self.outcome = Some(receipt.receipt.outcome);
+            self.receipt = Some(receipt.clone());
+            self.outputs
+                .push_back(Output::Persist(Record::Receipt(receipt.clone())));
+            self.send(Message::Receipt(receipt));
+        }
+        self.end(paid);
+    }
+
+    /// Closes alone when the other side has been lost, silent or idle for too long.
     pub(super) fn payer_timeout(&mut self, now: Timestamp) {
-        if self.give_up_at.is_none_or(|at| at > now) {
+        let passed = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if !passed(self.give_up_at) && !passed(self.silent_at) {
             return;
         }
-        self.give_up_at = None;
+        (self.give_up_at, self.silent_at) = (None, None);
         self.phase = Phase::Closing;
         self.outputs.push_back(Output::PayerClose {
             sequence: self.sequence,

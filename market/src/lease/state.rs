@@ -83,6 +83,11 @@ pub struct Timing {
     pub pause_limit: Duration,
     /// How often the payee claims.
     pub claim_every: Duration,
+    /// How often the payee has the channel proved open again while it works.
+    pub prove_every: Duration,
+    /// How often the payee says where it stands when there is nothing else to say; the payer gives up after
+    /// `pause_limit` of silence.
+    pub heartbeat: Duration,
     /// How long each side waits for the other's part in closing.
     pub closing_patience: Duration,
     /// What the payer allows the payee's meter to be ahead of its own.
@@ -95,10 +100,31 @@ impl Default for Timing {
             proof_age: Duration::from_secs(30),
             pause_limit: Duration::from_secs(300),
             claim_every: Duration::from_secs(600),
+            prove_every: Duration::from_secs(6 * 3600),
+            heartbeat: Duration::from_secs(30),
             closing_patience: Duration::from_secs(30),
             meter_slack: Duration::from_secs(2),
         }
     }
+}
+
+impl Timing {
+    /// Returns the waits for a market whose challenge window lasts `challenge`: the channel is proved again
+    /// four times in a window, so that a payer who closes alone is noticed in time.
+    pub fn for_challenge(challenge: Duration) -> Self {
+        let usual = Self::default();
+        Self {
+            prove_every: (challenge / 4).clamp(Duration::from_secs(1), usual.prove_every),
+            ..usual
+        }
+    }
+}
+
+/// Whether the other side can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    Up,
+    Lost,
 }
 
 /// The machine of one agreement on one side.
@@ -136,8 +162,13 @@ pub struct Lease {
     pub(super) asked_at: Option<Timestamp>,
     pub(super) last_claim: Timestamp,
     pub(super) claimed: Amount,
+    pub(super) link: Link,
     /// When the pause, the lost link or the closing gives up.
     pub(super) give_up_at: Option<Timestamp>,
+    /// Payer: when the payee's silence is taken for its end.
+    pub(super) silent_at: Option<Timestamp>,
+    /// Payee: when it last said something.
+    pub(super) said_at: Timestamp,
     pub(super) outputs: VecDeque<Output>,
 }
 
@@ -169,7 +200,10 @@ impl Lease {
             asked_at: None,
             last_claim: now,
             claimed: Amount::ZERO,
+            link: Link::Up,
             give_up_at: None,
+            silent_at: None,
+            said_at: now,
             outputs: VecDeque::new(),
         }
     }
@@ -185,7 +219,7 @@ impl Lease {
     pub fn handle_input(&mut self, input: Input, now: Timestamp) -> Result<(), Rejected> {
         self.advance_meter(now);
         match input {
-            Input::Opened => self.opened(now),
+            Input::Opened { at } => self.opened(at, now),
             Input::LinkLost => self.link_lost(now),
             Input::LinkBack => self.link_back(now),
             Input::Settled { paid } => self.settled(paid, now),
@@ -215,7 +249,10 @@ impl Lease {
         match (self.phase, self.role) {
             (Phase::Ended | Phase::Opening, _) => None,
             (_, Role::Payee) => self.payee_poll_timeout(),
-            (_, Role::Payer) => self.give_up_at,
+            (_, Role::Payer) => [self.give_up_at, self.silent_at]
+                .into_iter()
+                .flatten()
+                .min(),
         }
     }
 
@@ -244,43 +281,65 @@ impl Lease {
         &self.artefacts
     }
 
-    fn opened(&mut self, now: Timestamp) -> Result<(), Rejected> {
+    fn opened(&mut self, at: Timestamp, now: Timestamp) -> Result<(), Rejected> {
         if self.phase != Phase::Opening {
             return Ok(()); // Starting is idempotent by agreement.
         }
         self.phase = Phase::Preparing;
-        (self.opened_at, self.metered_at, self.last_claim) = (now, now, now);
+        let at = at.min(now);
+        (self.opened_at, self.metered_at, self.last_claim) = (at, at, now);
         self.promised = self.terms.rates.first_tick().unwrap_or(self.terms.deposit);
-        if self.role == Role::Payee {
-            self.outputs.push_back(Output::FetchInputs);
-            self.outputs.push_back(Output::ProveOpen);
+        match self.role {
+            Role::Payee => {
+                self.said_at = now;
+                self.outputs.push_back(Output::FetchInputs);
+                self.outputs.push_back(Output::ProveOpen);
+            }
+            Role::Payer => self.heard(now),
         }
         Ok(())
     }
 
     fn link_lost(&mut self, now: Timestamp) -> Result<(), Rejected> {
-        if matches!(self.phase, Phase::Opening | Phase::Ended) || self.give_up_at.is_some() {
+        if matches!(self.phase, Phase::Opening | Phase::Ended) || self.link == Link::Lost {
             return Ok(());
         }
-        self.give_up_at = Some(now.saturating_add(self.timing.pause_limit));
+        self.link = Link::Lost;
+        self.give_up_at
+            .get_or_insert(now.saturating_add(self.timing.pause_limit));
         if self.role == Role::Payee && self.phase == Phase::Running {
-            self.enter(Phase::Paused);
+            self.enter(Phase::Paused, now);
             self.outputs.push_back(Output::PauseWorker);
         }
         Ok(())
     }
 
     fn link_back(&mut self, now: Timestamp) -> Result<(), Rejected> {
-        self.give_up_at = match self.phase {
-            Phase::Closing => self.give_up_at,
-            Phase::Delivering => Some(now.saturating_add(self.timing.pause_limit)),
-            _ => None,
-        };
-        if self.role == Role::Payee {
-            self.repeat_what_was_lost();
-            self.resume_if_covered();
+        self.link = Link::Up;
+        match (self.role, self.phase) {
+            (_, Phase::Closing | Phase::Opening | Phase::Ended) => {}
+            (Role::Payer, _) => self.give_up_at = None,
+            (Role::Payee, Phase::Delivering) => {
+                self.give_up_at = Some(now.saturating_add(self.timing.pause_limit));
+            }
+            (Role::Payee, _) => self.mind_patience(now),
+        }
+        match self.role {
+            Role::Payer => self.heard(now),
+            Role::Payee => {
+                self.repeat_what_was_lost(now);
+                self.resume_if_covered(now);
+            }
         }
         Ok(())
+    }
+
+    /// The payee is alive: its silence counts from here.
+    pub(super) fn heard(&mut self, now: Timestamp) {
+        self.silent_at = match self.phase {
+            Phase::Closing | Phase::Ended => None,
+            _ => Some(now.saturating_add(self.timing.pause_limit)),
+        };
     }
 
     /// Brings the payee's meter to `now` at the phase's rate. The payer's meter only follows what the payee
@@ -320,8 +379,9 @@ impl Lease {
         due.unwrap_or(self.terms.deposit).min(self.terms.deposit)
     }
 
-    pub(super) fn enter(&mut self, phase: Phase) {
+    pub(super) fn enter(&mut self, phase: Phase, now: Timestamp) {
         self.phase = phase;
+        self.said_at = now;
         if self.role == Role::Payee && !matches!(phase, Phase::Closing | Phase::Ended) {
             let meter = self.meter;
             self.send(super::Message::Phase { phase, meter });
@@ -341,7 +401,7 @@ impl Lease {
 
     pub(super) fn end(&mut self, paid: Amount) {
         self.phase = Phase::Ended;
-        self.give_up_at = None;
+        (self.give_up_at, self.silent_at) = (None, None);
         self.outputs.push_back(Output::Ended(Ending {
             outcome: self.outcome.unwrap_or(Outcome::Cancelled),
             paid,
@@ -353,7 +413,10 @@ impl Lease {
         match (self.phase, self.role) {
             (Phase::Ended, _) => Ok(()),
             (_, Role::Payee) => self.payee_settled(paid, now),
-            (_, Role::Payer) => self.payer_settled(paid),
+            (_, Role::Payer) => {
+                self.payer_settled(paid);
+                Ok(())
+            }
         }
     }
 }

@@ -100,8 +100,9 @@ impl Pair {
 
     fn opened(terms: Terms) -> Self {
         let mut pair = Self::new(terms);
-        pair.give(Role::Payer, Input::Opened).unwrap();
-        pair.give(Role::Payee, Input::Opened).unwrap();
+        let at = pair.now;
+        pair.give(Role::Payer, Input::Opened { at }).unwrap();
+        pair.give(Role::Payee, Input::Opened { at }).unwrap();
         pair
     }
 
@@ -252,7 +253,7 @@ fn a_job_runs_is_paid_for_its_time_and_ends_with_one_receipt() {
 fn no_work_begins_on_an_old_proof() {
     let mut payee = Pair::new(terms(10, 30)).payee;
     let now = Timestamp::from_millis(2_000_000);
-    payee.handle_input(Input::Opened, now).unwrap();
+    payee.handle_input(Input::Opened { at: now }, now).unwrap();
     let old = Timestamp::from_millis(now.as_millis() - 31_000);
     payee
         .handle_input(Input::ProvedOpen { at: old }, now)
@@ -361,6 +362,83 @@ fn a_payer_whose_provider_vanishes_closes_alone_and_states_what_it_promised() {
         .iter()
         .any(|(role, output)| *role == Role::Payer && closes(output));
     assert!(found, "the payer closed with {promised}");
+}
+
+#[test]
+fn a_payer_that_hears_nothing_closes_alone_even_without_anything_to_send() {
+    let mut pair = Pair::opened(terms(100, 30));
+    pair.seconds(25);
+    pair.link = Link::Down; // Nobody tells the leases.
+    pair.seconds(310);
+    let closed = |(role, output): &(Role, Output)| {
+        *role == Role::Payer && matches!(output, Output::PayerClose { .. })
+    };
+    assert!(pair.log.iter().any(closed));
+}
+
+#[test]
+fn a_payee_with_nothing_to_ask_says_that_it_lives() {
+    let mut free = terms(100, 30);
+    free.rates.price_per_hour = PricePerHour(Amount::ZERO);
+    let mut pair = Pair::opened(free);
+    pair.seconds(1_000);
+    assert!(pair.running && pair.closed.is_none());
+}
+
+#[test]
+fn a_cancelled_job_is_paid_to_its_end_and_no_further() {
+    let mut pair = Pair::opened(terms(100, 30));
+    pair.seconds(42);
+    let promised = pair.payer.promised();
+    pair.give(Role::Payer, Input::Cancel).unwrap();
+    assert!(!pair.running);
+    pair.seconds(60);
+    assert_eq!(pair.ending(Role::Payer).outcome, Outcome::Cancelled);
+    assert_eq!(pair.ending(Role::Payer).paid, promised);
+}
+
+#[test]
+fn a_payer_that_closes_alone_stops_the_work() {
+    let mut pair = Pair::opened(terms(100, 30));
+    pair.seconds(12);
+    pair.give(Role::Payee, Input::ChannelClosing).unwrap();
+    assert!(!pair.running);
+    assert!(pair.closed.is_some(), "the newest voucher was handed in");
+}
+
+#[test]
+fn dust_vouchers_and_repeated_deliveries_do_not_hold_the_card() {
+    let mut pair = Pair::opened(terms(100, 30));
+    pair.link = Link::Down;
+    pair.seconds(12);
+    assert_eq!(pair.payee.phase(), Phase::Paused);
+    let channel = pair.payee.terms().channel_id(&chain());
+    for sequence in 1..40 {
+        let voucher = Voucher {
+            channel,
+            sequence,
+            cumulative: Amount::from_nanocredits(1_000 + sequence),
+            meter_hash: [0; 32],
+        };
+        let signed = Signed::sign(&voucher, &key(11), &chain());
+        let input = Input::Received(Box::new(Message::Voucher(signed)));
+        let _ = pair.give(Role::Payee, input);
+        pair.seconds(10);
+    }
+    assert!(pair.closed.is_some(), "five minutes are enough");
+}
+
+#[test]
+fn a_channel_about_to_expire_takes_no_further_voucher() {
+    let mut soon = terms(100, 30);
+    soon.expires_at = Timestamp::from_millis(1_000_000 + 11 * 60_000);
+    let mut pair = Pair::opened(soon);
+    pair.seconds(30);
+    let before = pair.payee.promised();
+    assert!(before > Amount::from_nanocredits(3_000));
+    pair.seconds(600);
+    assert!(pair.closed.is_some() && !pair.running);
+    assert!(pair.payee.promised() <= Amount::from_nanocredits(8_000));
 }
 
 #[test]
