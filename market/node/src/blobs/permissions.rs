@@ -45,4 +45,9 @@ impl Permissions {
         let shares = self.shares.read().unwrap_or_else(PoisonError::into_inner);
         shares.get(&hash).is_some_and(|nodes| nodes.contains(&node))
     }
+    /// Tells whether any node may fetch a blob.
+    pub fn is_shared(&self, hash: BlobHash) -> bool {
+        let shares = self.shares.read().unwrap_or_else(PoisonError::into_inner);
+        shares.contains_key(&hash)
+    }
 }
