@@ -2,5 +2,25 @@
 //!
 //! Never holds a test of its own.
 
+#[cfg(test)]
+mod by_hand;
+#[cfg(test)]
+mod credits;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod lease;
+#[cfg(test)]
+mod market;
+#[cfg(test)]
+mod mistakes;
+#[cfg(test)]
+mod processes;
+#[cfg(test)]
+mod program;
 mod readme;
+#[cfg(test)]
+mod terminal;
 mod tidy;
+#[cfg(test)]
+mod transcript;

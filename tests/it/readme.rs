@@ -45,7 +45,7 @@ pub(crate) fn hand_blocks(text: &str) -> Result<Vec<HandBlock>, LostMark> {
 }
 
 /// Reads the README's own blocks.
-fn own_blocks() -> Vec<HandBlock> {
+pub(crate) fn own_blocks() -> Vec<HandBlock> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
     let text = std::fs::read_to_string(path).expect("the README can be read");
     hand_blocks(&text).expect("every mark of the README has its block")

@@ -1,0 +1,237 @@
+//! Owns the test that types the README: "The same market by hand", line by line, in four terminals.
+//!
+//! Never types a line that the README does not have, but for asking again for what needs a moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::credits::nano;
+use crate::processes;
+use crate::program;
+use crate::readme::own_blocks;
+use crate::terminal::{Answer, Terminal};
+use crate::transcript::retry;
+
+/// How long a command may take; the longest trains a model.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Commands that hold their terminal, and what shows the person that they are ready.
+const HELD: [(&str, &str); 4] = [
+    ("nightshift operator run ", "/p2p/"),
+    ("nightshift up --provide ", "It sells"),
+    ("nightshift up ", "It buys and watches"),
+    ("nightshift tui", "q quit"),
+];
+
+/// The repository, in which the README's terminals are opened.
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Commands with what must stand in their output.
+const SHOWN: [(&str, &[&str]); 13] = [
+    (
+        "nightshift operator init",
+        &["Founded my-market", "operator run"],
+    ),
+    ("nightshift init --join", &["Joined my-market", "account"]),
+    (
+        "nightshift operator issue",
+        &["issued 10 cr to", "final in block"],
+    ),
+    ("nightshift market book", &["0.25 cr/h", "1 offer"]),
+    (
+        "nightshift quote job.toml",
+        &["> ", "0.25 cr/h", "1 of 1 offer that fit", "locks 0.2 cr"],
+    ),
+    (
+        "nightshift run job.toml",
+        &["first step", "completed", "signed by both sides", "trained"],
+    ),
+    (
+        "nightshift run story.toml",
+        &["work done", "completed", "signed by both sides", "told"],
+    ),
+    ("nightshift ps", &["train", "infer", "completed"]),
+    (
+        "nightshift wallet balance",
+        &[" cr\n", "0 cr locked in channels", "proved by block"],
+    ),
+    (
+        "nightshift wallet send",
+        &["sent 1 cr to", "final in block"],
+    ),
+    (
+        "nightshift wallet history",
+        &["issue", "transfer", "-1 ", "+10 "],
+    ),
+    (
+        "nightshift tui",
+        &["my-market", "0.25 cr/h", "earned in all"],
+    ),
+    ("nightshift operator run", &["@/ip4/127.0.0.1/tcp/"]),
+];
+
+/// The terminals of one walk.
+struct Walk {
+    home: TempDir,
+    terminals: BTreeMap<String, Terminal>,
+    typed: BTreeSet<&'static str>,
+}
+
+#[test]
+fn the_readme_can_be_typed_as_it_stands() {
+    if !program::has_adapter() {
+        return;
+    }
+    let mut walk = Walk {
+        home: tempfile::tempdir().expect("a temporary folder can be made"),
+        terminals: BTreeMap::new(),
+        typed: BTreeSet::new(),
+    };
+    for block in own_blocks() {
+        for line in &block.lines {
+            walk.type_line(&block.terminal, line);
+        }
+    }
+    let untyped: Vec<&str> = SHOWN.iter().map(|(command, _)| *command).collect();
+    let untyped = untyped
+        .into_iter()
+        .filter(|command| !walk.typed.contains(command));
+    assert_eq!(
+        untyped.collect::<Vec<&str>>(),
+        [""; 0],
+        "the README types less than is checked"
+    );
+    check_outputs(&walk.home.path().join("nightshift-try"));
+    check_money(&walk.home.path().join("nightshift-try"));
+    walk.leave();
+}
+
+impl Walk {
+    fn type_line(&mut self, name: &str, line: &str) {
+        let home = self.home.path();
+        let open = || Terminal::open(name, home, Path::new(REPOSITORY));
+        let terminal = self.terminals.entry(name.to_owned()).or_insert_with(open);
+        let padded = format!("{line} ");
+        let held = HELD.iter().find(|(command, _)| padded.contains(command));
+        let answer = match held {
+            Some((_, ready)) => hold(terminal, line, ready),
+            None => terminal.run(line, LIMIT),
+        };
+        let failed = answer.status.is_some_and(|status| status != 0);
+        assert!(
+            !failed,
+            "in terminal {name}, {line:?} failed:\n{}",
+            answer.text
+        );
+        for (command, shown) in SHOWN.iter().filter(|(command, _)| line.contains(command)) {
+            self.typed.insert(command);
+            check(terminal, line, (answer.text.as_str(), shown));
+        }
+    }
+
+    /// Ends the market as the README says, and sees that nothing of it is left.
+    fn leave(mut self) {
+        for name in ["consumer", "provider", "operator"] {
+            let terminal = self
+                .terminals
+                .get_mut(name)
+                .expect("the README opens this terminal");
+            let answer = terminal.interrupt(LIMIT);
+            let said = answer.text.contains("Stopping");
+            assert!(
+                said,
+                "Ctrl-C did not stop {name} in order:\n{}",
+                answer.text
+            );
+        }
+        for (_, terminal) in std::mem::take(&mut self.terminals) {
+            terminal.close();
+        }
+        let left = processes::that_name(self.home.path());
+        processes::assert_gone(&left, "the market by hand");
+    }
+}
+
+/// Types a command that keeps its terminal, and returns once it is ready. The screen is left with its key.
+fn hold(terminal: &mut Terminal, line: &str, ready: &str) -> Answer {
+    terminal.type_line(line);
+    terminal.wait_for(ready, LIMIT);
+    if line.contains("nightshift tui") {
+        terminal.wait_for("my-market", LIMIT); // The node has answered by then.
+        terminal.press("q");
+        return terminal.answer(LIMIT);
+    }
+    let text = terminal.text();
+    Answer { text, status: None }
+}
+
+/// Sees that `shown` stands in the output. The book is asked again: an offer takes a moment to arrive.
+fn check(terminal: &mut Terminal, line: &str, (text, shown): (&str, &[&str])) {
+    let missing = |text: &str| {
+        shown
+            .iter()
+            .find(|wanted| !text.contains(**wanted))
+            .copied()
+    };
+    let mut found = missing(text);
+    if line.contains("nightshift market book") && found.is_some() {
+        let screen = terminal.screen().clone();
+        found = retry((LIMIT, "the offer in the book"), &screen, || {
+            let text = terminal.run(line, LIMIT).text;
+            missing(&text).map_or(Ok(None), |_| Err(text))
+        });
+    }
+    assert!(found.is_none(), "{line:?} does not show {found:?}:\n{text}");
+}
+
+/// The trained model, its figures and what it wrote are where the README says.
+fn check_outputs(folder: &Path) {
+    for name in [
+        "trained/model.safetensors",
+        "trained/config.json",
+        "trained/metrics.jsonl",
+    ] {
+        let bytes = fs::metadata(folder.join(name)).map(|file| file.len());
+        assert!(matches!(bytes, Ok(1..)), "{name} is not there");
+    }
+    let told = fs::read_to_string(folder.join("told/completion.txt"));
+    assert!(
+        told.is_ok_and(|text| !text.is_empty()),
+        "the model told nothing"
+    );
+}
+
+/// What came in less what went out is what is left, to the billionth.
+fn check_money(folder: &Path) {
+    let consumer = folder.join("consumer");
+    let ask = |arguments: &[&str]| program::run(&consumer, arguments).json();
+    let history = ask(&["wallet", "history", "--json"]);
+    let rows = history.as_array().expect("a list of entries");
+    let changes = rows
+        .iter()
+        .map(|row| nano(row["change"].as_str().expect("a change")));
+    let balance = ask(&["wallet", "balance", "--json"]);
+    assert_eq!(
+        changes.sum::<i128>(),
+        crate::credits::of(&balance["available"]),
+        "{history}"
+    );
+    let jobs = ask(&["ps", "--json"]);
+    let jobs = jobs.as_array().expect("a list of jobs");
+    assert_eq!(jobs.len(), 2);
+    let paid: i128 = jobs
+        .iter()
+        .map(|job| crate::credits::of(&job["paid"]))
+        .sum();
+    // One transfer of 1 credit and two openings, each with its fee of 0.0001.
+    let spent = paid + nano("1") + 3 * nano("0.0001");
+    assert!(paid > 0);
+    assert_eq!(
+        crate::credits::of(&balance["available"]),
+        nano("10") - spent
+    );
+}

@@ -1,0 +1,147 @@
+//! Owns starting the program itself: where it lies, and one command run to its end.
+//!
+//! Never builds it, and never lets it see the home, the settings or the logs of the person who tests.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::transcript::Transcript;
+
+/// How long a command that asks or tells may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// Returns the built program.
+pub(crate) fn path() -> PathBuf {
+    let named = std::env::var_os("CARGO_BIN_EXE_nightshift").map(PathBuf::from);
+    let beside = || {
+        let test = std::env::current_exe().expect("a test knows its own path");
+        let folder = test.parent().and_then(Path::parent);
+        folder
+            .expect("cargo puts tests two folders deep")
+            .join("nightshift")
+    };
+    let path = named.unwrap_or_else(beside);
+    assert!(
+        path.is_file(),
+        "{} is not there; run `cargo build` first",
+        path.display()
+    );
+    path
+}
+
+/// Prepares a command of `program` that knows nothing of the person who tests.
+pub(crate) fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for variable in [
+        "NIGHTSHIFT_HOME",
+        "NIGHTSHIFT_LOG",
+        "XDG_DATA_HOME",
+        "XDG_RUNTIME_DIR",
+    ] {
+        command.env_remove(variable);
+    }
+    // Picks the first adapter without asking a layer that some machines have for choosing one.
+    command.env("NODEVICE_SELECT", "1");
+    command
+}
+
+/// Prepares the program with its home in `home`.
+pub(crate) fn command(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = clean(path());
+    command.arg("--home").arg(home).args(arguments);
+    command.stdin(Stdio::null());
+    command
+}
+
+/// A child whose output is recorded.
+pub(crate) struct Running {
+    /// The process.
+    pub(crate) child: Child,
+    /// Its standard output.
+    pub(crate) stdout: Transcript,
+    /// Its standard error.
+    pub(crate) stderr: Transcript,
+}
+
+/// Starts a command and records what it writes.
+pub(crate) fn start(mut command: Command) -> Running {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program can be started");
+    let (stdout, stderr) = (Transcript::default(), Transcript::default());
+    stdout.record(child.stdout.take().expect("the output is piped"));
+    stderr.record(child.stderr.take().expect("the error output is piped"));
+    Running {
+        child,
+        stdout,
+        stderr,
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// The command line, for messages.
+    pub(crate) line: String,
+    /// The exit code, unless a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Its standard output.
+    pub(crate) stdout: String,
+    /// Its standard error.
+    pub(crate) stderr: String,
+}
+
+impl Running {
+    /// Waits for the end.
+    pub(crate) fn finish(mut self, (limit, line): (Duration, &str)) -> Done {
+        self.stderr.wait_for_end(limit, line);
+        self.stdout.wait_for_end(limit, line);
+        let status = self.child.wait().expect("a child can be waited for");
+        Done {
+            line: line.to_owned(),
+            code: status.code(),
+            stdout: self.stdout.text(),
+            stderr: self.stderr.text(),
+        }
+    }
+}
+
+/// Runs a command in `home` to its end.
+pub(crate) fn run(home: &Path, arguments: &[&str]) -> Done {
+    let line = format!("nightshift {}", arguments.join(" "));
+    start(command(home, arguments)).finish((LIMIT, &line))
+}
+
+impl Done {
+    /// Returns the standard output of a command that must have succeeded.
+    pub(crate) fn succeeded(self) -> String {
+        assert_eq!(self.code, Some(0), "{} failed:\n{}", self.line, self.stderr);
+        self.stdout
+    }
+
+    /// Returns the JSON that a successful command printed.
+    pub(crate) fn json(self) -> Value {
+        let line = self.line.clone();
+        let text = self.succeeded();
+        let parsed = serde_json::from_str(&text);
+        parsed.unwrap_or_else(|error| panic!("{line} printed no JSON ({error}):\n{text}"))
+    }
+}
+
+/// Tells whether this machine has an adapter to sell; where it has none, says that the test skips.
+pub(crate) fn has_adapter() -> bool {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let probe = run(
+        folder.path(),
+        &["probe", "--quick", "--device", "0", "--json"],
+    );
+    if probe.code != Some(0) {
+        eprintln!(
+            "skipped: this machine has nothing to sell: {}",
+            probe.stderr
+        );
+    }
+    probe.code == Some(0)
+}
