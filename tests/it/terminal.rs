@@ -115,11 +115,19 @@ impl Terminal {
         self.answer(limit)
     }
 
-    /// Waits until `text` stands on the terminal, written by the command typed last.
+    /// Waits until `text` stands on the terminal, written by the command typed last, which must not end first.
     pub(crate) fn wait_for(&self, text: &str, limit: Duration) {
         let what = format!("{text:?} in terminal {}", self.name);
-        self.screen
-            .wait(self.typed_at, (limit, &what), |screen| screen.find(text));
+        let start = self.typed_at;
+        let found = self.screen.wait(start, (limit, &what), |screen| {
+            let has_ended = || last_status(screen).map(|_| false);
+            screen.contains(text).then_some(true).or_else(has_ended)
+        });
+        assert!(
+            found,
+            "the command ended before {what}{}",
+            self.screen.end()
+        );
     }
 
     /// Presses Ctrl-C and waits until the shell asks for the next line.
@@ -176,7 +184,7 @@ fn a_terminal_tells_output_status_and_unfinished_commands() {
     assert_eq!(terminal.run("(exit 3)", limit).status, Some(3));
     assert_eq!(terminal.run("cat <<'EOF'", limit).status, None);
     assert!(terminal.run("EOF", limit).status == Some(0));
-    terminal.type_line("echo begun; cat");
+    terminal.type_line("sh -c 'echo begun; exec cat'");
     terminal.wait_for("begun\r\n", limit);
     assert_eq!(terminal.interrupt(limit).status, Some(130));
     terminal.close();
