@@ -1,8 +1,9 @@
 //! Owns one lease machine: feeds it mail and time, and carries out its outputs in order.
 //!
 //! Never looks at a later output before a record is flushed, and never acknowledges a peer's message before
-//! everything that followed from it is on disk.
+//! everything that followed from it is on disk. Never waits for the network or for its shell.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use market::agreement::Meter;
@@ -12,12 +13,16 @@ use market::{AgreementId, Amount, ChainId, NodeId, Timestamp, wire};
 use tokio::sync::{mpsc, watch};
 
 use super::MAILBOX;
+use super::outbox::Outbox;
 use super::router::{ProgressBatch, Registration, RouterHandle};
-use super::sender::{Outgoing, QUEUE, Sender};
+use super::sender::Sender;
 use crate::clock::ProtocolClock;
 use crate::lease_protocol::LeaseResponse;
 use crate::network::{Client, Reply};
 use crate::store::{Direction, NodeStore, RecordKind, StoreError};
+
+/// Effects that wait for a busy shell before the lease takes no more mail.
+const MAX_EFFECTS: usize = 1_024;
 
 /// What reaches a lease.
 #[derive(Debug)]
@@ -45,17 +50,8 @@ pub struct Snapshot {
 #[derive(Debug, Clone)]
 pub struct LeaseHandle {
     mail: mpsc::Sender<Mail>,
-    outgoing: mpsc::Sender<Outgoing>,
+    outbox: Outbox,
     snapshot: watch::Receiver<Snapshot>,
-}
-
-impl std::fmt::Debug for Outgoing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Message(message) => write!(f, "{message:?}"),
-            Self::Progress(report) => write!(f, "{report:?}"),
-        }
-    }
 }
 
 impl LeaseHandle {
@@ -64,9 +60,10 @@ impl LeaseHandle {
         let _over = self.mail.send(Mail::Input(input)).await;
     }
 
-    /// Sends a report of the job to the other side, behind everything that was sent before.
-    pub async fn report(&self, report: Progress) {
-        let _over = self.outgoing.send(Outgoing::Progress(report)).await;
+    /// Sends a report of the job to the other side, behind those that were made before. Never waits: where
+    /// too many stand, the oldest steps and texts are dropped.
+    pub fn report(&self, report: Progress) {
+        self.outbox.report(report);
     }
 
     /// Returns the lease at a glance.
@@ -95,7 +92,7 @@ pub struct LeaseParts {
     pub chain: ChainId,
 }
 
-/// Starts a lease with `peer`. Effects come in order and are bounded; the lease waits for its reader.
+/// Starts a lease. Effects come in order and are bounded.
 /// Reports of the job go to `progress` on the side that buys.
 pub async fn spawn(
     parts: LeaseParts,
@@ -110,7 +107,7 @@ pub async fn spawn(
         Role::Payee => terms.payer.node,
     };
     let (mail, mailbox) = mpsc::channel(MAILBOX);
-    let (outgoing, queue) = mpsc::channel(QUEUE);
+    let outbox = Outbox::default();
     let (effects, effects_receiver) = mpsc::channel(MAILBOX);
     let (snapshot, watcher) = watch::channel(snapshot_of(&lease));
     parts
@@ -126,7 +123,7 @@ pub async fn spawn(
         network: parts.network.clone(),
         peer,
         agreement,
-        queue,
+        outbox: outbox.clone(),
         lease: mail.clone(),
     };
     tokio::spawn(sender.run());
@@ -140,14 +137,15 @@ pub async fn spawn(
         parts,
         lease,
         mailbox,
-        outgoing: outgoing.clone(),
+        outbox: outbox.clone(),
         effects,
+        waiting: VecDeque::new(),
         snapshot,
     };
     tokio::spawn(runner.run());
     let handle = LeaseHandle {
         mail,
-        outgoing,
+        outbox,
         snapshot: watcher,
     };
     (handle, effects_receiver)
@@ -169,8 +167,10 @@ struct Runner {
     parts: LeaseParts,
     lease: Lease,
     mailbox: mpsc::Receiver<Mail>,
-    outgoing: mpsc::Sender<Outgoing>,
+    outbox: Outbox,
     effects: mpsc::Sender<Output>,
+    /// Effects for which the shell has no room yet, in order.
+    waiting: VecDeque<Output>,
     snapshot: watch::Sender<Snapshot>,
 }
 
@@ -178,10 +178,17 @@ impl Runner {
     async fn run(mut self) {
         while self.lease.phase() != Phase::Ended {
             let next = tokio::select! {
-                mail = self.mailbox.recv() => mail,
+                mail = self.mailbox.recv(), if self.waiting.len() < MAX_EFFECTS => mail,
                 () = sleep_until(&self.parts.clock, self.lease.poll_timeout()) => {
                     self.lease.handle_timeout(self.now());
                     None
+                }
+                room = self.effects.reserve(), if !self.waiting.is_empty() => {
+                    // Without room the shell is gone; the next arm sees it.
+                    if let (Ok(room), Some(effect)) = (room, self.waiting.pop_front()) {
+                        room.send(effect);
+                    }
+                    continue;
                 }
                 // Nobody is left to carry out what the lease decides.
                 () = self.effects.closed() => break,
@@ -190,11 +197,17 @@ impl Runner {
             if let Err(error) = self.drain().await {
                 // Without its disk a node must promise nothing more: the peer gets no acknowledgement.
                 tracing::error!(agreement = %self.agreement, %error, "the lease stops");
+                self.waiting.clear();
                 break;
             }
             if let Some((reply, response)) = acknowledge {
                 reply.send(response);
             }
+        }
+        // A shell that waits for room in the mailbox must see the end before it can take the effects.
+        self.mailbox.close();
+        while let Some(effect) = self.waiting.pop_front() {
+            let _gone = self.effects.send(effect).await;
         }
         self.parts.router.forget(self.agreement).await;
     }
@@ -227,12 +240,8 @@ impl Runner {
         while let Some(output) = self.lease.poll_output() {
             match output {
                 Output::Persist(record) => self.persist(record).await?,
-                Output::Send(message) => {
-                    let _gone = self.outgoing.send(Outgoing::Message(message)).await;
-                }
-                effect => {
-                    let _gone = self.effects.send(effect).await;
-                }
+                Output::Send(message) => self.outbox.say(*message),
+                effect => self.waiting.push_back(effect),
             }
         }
         let fresh = snapshot_of(&self.lease);
@@ -260,6 +269,12 @@ impl Runner {
                 store.put_record(RecordKind::Receipt, id, &bytes).await
             }
         }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.outbox.close();
     }
 }
 

@@ -1,119 +1,82 @@
-//! Owns what one lease sends to the other side: in order, each until it is acknowledged.
+//! Owns sending what one lease says to the other side: messages in order, each until it is acknowledged, and
+//! beside them the reports of its job.
 //!
-//! Never gives a message up while the lease lives; it tells the lease when the link is lost and back.
+//! Never gives a message up while the lease lives; it tells the lease when the link is lost and back. Reports
+//! never hold a message up.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use market::lease::{Input, Message};
+use market::lease::Input;
 use market::progress::Progress;
 use market::{AgreementId, NodeId};
 use tokio::sync::mpsc;
 
+use super::outbox::Outbox;
 use super::runner::Mail;
-use crate::lease_protocol::{LeaseRequest, LeaseResponse, MAX_PROGRESS_BATCH};
-use crate::network::Client;
-
-/// Things that wait to be sent. The lease waits where more are made.
-pub(super) const QUEUE: usize = 256;
+use crate::lease_protocol::{LeaseRequest, LeaseResponse};
+use crate::network::{CallError, Client};
 
 /// Pauses between tries on a lost link.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Tries while the other side does not know the agreement, and the pauses between them: 10 s in all.
+/// Tries while the other side does not know the agreement, before that counts as a lost link, and the pauses
+/// between them: 10 s in all.
 const UNKNOWN_TRIES: u32 = 400;
 const UNKNOWN_RETRY: Duration = Duration::from_millis(25);
-
-/// One thing to send.
-pub(super) enum Outgoing {
-    Message(Box<Message>),
-    Progress(Progress),
-}
 
 /// Sends what one lease says.
 pub(super) struct Sender {
     pub(super) network: Client,
     pub(super) peer: NodeId,
     pub(super) agreement: AgreementId,
-    pub(super) queue: mpsc::Receiver<Outgoing>,
+    pub(super) outbox: Outbox,
     pub(super) lease: mpsc::Sender<Mail>,
 }
 
+/// What became of one try.
+enum Try {
+    /// The other side has it, or will never take it: on to the next.
+    Done,
+    /// The other side does not know the agreement (yet).
+    Unknown,
+    /// It did not arrive.
+    Lost,
+}
+
 impl Sender {
-    /// Runs until the lease has dropped its end and everything is sent, or the lease is gone.
-    pub(super) async fn run(mut self) {
-        let mut waiting = VecDeque::new();
-        let mut reported = 0;
-        loop {
-            if waiting.is_empty() {
-                match self.queue.recv().await {
-                    Some(outgoing) => waiting.push_back(outgoing),
-                    None => return,
-                }
-            }
-            while let Ok(outgoing) = self.queue.try_recv() {
-                waiting.push_back(outgoing);
-                if waiting.len() >= QUEUE {
-                    break;
-                }
-            }
-            let (request, reports) = self.next_request(&mut waiting, reported);
-            reported += reports;
+    /// Runs until the lease is over and everything is sent, or cannot be.
+    pub(super) async fn run(self) {
+        tokio::join!(self.send_messages(), self.send_reports());
+    }
+
+    async fn send_messages(&self) {
+        while let Some(message) = self.outbox.next_message().await {
+            let agreement = self.agreement;
+            let request = LeaseRequest::Message { agreement, message };
             if !self.deliver(request).await {
                 return;
             }
         }
     }
 
-    /// Takes one message, or all reports that stand together.
-    fn next_request(&self, waiting: &mut VecDeque<Outgoing>, first: u64) -> (LeaseRequest, u64) {
-        let agreement = self.agreement;
-        let mut reports = Vec::new();
-        while reports.len() < MAX_PROGRESS_BATCH {
-            match waiting.pop_front() {
-                Some(Outgoing::Progress(report)) => reports.push(report),
-                Some(Outgoing::Message(message)) if reports.is_empty() => {
-                    let message = *message;
-                    return (LeaseRequest::Message { agreement, message }, 0);
-                }
-                Some(message) => {
-                    waiting.push_front(message);
-                    break;
-                }
-                None => break,
-            }
-        }
-        let count = reports.len() as u64;
-        let request = LeaseRequest::Progress {
-            agreement,
-            first,
-            reports,
-        };
-        (request, count)
-    }
-
-    /// Sends one request until it is acknowledged; `false` when the lease is gone.
+    /// Sends one message until it is acknowledged; `false` when the lease is gone.
     async fn deliver(&self, request: LeaseRequest) -> bool {
-        let mut lost = false;
+        let mut is_lost = false;
         let mut unknown = 0;
         loop {
-            match self.network.call_lease(self.peer, request.clone()).await {
+            match self.attempt(&request).await {
+                Try::Done => return !is_lost || self.tell(Input::LinkBack).await,
                 // The other side may be a moment behind, or back from a restart.
-                Ok(LeaseResponse::UnknownAgreement) if unknown < UNKNOWN_TRIES => {
+                Try::Unknown if unknown < UNKNOWN_TRIES => {
                     unknown += 1;
                     tokio::time::sleep(UNKNOWN_RETRY).await;
                     continue;
                 }
-                Ok(response) => {
-                    self.note_refusal(&request, response);
-                    return !lost || self.tell(Input::LinkBack).await;
-                }
-                Err(error) => {
-                    tracing::debug!(peer = %self.peer.short(), %error, "a lease message waits");
-                    if !lost && !self.tell(Input::LinkLost).await {
+                Try::Unknown | Try::Lost => {
+                    if !is_lost && !self.tell(Input::LinkLost).await {
                         return false;
                     }
-                    lost = true;
+                    is_lost = true;
                 }
             }
             tokio::select! {
@@ -123,7 +86,65 @@ impl Sender {
         }
     }
 
-    fn note_refusal(&self, request: &LeaseRequest, response: LeaseResponse) {
+    /// Sends reports, each batch until it is acknowledged or the lease is over.
+    async fn send_reports(&self) {
+        let mut first = 0;
+        while let Some(reports) = self.outbox.next_reports().await {
+            let Some(taken) = self.deliver_reports(first, reports).await else {
+                return;
+            };
+            first += taken;
+        }
+    }
+
+    /// Returns how many reports the other side has counted, or `None` when the lease is gone.
+    async fn deliver_reports(&self, first: u64, reports: Vec<Progress>) -> Option<u64> {
+        let count = reports.len() as u64;
+        let request = LeaseRequest::Progress {
+            agreement: self.agreement,
+            first,
+            reports,
+        };
+        loop {
+            match self.network.call_lease(self.peer, request.clone()).await {
+                Ok(LeaseResponse::Acknowledged) => return Some(count),
+                Ok(LeaseResponse::UnknownAgreement) => {}
+                Ok(refused) => {
+                    self.note_refusal(&request, &refused);
+                    return Some(0); // Their numbers are free for the next ones.
+                }
+                Err(error) if is_hopeless(&error) => {
+                    tracing::warn!(%error, "reports of a job are dropped");
+                    return Some(0);
+                }
+                Err(error) => tracing::trace!(%error, "reports of a job wait"),
+            }
+            if self.outbox.is_over() {
+                return None;
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn attempt(&self, request: &LeaseRequest) -> Try {
+        match self.network.call_lease(self.peer, request.clone()).await {
+            Ok(LeaseResponse::UnknownAgreement) => Try::Unknown,
+            Ok(response) => {
+                self.note_refusal(request, &response);
+                Try::Done
+            }
+            Err(error) if is_hopeless(&error) => {
+                tracing::warn!(%error, ?request, "a lease message is dropped");
+                Try::Done
+            }
+            Err(error) => {
+                tracing::debug!(peer = %self.peer.short(), %error, "a lease message waits");
+                Try::Lost
+            }
+        }
+    }
+
+    fn note_refusal(&self, request: &LeaseRequest, response: &LeaseResponse) {
         match response {
             LeaseResponse::Acknowledged => {}
             LeaseResponse::Rejected(reason) => {
@@ -135,7 +156,13 @@ impl Sender {
         }
     }
 
+    /// Waits at most for the lease's own work: the lease never waits for this sender.
     async fn tell(&self, input: Input) -> bool {
         self.lease.send(Mail::Input(input)).await.is_ok()
     }
+}
+
+/// Tells whether sending the same bytes again can never help.
+fn is_hopeless(error: &CallError) -> bool {
+    matches!(error, CallError::TooLarge { .. })
 }
