@@ -17,5 +17,6 @@ pub mod ledger;
 pub mod membership;
 pub mod network;
 pub mod node;
+pub mod recover;
 pub mod settle;
 pub mod store;

@@ -1,0 +1,261 @@
+//! Owns what a node does after a restart with the channels that an earlier run left open: what was promised to
+//! it is claimed, what it locked comes back, and its list of jobs says how they ended.
+//!
+//! Never touches a channel of a lease that runs: what it settles was on disk before anything was bought, or was
+//! found on the ledger while nothing was being sold.
+
+use std::time::Duration;
+
+use market::lease::Phase;
+use market::ledger::{ChannelRecord, ChannelState, Operation, SignedTransaction};
+use market::receipt::Outcome;
+use market::{ChannelId, TxId, wire};
+use tokio::task::JoinSet;
+
+use crate::api::JobView;
+use crate::ledger::LedgerClient;
+use crate::ledger::client::LedgerError;
+use crate::node::Node;
+use crate::settle::settle;
+use crate::store::{Direction, RecordKind, StoreError};
+
+/// The most bytes of a job's record.
+const MAX_JOB_BYTES: usize = 16 << 10;
+
+/// Pauses between questions to the ledger; they double up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What an earlier run of this node left behind.
+#[derive(Debug)]
+pub struct Leftovers {
+    jobs: Vec<JobView>,
+    submissions: Vec<SignedTransaction>,
+}
+
+impl Leftovers {
+    /// Reads what the disk says; to be called before this run of the node buys or sells anything.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn read(node: &Node) -> Result<Self, StoreError> {
+        let records = node.store.records(RecordKind::Job)?.into_iter();
+        let jobs = records
+            .filter_map(|(_, bytes)| wire::decode::<JobView>(&bytes, MAX_JOB_BYTES).ok())
+            .filter(|job| job.phase != Phase::Ended)
+            .collect();
+        let records = node.store.records(RecordKind::Submission)?.into_iter();
+        let submissions = records
+            .filter_map(|(_, bytes)| wire::decode(&bytes, SignedTransaction::MAX_BYTES).ok())
+            .collect();
+        Ok(Self { jobs, submissions })
+    }
+
+    /// Settles everything, with as many pauses as the ledger needs, and returns when all is settled.
+    /// `is_selling` tells whether this node sells or is about to.
+    pub async fn settle<F, Answer>(self, node: Node, is_selling: F)
+    where
+        F: Fn() -> Answer,
+        Answer: Future<Output = bool>,
+    {
+        let mut tasks = JoinSet::new();
+        for job in self.jobs {
+            let node = node.clone();
+            tasks.spawn(async move { end_job(&node, job).await });
+        }
+        for submission in self.submissions {
+            let node = node.clone();
+            tasks.spawn(async move { watch_opening(&node, &submission).await });
+        }
+        for channel in sold_channels(&node, is_selling).await {
+            let node = node.clone();
+            tasks.spawn(async move { claim(&node, &channel).await });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Returns the live channels that pay this node and belong to no lease that runs.
+async fn sold_channels<F, Answer>(node: &Node, is_selling: F) -> Vec<ChannelRecord>
+where
+    F: Fn() -> Answer,
+    Answer: Future<Output = bool>,
+{
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // Nothing before and nothing after: no lease of this run can stand behind a channel found between.
+        if !is_selling().await
+            && let Ok(found) = node.ledger.account(node.identity.account).await
+            && !is_selling().await
+        {
+            let me = node.identity.node();
+            let mut channels = found.channels;
+            channels.retain(|channel| channel.payee.node == me);
+            return channels;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Closes a channel that pays this node, with the newest voucher that was kept.
+async fn claim(node: &Node, record: &ChannelRecord) {
+    let channel = record.id;
+    let voucher = match node.store.latest_voucher(Direction::Received, channel) {
+        Ok(voucher) => voucher,
+        Err(error) => return tracing::error!(%channel, %error, "the newest voucher is not read"),
+    };
+    let operation = Operation::CoopClose { channel, voucher };
+    let settlement = settle(node, channel, &operation).await;
+    match settlement.paid_at_close() {
+        Some(paid) => {
+            tracing::info!(%channel, %paid, "settled a lease that an earlier run left open");
+        }
+        None => tracing::warn!(%channel, ?settlement, "a channel of an earlier run stays open"),
+    }
+}
+
+/// Brings a job of an earlier run to its end: its channel is closed and its record says what it cost.
+async fn end_job(node: &Node, mut job: JobView) {
+    job.phase = Phase::Closing;
+    keep_job(node, &job).await;
+    let Some(record) = close_bought(node, job.channel).await else {
+        return;
+    };
+    job.phase = Phase::Ended;
+    job.outcome = Some(job.outcome.unwrap_or(Outcome::Cancelled));
+    job.paid = record.claimed;
+    job.refunded = job.deposit.checked_sub(record.claimed);
+    keep_job(node, &job).await;
+    tracing::info!(
+        agreement = %job.agreement, paid = %job.paid,
+        "settled a job that an earlier run left open; the rest of its deposit is back"
+    );
+}
+
+async fn keep_job(node: &Node, job: &JobView) {
+    let (id, bytes) = (job.agreement.as_bytes(), wire::encode(job));
+    if let Err(error) = node.store.put_record(RecordKind::Job, id, &bytes).await {
+        tracing::error!(agreement = %job.agreement, %error, "the job's end could not be noted");
+    }
+}
+
+/// Watches an opening that was sent and whose fate is not known, until it can no longer open a channel. A
+/// channel that it does open belongs to no lease, and is closed. Then forgets the opening.
+pub async fn watch_opening(node: &Node, opening: &SignedTransaction) {
+    let chain = node.chain();
+    let id = opening.id(&chain);
+    if let Ok(verified) = opening.verify(&chain)
+        && let Operation::Open { terms } = &verified.transaction.operation
+        && terms.payer.node == node.identity.node()
+    {
+        let channel = terms.channel_id(&chain);
+        let last_height = verified.transaction.valid_until_height;
+        if has_opened(node, channel, last_height).await && !is_bought(node, opening) {
+            close_bought(node, channel).await;
+            tracing::info!(%channel, "closed a channel that no lease uses; its deposit is back");
+        }
+    }
+    forget(node, id).await;
+}
+
+/// Tells whether a job's record stands for the channel of an opening, which then ends with the job.
+fn is_bought(node: &Node, opening: &SignedTransaction) -> bool {
+    let chain = node.chain();
+    let Ok(verified) = opening.verify(&chain) else {
+        return false;
+    };
+    let Operation::Open { terms } = &verified.transaction.operation else {
+        return false;
+    };
+    let job = node
+        .store
+        .record(RecordKind::Job, terms.id(&chain).as_bytes());
+    !matches!(job, Ok(None))
+}
+
+/// Waits until a channel exists, or the last block in which it could have been opened is past.
+async fn has_opened(node: &Node, channel: ChannelId, last_height: u64) -> bool {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // The height first: a channel that is not there after that height was asked for never will be.
+        let height = node.ledger.status().await;
+        let found = node.ledger.channel(channel).await;
+        match (height, found) {
+            (_, Ok(Some(_))) => return true,
+            (Ok(status), Ok(None)) if status.head.header.height > last_height => return false,
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::debug!(%channel, %error, "the ledger is asked again");
+            }
+            _ => {}
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Removes the record of a transaction whose fate is known.
+pub async fn forget(node: &Node, id: TxId) {
+    let removed = node
+        .store
+        .remove_record(RecordKind::Submission, id.as_bytes());
+    if let Err(error) = removed.await {
+        tracing::warn!(%error, "the record of a transaction stays; the next start looks at it again");
+    }
+}
+
+/// Keeps a transaction before it is sent, so that a restart finds it.
+///
+/// # Errors
+/// The store fails; the transaction must not be sent then.
+pub async fn remember(node: &Node, transaction: &SignedTransaction) -> Result<(), StoreError> {
+    let id = transaction.id(&node.chain());
+    let bytes = wire::encode(transaction);
+    node.store
+        .put_record(RecordKind::Submission, id.as_bytes(), &bytes)
+        .await
+}
+
+/// Closes a channel that this node pays from, stating what it signed last, and waits until it is closed.
+/// `None` when there is no such channel.
+async fn close_bought(node: &Node, channel: ChannelId) -> Option<ChannelRecord> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match look(&node.ledger, channel).await {
+            Ok(None) => return None,
+            Ok(Some(record)) if record.state == ChannelState::Closed => return Some(record),
+            Ok(Some(record)) if record.state == ChannelState::Open => {
+                let operation = payer_close(node, &record);
+                let settlement = settle(node, channel, &operation).await;
+                tracing::info!(%channel, ?settlement, "closing what an earlier run left open");
+            }
+            Ok(Some(_)) => {} // Its window runs.
+            Err(error) => tracing::debug!(%channel, %error, "the ledger is asked again"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn look(
+    ledger: &LedgerClient,
+    channel: ChannelId,
+) -> Result<Option<ChannelRecord>, LedgerError> {
+    Ok(ledger.channel(channel).await?.map(|found| found.record))
+}
+
+/// States the newest voucher that was signed, or what the channel has paid where none was: the first tick is
+/// paid when it opens.
+fn payer_close(node: &Node, record: &ChannelRecord) -> Operation {
+    let newest = node.store.latest_voucher(Direction::Sent, record.id);
+    let newest = newest.ok().flatten();
+    let stated = newest.and_then(|signed| signed.verify(&node.chain()).ok());
+    let (sequence, cumulative) = stated.map_or((record.sequence, record.claimed), |voucher| {
+        (voucher.value.sequence, voucher.value.cumulative)
+    });
+    Operation::PayerClose {
+        channel: record.id,
+        sequence,
+        cumulative: cumulative.max(record.claimed),
+    }
+}
