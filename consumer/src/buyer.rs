@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use market::agreement::Terms;
 use market::job::JobSpec;
 use market::lease::{Input, Lease, Phase, Role};
-use market::{AgreementId, Amount, HeaderId, Timestamp};
+use market::{AgreementId, Amount, HeaderId, NodeId, Timestamp};
 use market_node::api::{JobView, QuoteView, RunEvent, RunRequest};
 use market_node::book::BookError;
 use market_node::home::HomeError;
 use market_node::identity::{IdentityError, fresh_nonce};
-use market_node::lease::LeaseHandle;
 use market_node::ledger::client::LedgerError;
 use market_node::node::Node;
 use market_node::store::StoreError;
@@ -23,7 +22,8 @@ use tokio::sync::mpsc;
 use crate::inputs::{self, InputError};
 use crate::job_file::{JobFile, JobFileError};
 use crate::jobs::Jobs;
-use crate::lease::LeaseShell;
+use crate::lease::{Announced, Feed, LeaseShell};
+use crate::reserve::{Opening, ReserveError};
 use crate::{need, reserve};
 
 /// Events of a run that wait for its reader.
@@ -37,6 +37,10 @@ const SETTLE: Duration = Duration::from_secs(10);
 
 /// How often it looks meanwhile.
 const SETTLE_STEP: Duration = Duration::from_millis(100);
+
+/// How long a buyer whom all offers failed waits for those whose answer was lost, and how often it looks.
+const LAST_LOOK: Duration = Duration::from_secs(30);
+const LAST_LOOK_STEP: Duration = Duration::from_secs(1);
 
 /// Why a job could not be bought.
 #[derive(Debug, thiserror::Error)]
@@ -71,10 +75,25 @@ pub enum RunError {
          file, or ask the operator for credits (`nightshift wallet address` shows where to)"
     )]
     Money {
-        /// What would be locked.
+        /// What would be locked, with the fee for opening.
         needed: Amount,
         /// What can be spent.
         available: Amount,
+    },
+    /// Too little would be left.
+    #[error(
+        "this job locks {needed}, which would leave {rest} of {available}; an account holds nothing or at \
+         least {minimum}. Change budget.total in the job file"
+    )]
+    Dust {
+        /// What would be locked, with the fee for opening.
+        needed: Amount,
+        /// What can be spent.
+        available: Amount,
+        /// What would be left.
+        rest: Amount,
+        /// The least that an account may hold.
+        minimum: Amount,
     },
     /// All that fit fell through.
     #[error("none of the {tried} fitting offers could be reserved; the last said: {last}")]
@@ -126,15 +145,20 @@ impl Buyer {
         Ok(need::view(&quote, id, deposit, &self.node))
     }
 
-    /// Buys a job and returns its events; the last one is `Finished` or `Failed`. The job goes on when the
-    /// receiver is dropped.
+    /// Buys a job and returns its events; the last one is `Finished`, `NothingFits` or `Failed`. The job goes
+    /// on when the receiver is dropped.
     pub fn run(&self, request: RunRequest) -> mpsc::Receiver<RunEvent> {
         let (events, receiver) = mpsc::channel(EVENTS);
         let buyer = self.clone();
         tokio::spawn(async move {
             if let Err(error) = buyer.buy(request, events.clone()).await {
-                let reason = error.to_string();
-                let _nobody_listens = events.send(RunEvent::Failed { reason }).await;
+                let event = match error {
+                    RunError::NoOffer(summary) => RunEvent::NothingFits { summary },
+                    error => RunEvent::Failed {
+                        reason: error.to_string(),
+                    },
+                };
+                let _nobody_listens = events.send(event).await;
             }
         });
         receiver
@@ -180,17 +204,16 @@ impl Buyer {
         terms.map_or(budget, |terms| terms.deposit)
     }
 
-    async fn check_money(&self, needed: Amount) -> Result<(), RunError> {
-        let available = self
-            .node
-            .ledger
-            .account(self.node.identity.account)
-            .await?
-            .available;
-        if needed > available {
-            return Err(RunError::Money { needed, available });
-        }
-        Ok(())
+    /// Checks that the account can lock a deposit and pay the fee for opening, as the ledger will.
+    async fn check_money(&self, deposit: Amount) -> Result<(), RunError> {
+        let node = &self.node;
+        let genesis = &node.membership.genesis;
+        let available = node.ledger.account(node.identity.account).await?.available;
+        check_balance(
+            available,
+            deposit,
+            (genesis.fees.open, genesis.minimum_balance),
+        )
     }
 
     /// Ranks the offers; a node that has just started gives its book a moment to arrive.
@@ -228,6 +251,28 @@ impl Buyer {
     }
 }
 
+fn check_balance(
+    available: Amount,
+    deposit: Amount,
+    (fee, minimum): (Amount, Amount),
+) -> Result<(), RunError> {
+    let needed = deposit
+        .checked_add(fee)
+        .unwrap_or(market::amount::SUPPLY_CAP);
+    let Some(rest) = available.checked_sub(needed) else {
+        return Err(RunError::Money { needed, available });
+    };
+    if rest != Amount::ZERO && rest < minimum {
+        return Err(RunError::Dust {
+            needed,
+            available,
+            rest,
+            minimum,
+        });
+    }
+    Ok(())
+}
+
 /// One request on its way to an agreement.
 struct Run<'a> {
     buyer: &'a Buyer,
@@ -244,17 +289,23 @@ impl Run<'_> {
 
     /// Tries the offers in order until one is open.
     async fn reserve_one(&self, quote: &Quote) -> Result<(), RunError> {
-        let node = &self.buyer.node;
         let payer_nonce = fresh_nonce()?;
         let mut last = String::new();
+        let mut doubtful = Vec::new();
         for offer in &quote.offers {
             self.tell(RunEvent::Chosen {
-                offer: Box::new(need::offer_view(offer, node)),
+                offer: Box::new(need::offer_view(offer, &self.buyer.node)),
                 summary: quote.rejections.to_string(),
             })
             .await;
-            match self.attempt(offer, payer_nonce).await {
-                Ok(terms) => return self.begin(terms).await,
+            match self.attempt(offer, payer_nonce, &mut doubtful).await {
+                Ok((opening, at)) => {
+                    // They carry the nonce that is used now, so they open nothing any more.
+                    for opening in doubtful {
+                        opening.forget().await;
+                    }
+                    return self.begin(opening, at).await;
+                }
                 Err(error) => {
                     last = error.to_string();
                     let reason = last.clone();
@@ -263,90 +314,89 @@ impl Run<'_> {
                 }
             }
         }
+        if let Some((opening, at)) = look_again(doubtful).await {
+            return self.begin(opening, at).await;
+        }
         let tried = quote.offers.len();
         Err(RunError::AllRefused { tried, last })
     }
 
+    /// Tries one offer. An opening that may yet be final goes to the `doubtful` ones.
     async fn attempt(
         &self,
         offer: &Offer,
         payer_nonce: u64,
-    ) -> Result<Terms, reserve::ReserveError> {
+        doubtful: &mut Vec<Opening>,
+    ) -> Result<(Opening, Timestamp), ReserveError> {
         let (node, job) = (&self.buyer.node, &self.prepared.job);
-        let terms = reserve::terms(node, offer, job, &self.prepared.file.budget, payer_nonce)?;
+        let budget = &self.prepared.file.budget;
+        let terms = reserve::terms(node, offer, job, budget, payer_nonce)?;
+        let provider = terms.payee.node;
+        self.share_inputs(provider);
+        let opening = Opening::sign(node, terms).await?;
+        let error = match opening.reserve(job).await {
+            Ok(at) => return Ok((opening, at)),
+            Err(error) => error,
+        };
         for input in &job.inputs {
-            node.permissions.share(input.hash, terms.payee.node);
+            node.permissions.unshare(input.hash, provider);
         }
-        let reserved = reserve::reserve(node, &terms, job).await;
-        if reserved.is_err() {
-            for input in &job.inputs {
-                node.permissions.unshare(input.hash, terms.payee.node);
-            }
+        if error.may_have_opened() {
+            doubtful.push(opening);
+        } else {
+            opening.forget().await;
         }
-        reserved.map(|()| terms)
+        Err(error)
     }
 
-    /// Starts the lease of an open channel.
-    async fn begin(&self, terms: Terms) -> Result<(), RunError> {
+    fn share_inputs(&self, provider: NodeId) {
+        for input in &self.prepared.job.inputs {
+            self.buyer.node.permissions.share(input.hash, provider);
+        }
+    }
+
+    /// Starts the lease of a channel that is open since `at`.
+    async fn begin(&self, opening: Opening, at: Timestamp) -> Result<(), RunError> {
         let node = &self.buyer.node;
         let chain = node.chain();
+        let terms = opening.terms().clone();
         let (agreement, channel) = (terms.id(&chain), terms.channel_id(&chain));
         let view = self.job_view(&terms);
         let provider = terms.payee.node;
-        let now = node.clock.now().unwrap_or(Timestamp::from_millis(0));
+        self.share_inputs(provider);
+        let now = node.clock.now().unwrap_or(at);
         let key = node.identity.node_key.clone();
         let machine = Lease::new(Role::Payer, terms, chain, key, now);
         let (reports_in, reports) = mpsc::channel(REPORTS);
         let parts = node.lease_parts();
         let (lease, effects) =
             market_node::lease::spawn(parts, machine, Role::Payer, Some(reports_in)).await;
-        lease.input(Input::Opened).await;
+        lease.input(Input::Opened { at }).await;
         let deposit = view.deposit;
         self.buyer.jobs.begin(view, lease.clone()).await?;
-        self.tell(RunEvent::Opened {
+        opening.forget().await;
+        let mut feed = Feed::new(self.events.clone());
+        feed.tell(RunEvent::Opened {
             agreement,
             channel,
             deposit,
-        })
-        .await;
-        self.spawn_shell(
-            agreement,
-            channel,
-            Side { provider, lease },
-            (effects, reports),
-        );
-        Ok(())
-    }
-
-    fn spawn_shell(
-        &self,
-        agreement: AgreementId,
-        channel: market::ChannelId,
-        side: Side,
-        (effects, reports): (
-            mpsc::Receiver<market::lease::Output>,
-            mpsc::Receiver<market_node::lease::ProgressBatch>,
-        ),
-    ) {
+        });
+        let job = &self.prepared.job;
         let shell = LeaseShell {
-            node: self.buyer.node.clone(),
+            node: node.clone(),
             jobs: self.buyer.jobs.clone(),
-            provider: side.provider,
+            provider,
             agreement,
             channel,
-            inputs: self
-                .prepared
-                .job
-                .inputs
-                .iter()
-                .map(|input| input.hash)
-                .collect(),
+            inputs: job.inputs.iter().map(|input| input.hash).collect(),
             output: self.request.output.clone(),
-            lease: side.lease,
-            events: self.events.clone(),
+            announced: Announced::new(job.limits.output_bytes),
+            lease,
+            feed,
             accepted_at: self.accepted_at,
         };
         tokio::spawn(shell.run(effects, reports));
+        Ok(())
     }
 
     fn job_view(&self, terms: &Terms) -> JobView {
@@ -374,8 +424,31 @@ impl Run<'_> {
     }
 }
 
-/// The other side of a lease, and this side's handle to it.
-struct Side {
-    provider: market::NodeId,
-    lease: LeaseHandle,
+/// Looks for a while whether one of the openings without an answer is final after all; then leaves them to be
+/// watched until they can open nothing.
+async fn look_again(mut doubtful: Vec<Opening>) -> Option<(Opening, Timestamp)> {
+    let patience = Instant::now() + LAST_LOOK;
+    let mut found = None;
+    while found.is_none() && !doubtful.is_empty() {
+        // Asked before the look: an opening that has lapsed and is not there then never will be.
+        let waiting = Instant::now() < patience && doubtful.iter().any(Opening::can_open);
+        for (position, opening) in doubtful.iter().enumerate() {
+            if let Ok(Some(at)) = opening.look().await {
+                found = Some((position, at));
+                break;
+            }
+        }
+        if found.is_none() && !waiting {
+            break;
+        }
+        if found.is_none() {
+            tokio::time::sleep(LAST_LOOK_STEP).await;
+        }
+    }
+    let found = found.map(|(position, at)| (doubtful.swap_remove(position), at));
+    doubtful.into_iter().for_each(Opening::watch);
+    found
 }
+
+#[cfg(test)]
+mod tests;

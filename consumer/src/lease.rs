@@ -1,25 +1,36 @@
 //! Owns carrying out what one lease decides on the buying side: outputs in, reports on, money settled.
 //!
-//! Never decides what is paid; the lease machine does.
+//! Never decides what is paid; the lease machine does. Never waits for the person's stream.
 
-use std::path::{Path, PathBuf};
+mod feed;
+mod outputs;
+mod reports;
+
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use market::lease::{Artefact, Ending, Input, Output, Phase};
-use market::ledger::{ChannelState, Operation, SignedTransaction};
+use market::ledger::{ChannelState, Operation};
 use market::progress::Progress;
 use market::{AgreementId, BlobHash, ChannelId, NodeId};
-use market_node::api::{RunEvent, transaction};
-use market_node::blobs::Blob;
+use market_node::api::RunEvent;
 use market_node::lease::{LeaseHandle, ProgressBatch};
 use market_node::lease_protocol::LeaseResponse;
 use market_node::node::Node;
+use market_node::settle::settle;
 use tokio::sync::mpsc;
 
+pub(crate) use feed::Feed;
+pub(crate) use outputs::Announced;
+
+use self::outputs::Delivery;
 use crate::jobs::Jobs;
 
-/// How often an output or the ledger is asked for again.
+/// How often the ledger is asked again.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// Outputs that have arrived and wait to be told.
+const STORED: usize = 16;
 
 /// What a bought job is carried out with.
 pub(crate) struct LeaseShell {
@@ -31,22 +42,23 @@ pub(crate) struct LeaseShell {
     /// What the provider may fetch while the lease lasts.
     pub(crate) inputs: Vec<BlobHash>,
     pub(crate) output: PathBuf,
+    pub(crate) announced: Announced,
     pub(crate) lease: LeaseHandle,
     /// Where the person's stream goes; the job goes on when nobody listens.
-    pub(crate) events: mpsc::Sender<RunEvent>,
+    pub(crate) feed: Feed,
     pub(crate) accepted_at: Instant,
 }
 
 impl LeaseShell {
     /// Runs until the lease is over.
     pub(crate) async fn run(
-        self,
+        mut self,
         mut effects: mpsc::Receiver<Output>,
         mut reports: mpsc::Receiver<ProgressBatch>,
     ) {
         let mut watch = self.lease.watch();
         let mut next_report = 0;
-        let (stored_in, mut stored) = mpsc::channel(16);
+        let (stored_in, mut stored) = mpsc::channel(STORED);
         let ending = loop {
             tokio::select! {
                 effect = effects.recv() => match effect {
@@ -54,29 +66,28 @@ impl LeaseShell {
                     Some(effect) => self.carry_out(effect, &stored_in),
                     None => break None,
                 },
-                Some(batch) = reports.recv() => next_report = self.report(batch, next_report).await,
-                Some(event) = stored.recv() => self.tell(event).await,
-                Ok(()) = watch.changed() => self.show().await,
+                Some(batch) = reports.recv() => next_report = self.report(batch, next_report),
+                Some(event) = stored.recv() => self.feed.tell(event),
+                Ok(()) = watch.changed() => self.show(),
+                () = self.feed.advance() => {}
             }
         };
         // What arrived before the end is told before the end.
         while let Ok(batch) = reports.try_recv() {
-            next_report = self.report(batch, next_report).await;
+            next_report = self.report(batch, next_report);
         }
         while let Ok(event) = stored.try_recv() {
-            self.tell(event).await;
+            self.feed.tell(event);
         }
         for input in &self.inputs {
             self.node.permissions.unshare(*input, self.provider);
         }
+        self.forget_outputs().await;
         self.finish(ending).await;
+        self.feed.drain().await;
     }
 
-    async fn tell(&self, event: RunEvent) {
-        let _nobody_listens = self.events.send(event).await;
-    }
-
-    fn carry_out(&self, effect: Output, stored: &mpsc::Sender<RunEvent>) {
+    fn carry_out(&mut self, effect: Output, stored: &mpsc::Sender<RunEvent>) {
         match effect {
             Output::FetchArtefact(artefact) => self.fetch(artefact, stored.clone()),
             Output::AskSettled => self.ask_settled(),
@@ -102,54 +113,28 @@ impl LeaseShell {
         }
     }
 
-    /// Fetches an output in the background until it is here, verified, and in the output folder.
-    fn fetch(&self, artefact: Artefact, stored: mpsc::Sender<RunEvent>) {
-        let (node, lease, provider) = (self.node.clone(), self.lease.clone(), self.provider);
-        let path = self.output.join(&artefact.name);
-        tokio::spawn(async move {
-            let blob = Blob {
-                hash: artefact.hash,
-                size: artefact.bytes,
-            };
-            loop {
-                let fetched = node
-                    .blobs
-                    .fetch(&node.network, provider, blob, &mut |_| {})
-                    .await;
-                let result = match fetched {
-                    Ok(source) => place(&source, &path)
-                        .await
-                        .map_err(|error| error.to_string()),
-                    Err(error) => Err(error.to_string()),
-                };
-                match result {
-                    Ok(()) => break,
-                    Err(error) => {
-                        tracing::warn!(
-                            name = artefact.name,
-                            error,
-                            "an output has not arrived yet"
-                        );
-                    }
-                }
-                if lease.snapshot().phase == Phase::Ended {
-                    return;
-                }
-                tokio::time::sleep(RETRY).await;
-            }
-            let event = RunEvent::Output {
-                name: artefact.name,
-                hash: artefact.hash,
-                bytes: artefact.bytes,
-                path,
-            };
-            let _over = stored.send(event).await;
-            lease
-                .input(Input::ArtefactStored {
-                    index: artefact.index,
-                })
-                .await;
-        });
+    /// Brings an output in, in the background. One that is not taken ends the job.
+    fn fetch(&mut self, artefact: Artefact, stored: mpsc::Sender<RunEvent>) {
+        if let Err(unwanted) = self.announced.admit(&artefact) {
+            let reason = format!("the job is cancelled: {unwanted}");
+            tracing::warn!(agreement = %self.agreement, reason, "an output is not taken");
+            self.tell_progress(Progress::Failed { reason });
+            let lease = self.lease.clone();
+            // Not in this task: the lease may be waiting for this task to take its next effect.
+            tokio::spawn(async move { lease.input(Input::Cancel).await });
+            return;
+        }
+        let part = format!(".{}.{}.part", self.agreement.short(), artefact.index);
+        let delivery = Delivery {
+            node: self.node.clone(),
+            lease: self.lease.clone(),
+            provider: self.provider,
+            path: self.output.join(&artefact.name),
+            temporary: self.output.join(part),
+            artefact,
+            stored,
+        };
+        tokio::spawn(delivery.run());
     }
 
     /// Asks the ledger in the background until the channel is closed.
@@ -176,52 +161,56 @@ impl LeaseShell {
     /// Closes alone, in the background, and waits for the end of the window.
     fn payer_close(&self, operation: Operation) {
         let (node, channel) = (self.node.clone(), self.channel);
+        let mut watch = self.lease.watch();
         tokio::spawn(async move {
-            let transaction = match transaction(&node, operation) {
-                Ok(transaction) => transaction,
-                Err(error) => return tracing::error!(%error, "no transaction could be made"),
-            };
-            let signed =
-                SignedTransaction::sign(&transaction, &node.identity.node_key, &node.chain())
-                    .with_delegation(node.identity.delegation.clone());
-            loop {
-                match node.ledger.submit(&signed).await {
-                    Ok(_) => return,
-                    Err(error) if error.is_temporary() => {
-                        tracing::debug!(%error, "the close is submitted again");
-                    }
-                    Err(error) => {
-                        return tracing::warn!(%channel, %error, "the close was refused");
-                    }
+            let over = watch.wait_for(|snapshot| snapshot.phase == Phase::Ended);
+            tokio::select! {
+                settlement = settle(&node, channel, &operation) => {
+                    tracing::info!(%channel, ?settlement, "the channel was closed from this side");
                 }
-                tokio::time::sleep(RETRY).await;
+                _ = over => {}
             }
         });
         self.ask_settled();
     }
 
-    /// Passes reports on, each once, and acknowledges them. Returns the number of the next new one.
-    async fn report(&self, batch: ProgressBatch, next: u64) -> u64 {
-        let mut next = next;
-        for (number, report) in (batch.first..).zip(batch.reports) {
-            if number < next {
-                continue; // Sent twice.
+    /// Passes reports on, each once, and answers them. Returns the number of the next new one.
+    fn report(&mut self, batch: ProgressBatch, next: u64) -> u64 {
+        let checked = match reports::check(batch.first, batch.reports, next) {
+            Ok(checked) => checked,
+            Err(reason) => {
+                batch
+                    .reply
+                    .send(LeaseResponse::Rejected(reason.to_string()));
+                return next;
             }
-            next = number + 1;
+        };
+        for report in checked.reports {
             if let Progress::Step(step) = &report {
                 let progress = Some((step.step, step.steps));
                 self.jobs
                     .update(self.agreement, |view| view.progress = progress);
             }
-            let at_ms = u64::try_from(self.accepted_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.tell(RunEvent::Progress { at_ms, report }).await;
+            self.tell_progress(report);
         }
-        batch.reply.send(LeaseResponse::Acknowledged);
-        next
+        batch.reply.send(match checked.left_out {
+            None => LeaseResponse::Acknowledged,
+            Some(reason) => {
+                let line = format!("a report of the provider was left out: {reason}");
+                self.tell_progress(Progress::Log { line });
+                LeaseResponse::Rejected(reason.to_string())
+            }
+        });
+        checked.next
+    }
+
+    fn tell_progress(&mut self, report: Progress) {
+        let at_ms = u64::try_from(self.accepted_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.feed.tell(RunEvent::Progress { at_ms, report });
     }
 
     /// Shows a change of the lease.
-    async fn show(&self) {
+    fn show(&mut self) {
         let snapshot = self.lease.snapshot();
         let before = self.jobs.running(self.agreement);
         self.jobs.update(self.agreement, |view| {
@@ -232,21 +221,40 @@ impl LeaseShell {
         let Some(before) = before else { return };
         if before.phase != snapshot.phase {
             let phase = snapshot.phase;
-            self.tell(RunEvent::Phase { phase }).await;
+            self.feed.tell(RunEvent::Phase { phase });
         }
         if before.paid != snapshot.promised {
             let promised = snapshot.promised;
-            self.tell(RunEvent::Paid { promised }).await;
+            self.feed.tell(RunEvent::Paid { promised });
         }
     }
 
-    async fn finish(&self, ending: Option<Ending>) {
+    /// Removes the outputs from the blob store: they lie in the output folder. One that is an input of another
+    /// job stays.
+    async fn forget_outputs(&self) {
+        let hashes = self.lease.snapshot().artefacts.into_iter();
+        let hashes: Vec<BlobHash> = hashes
+            .map(|artefact| artefact.hash)
+            .filter(|hash| !self.node.permissions.is_shared(*hash))
+            .collect();
+        let blobs = self.node.blobs.clone();
+        let removal = tokio::task::spawn_blocking(move || {
+            for hash in hashes {
+                if let Err(error) = blobs.remove(hash) {
+                    tracing::warn!(%error, "an output stays in the blob store");
+                }
+            }
+        });
+        let _stopping = removal.await;
+    }
+
+    async fn finish(&mut self, ending: Option<Ending>) {
         let Some(mut view) = self.jobs.running(self.agreement) else {
             return;
         };
         let Some(ending) = ending else {
             let reason = "the lease stopped on this side; see the log for the reason".to_owned();
-            return self.tell(RunEvent::Failed { reason }).await;
+            return self.feed.tell(RunEvent::Failed { reason });
         };
         view.phase = Phase::Ended;
         view.meter = self.lease.snapshot().meter;
@@ -259,16 +267,6 @@ impl LeaseShell {
         if let Err(error) = self.jobs.end(view.clone()).await {
             tracing::error!(%error, "the job's end could not be noted");
         }
-        self.tell(RunEvent::Finished(Box::new(view))).await;
+        self.feed.tell(RunEvent::Finished(Box::new(view)));
     }
-}
-
-/// Puts a verified blob into the output folder under its name, whole or not at all.
-async fn place(source: &Path, path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        tokio::fs::create_dir_all(folder).await?;
-    }
-    let temporary = path.with_added_extension("part");
-    tokio::fs::copy(source, &temporary).await?;
-    tokio::fs::rename(&temporary, path).await
 }

@@ -1,19 +1,21 @@
 //! Owns reserving: the terms for an offer, the payer's signature, and the two proofs that the channel is open.
 //!
-//! Never holds money before the ledger has taken the opening: a refused or lost reservation costs nothing,
-//! and because every attempt of one job carries the same payer nonce, only one can open.
+//! Never sends an opening that is not on disk, and never takes silence for a refusal: a lost answer is looked up
+//! on the ledger. Because every attempt of one job carries the same payer nonce, only one can open.
 
 use std::time::Duration;
 
 use market::agreement::{Party, Rates, Terms};
 use market::job::JobSpec;
 use market::ledger::{ChannelState, Operation, SignedTransaction};
-use market::{Amount, ChannelId};
+use market::{Amount, ChannelId, Timestamp, TxId};
 use market_node::api::{ApiError, transaction};
 use market_node::lease_protocol::{LeaseRequest, LeaseResponse, Refusal, Reservation};
 use market_node::ledger::client::LedgerError;
 use market_node::network::CallError;
 use market_node::node::Node;
+use market_node::recover;
+use market_node::store::StoreError;
 use matching::Offer;
 
 use crate::job_file::Budget;
@@ -21,6 +23,10 @@ use crate::need;
 
 /// How long a channel stays open at most, 7 days.
 const CHANNEL_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// For how many blocks an opening can be submitted. Short, so that the fate of a lost reservation is soon known;
+/// yet an operator under load makes a block for every few transactions, and the provider must not come too late.
+const OPEN_VALID_BLOCKS: u64 = 60;
 
 /// Ticks paid beyond the last delivered output, unless the job file says otherwise.
 const DELIVERY_TICKS: u16 = 30;
@@ -43,9 +49,32 @@ pub enum ReserveError {
     /// What the ledger says is open is not what was agreed.
     #[error("the ledger's record of channel {0} differs from what was agreed")]
     OtherChannel(ChannelId),
+    /// The opening could not be kept on disk, so it was not sent.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The terms cannot be made.
     #[error("no terms can be made for this offer: {0}")]
     Terms(String),
+}
+
+impl ReserveError {
+    /// Tells whether the opening may be final, or become so, all the same.
+    pub(crate) fn may_have_opened(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => {
+                matches!(refusal, Refusal::Operator(_) | Refusal::Ledger(_))
+            }
+            Self::Call(error) => !matches!(
+                error,
+                CallError::NotFound
+                    | CallError::Unreachable(_)
+                    | CallError::Unsupported
+                    | CallError::ToItself
+            ),
+            Self::Protocol | Self::Ledger(_) | Self::OtherChannel(_) => true,
+            Self::Store(_) | Self::Terms(_) => false,
+        }
+    }
 }
 
 /// Makes the terms for an offer.
@@ -95,40 +124,121 @@ pub(crate) fn terms(
     Ok(terms)
 }
 
-/// Sends the reservation and checks both proofs: that the opening is final, and that the channel is open now.
-pub(crate) async fn reserve(node: &Node, terms: &Terms, job: &JobSpec) -> Result<(), ReserveError> {
-    let operation = Operation::Open {
-        terms: terms.clone(),
-    };
-    let transaction = transaction(node, operation)
-        .map_err(|error: ApiError| ReserveError::Terms(error.to_string()))?;
-    let chain = node.chain();
-    let open = SignedTransaction::sign(&transaction, &node.identity.node_key, &chain)
-        .with_delegation(node.identity.delegation.clone());
-    let id = open.id(&chain);
-    let reservation = Reservation {
-        open,
-        job: job.clone(),
-    };
-    let request = LeaseRequest::Reserve(Box::new(reservation));
-    let proof = match node.network.call_lease(terms.payee.node, request).await? {
-        LeaseResponse::Reserved(proof) => proof,
-        LeaseResponse::Refused(refusal) => return Err(refusal.into()),
-        _ => return Err(ReserveError::Protocol),
-    };
-    node.ledger.verify_final(&proof).await?;
-    let channel = terms.channel_id(&chain);
-    if proof.transaction.id(&chain) != id {
-        return Err(ReserveError::OtherChannel(channel));
+/// An opening that this node has signed for one offer.
+pub(crate) struct Opening {
+    node: Node,
+    terms: Terms,
+    transaction: SignedTransaction,
+    last_height: u64,
+}
+
+impl Opening {
+    /// Signs the opening and keeps it on disk, before anyone else has it.
+    pub(crate) async fn sign(node: &Node, terms: Terms) -> Result<Self, ReserveError> {
+        let operation = Operation::Open {
+            terms: terms.clone(),
+        };
+        let mut unsigned = transaction(node, operation)
+            .map_err(|error: ApiError| ReserveError::Terms(error.to_string()))?;
+        let height = node.clock.height().unwrap_or(0);
+        let last_height = height.saturating_add(OPEN_VALID_BLOCKS);
+        unsigned.valid_until_height = last_height;
+        let chain = node.chain();
+        let transaction = SignedTransaction::sign(&unsigned, &node.identity.node_key, &chain)
+            .with_delegation(node.identity.delegation.clone());
+        recover::remember(node, &transaction).await?;
+        Ok(Self {
+            node: node.clone(),
+            terms,
+            transaction,
+            last_height,
+        })
     }
-    let found = node.ledger.channel(channel).await?;
-    let as_agreed = found.is_some_and(|found| {
-        found.record.state == ChannelState::Open
-            && found.record.agreement == terms.id(&chain)
-            && found.record.deposit == terms.deposit
-    });
-    if !as_agreed {
-        return Err(ReserveError::OtherChannel(channel));
+
+    /// Returns what was signed for.
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
     }
-    Ok(())
+
+    /// Tells whether it can still open the channel, by the newest block that this node has seen.
+    pub(crate) fn can_open(&self) -> bool {
+        let height = self.node.clock.height();
+        height.is_none_or(|height| height <= self.last_height)
+    }
+
+    fn id(&self) -> TxId {
+        self.transaction.id(&self.node.chain())
+    }
+
+    /// Sends the reservation. An answer that is lost or is no proof is no refusal: the ledger says whether
+    /// the channel is open. Returns when it was opened, in protocol time.
+    pub(crate) async fn reserve(&self, job: &JobSpec) -> Result<Timestamp, ReserveError> {
+        let refused = match self.offer(job).await {
+            Ok(at) => return Ok(at),
+            Err(error) => error,
+        };
+        match self.look().await {
+            Ok(Some(at)) => Ok(at),
+            Ok(None) => Err(refused),
+            Err(error) => {
+                tracing::debug!(%error, "whether the channel is open is not known");
+                Err(refused)
+            }
+        }
+    }
+
+    /// Sends the reservation and checks both proofs: that the opening is final, and that the channel is open.
+    async fn offer(&self, job: &JobSpec) -> Result<Timestamp, ReserveError> {
+        let reservation = Reservation {
+            open: self.transaction.clone(),
+            job: job.clone(),
+        };
+        let request = LeaseRequest::Reserve(Box::new(reservation));
+        let (node, provider) = (&self.node, self.terms.payee.node);
+        let proof = match node.network.call_lease(provider, request).await? {
+            LeaseResponse::Reserved(proof) => proof,
+            LeaseResponse::Refused(refusal) => return Err(refusal.into()),
+            _ => return Err(ReserveError::Protocol),
+        };
+        node.ledger.verify_final(&proof).await?;
+        if proof.transaction.id(&node.chain()) != self.id() || !self.is_open().await? {
+            return Err(ReserveError::OtherChannel(self.channel()));
+        }
+        Ok(proof.certified.header.time)
+    }
+
+    /// Asks the ledger whether the channel is open as agreed, and if so, since when.
+    pub(crate) async fn look(&self) -> Result<Option<Timestamp>, ReserveError> {
+        if !self.is_open().await? {
+            return Ok(None);
+        }
+        let proof = self.node.ledger.transaction(self.id()).await?;
+        Ok(proof.map(|proof| proof.certified.header.time))
+    }
+
+    fn channel(&self) -> ChannelId {
+        self.terms.channel_id(&self.node.chain())
+    }
+
+    async fn is_open(&self) -> Result<bool, ReserveError> {
+        let found = self.node.ledger.channel(self.channel()).await?;
+        let agreement = self.terms.id(&self.node.chain());
+        Ok(found.is_some_and(|found| {
+            found.record.state == ChannelState::Open
+                && found.record.agreement == agreement
+                && found.record.deposit == self.terms.deposit
+        }))
+    }
+
+    /// Forgets the opening, whose fate is known: a job's record stands for it, or it was never submitted.
+    pub(crate) async fn forget(&self) {
+        recover::forget(&self.node, self.id()).await;
+    }
+
+    /// Watches the opening in the background until it can open nothing any more.
+    pub(crate) fn watch(self) {
+        tokio::spawn(async move {
+            recover::watch_opening(&self.node, &self.transaction).await;
+        });
+    }
 }
