@@ -11,6 +11,7 @@ mod fixture;
 mod logs;
 mod output;
 mod plot;
+mod quiet;
 mod render_run;
 mod running;
 mod screen;
@@ -20,5 +21,8 @@ mod words;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    commands::worker::intercept(std::env::args_os()).unwrap_or_else(cli::run)
+    commands::worker::intercept(std::env::args_os()).unwrap_or_else(|| {
+        quiet::hush_vulkan_loader();
+        cli::run()
+    })
 }

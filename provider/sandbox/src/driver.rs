@@ -30,20 +30,30 @@ pub enum Driver {
 }
 
 impl Driver {
-    /// Recognises the driver name that Vulkan reports, such as `llvmpipe` or `radv`.
+    /// Recognises the driver name that Vulkan reports, such as `llvmpipe` or `radv`, with or without
+    /// the version behind it.
     ///
     /// # Errors
     /// [`DriverError::Unknown`]: an unknown driver gets no profile and no offer.
     pub fn recognise(vulkan_name: &str) -> Result<Self, DriverError> {
-        match vulkan_name.trim().to_ascii_lowercase().as_str() {
-            "llvmpipe" => Ok(Self::Lavapipe),
-            "nvidia" => Ok(Self::Nvidia),
-            "radv" => Ok(Self::Amd),
-            "intel open-source mesa driver" => Ok(Self::Intel),
-            _ => Err(DriverError::Unknown {
+        let known = [
+            ("llvmpipe", Self::Lavapipe),
+            ("nvidia", Self::Nvidia),
+            ("radv", Self::Amd),
+            ("intel open-source mesa driver", Self::Intel),
+        ];
+        let reported = vulkan_name.trim().to_ascii_lowercase();
+        let is_it = |name: &str| {
+            let rest = reported.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        known
+            .into_iter()
+            .find(|(name, _)| is_it(name))
+            .map(|(_, driver)| driver)
+            .ok_or_else(|| DriverError::Unknown {
                 name: vulkan_name.to_owned(),
-            }),
-        }
+            })
     }
 }
 

@@ -6,6 +6,11 @@ use super::*;
 fn a_driver_that_nobody_recorded_is_refused() {
     assert_eq!(Driver::recognise("llvmpipe").unwrap(), Driver::Lavapipe);
     assert_eq!(Driver::recognise(" NVIDIA ").unwrap(), Driver::Nvidia);
+    assert_eq!(
+        Driver::recognise("radv Mesa 24.2.1").unwrap(),
+        Driver::Amd,
+        "with the version that a report carries"
+    );
     for name in ["", "venus", "llvmpipe2", "nvk"] {
         assert!(matches!(
             Driver::recognise(name),
