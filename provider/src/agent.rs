@@ -171,9 +171,12 @@ fn converse(
         total: 0,
         open: None,
     };
+    let killer = worker.killer();
     std::thread::scope(|scope| {
         let feeder = scope.spawn(move || feed(input, &job, &inputs));
         let heard = collector.listen(output, events);
+        // A worker that lives on and does not read would hold the feeder for ever.
+        killer.kill();
         let fed = feeder
             .join()
             .unwrap_or_else(|_| Err(AgentError::Protocol("the feeding thread failed".to_owned())));
