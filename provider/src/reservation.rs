@@ -6,7 +6,7 @@
 use market::agreement::Terms;
 use market::delegation::{Act, Permission, authorise};
 use market::gpu::GpuReport;
-use market::job::JobSpec;
+use market::job::{JobSpec, Limits};
 use market::ledger::{Operation, SignedTransaction, VerifiedTransaction};
 use market::order::Ask;
 use market::{ChainId, NodeId, OrderId, Timestamp};
@@ -157,6 +157,14 @@ fn check_job(
     if needed > usable {
         return refuse(format!(
             "it needs {needed} bytes of memory, {usable} are usable"
+        ));
+    }
+    // What the ask promises of memory, and what every job may use unless it says otherwise.
+    let host_limit = usable.max(Limits::default().memory_bytes);
+    if job.limits.memory_bytes > host_limit {
+        return refuse(format!(
+            "it may use {} bytes of host memory, and this offer allows {host_limit}",
+            job.limits.memory_bytes
         ));
     }
     Ok(())
