@@ -34,6 +34,9 @@ const ASK_LIFETIME: Duration = Duration::from_secs(6 * 3600);
 /// How soon posting is tried again where it failed.
 const POST_RETRY: Duration = Duration::from_millis(500);
 
+/// How soon the fate of an opening is asked for again.
+const SUBMIT_RETRY: Duration = Duration::from_secs(2);
+
 /// The level of a sandbox that stops every attack of its quick test.
 const SANDBOX_LEVEL: u8 = 1;
 
@@ -67,6 +70,7 @@ enum Wish {
 #[derive(Debug, Clone)]
 pub struct SellerHandle {
     wishes: mpsc::Sender<Wish>,
+    occupied: watch::Receiver<bool>,
 }
 
 impl SellerHandle {
@@ -88,6 +92,12 @@ impl SellerHandle {
     /// Asks another price from the next reservation on.
     pub async fn set_price(&self, price: PricePerHour) -> Option<ProviderView> {
         self.ask(|done| Wish::Price(price, done)).await
+    }
+
+    /// Waits until no lease runs or opens, or the seller has stopped.
+    pub async fn idle(&self) {
+        let mut occupied = self.occupied.clone();
+        let _stopped = occupied.wait_for(|occupied| !occupied).await;
     }
 
     async fn ask(
@@ -134,6 +144,7 @@ pub struct Seller {
     offered_at: Option<Timestamp>,
     paused: bool,
     current: Option<Current>,
+    occupied: watch::Sender<bool>,
     problem: Option<String>,
 }
 
@@ -157,6 +168,7 @@ impl Seller {
     ) -> (SellerHandle, Self) {
         let (wish, wishes) = mpsc::channel(RESERVATIONS);
         let (notes, noted) = mpsc::channel(RESERVATIONS);
+        let (occupied_in, occupied) = watch::channel(false);
         let seller = Self {
             report_hash: report_hash(&node, &gauge),
             node,
@@ -170,9 +182,14 @@ impl Seller {
             offered_at: None,
             paused: false,
             current: None,
+            occupied: occupied_in,
             problem: None,
         };
-        (SellerHandle { wishes: wish }, seller)
+        let handle = SellerHandle {
+            wishes: wish,
+            occupied,
+        };
+        (handle, seller)
     }
 
     /// Runs until every handle is dropped.
@@ -273,6 +290,7 @@ impl Seller {
             lease: None,
             stage,
         });
+        self.occupied.send_replace(true);
         let opening = Opening {
             node: self.node.clone(),
             gauge: Arc::clone(&self.gauge),
@@ -305,6 +323,10 @@ impl Seller {
     async fn note(&mut self, note: Note) {
         match note {
             Note::Opened(agreement, lease) => {
+                if self.paused {
+                    // The owner wanted the machine back while the channel was being opened.
+                    lease.input(Input::Yield).await;
+                }
                 if let Some(current) = &mut self.current
                     && current.agreement == agreement
                 {
@@ -317,6 +339,7 @@ impl Seller {
                     self.keep_earning(agreement, paid).await;
                 }
                 self.current = None;
+                self.occupied.send_replace(false);
                 self.keep_offering().await;
             }
         }
