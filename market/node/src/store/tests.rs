@@ -41,7 +41,7 @@ async fn put(store: &NodeStore, of: ChannelId, sequence: u64) -> Result<(), Stor
 }
 
 #[tokio::test]
-async fn the_newest_voucher_of_each_channel_survives_a_reopening() {
+async fn the_newest_voucher_of_each_channel_survives_a_reopening_alone() {
     let folder = TempDir::new().unwrap();
     let first = store(&folder);
     for sequence in [1, 2, 300] {
@@ -55,15 +55,9 @@ async fn the_newest_voucher_of_each_channel_survives_a_reopening() {
         .unwrap()
         .unwrap();
     assert_eq!(newest.verify(&CHAIN).unwrap().value.sequence, 300);
-    let all = again.vouchers(Direction::Received, channel(1)).unwrap();
-    assert_eq!(all.len(), 3);
-    assert_eq!(
-        again
-            .vouchers(Direction::Received, channel(2))
-            .unwrap()
-            .len(),
-        1
-    );
+    for channel in [channel(1), channel(2)] {
+        assert_eq!(again.count_vouchers(Direction::Received, channel), 1);
+    }
     assert_eq!(
         again.latest_voucher(Direction::Sent, channel(1)).unwrap(),
         None
@@ -92,13 +86,7 @@ async fn a_voucher_that_does_not_rise_is_refused_and_the_same_one_is_not() {
         store.put_voucher(Direction::Received, other, signed).await,
         Err(StoreError::NotRising { .. })
     ));
-    assert_eq!(
-        store
-            .vouchers(Direction::Received, channel(1))
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(store.count_vouchers(Direction::Received, channel(1)), 1);
 }
 
 #[tokio::test]
