@@ -112,6 +112,14 @@ pub struct Buyer {
     jobs: Jobs,
 }
 
+impl std::fmt::Debug for Buyer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Buyer")
+            .field("node", &self.node.identity.node())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A job that was read and whose inputs are stored.
 struct Prepared {
     file: JobFile,
@@ -134,6 +142,16 @@ impl Buyer {
     pub async fn cancel(&self, agreement: AgreementId) -> Option<JobView> {
         self.jobs.lease(agreement)?.input(Input::Cancel).await;
         self.jobs.running(agreement)
+    }
+
+    /// Stops all running jobs and waits until each is settled and noted as over. It may be dropped at any time.
+    pub async fn stop(&self) {
+        for lease in self.jobs.leases() {
+            lease.input(Input::Cancel).await;
+        }
+        while !self.jobs.leases().is_empty() {
+            tokio::time::sleep(SETTLE_STEP).await;
+        }
     }
 
     /// Ranks the offers for a job file.

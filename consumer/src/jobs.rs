@@ -75,6 +75,15 @@ impl Jobs {
             .map(|running| running.lease.clone())
     }
 
+    /// Returns the leases of all running jobs.
+    pub(crate) fn leases(&self) -> Vec<LeaseHandle> {
+        let running = self.lock();
+        running
+            .values()
+            .map(|running| running.lease.clone())
+            .collect()
+    }
+
     /// Returns all jobs, the newest first.
     pub(crate) fn list(&self) -> Result<Vec<JobView>, StoreError> {
         let mut views = BTreeMap::new();

@@ -3,6 +3,7 @@
 //! Never holds a rule of buying or selling; it puts handles of `market-node`, `provider` and `consumer`
 //! together and serves their endpoints.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -19,13 +20,11 @@ use market_node::api::{
 use market_node::home::Home;
 use market_node::network::Multiaddr;
 use market_node::node::{Node, NodeConfig, NodeTasks};
+use market_node::recover::Leftovers;
 use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router};
 
-/// How long a stopping node waits for its lease to be settled.
+/// How long a stopping node waits for what it sells and buys to be settled.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// How often it looks meanwhile.
-const DRAIN_STEP: Duration = Duration::from_millis(50);
 
 /// What a node does.
 #[derive(Debug)]
@@ -45,6 +44,7 @@ pub(crate) struct RunningNode {
     pub(crate) node: Node,
     /// Selling, where it sells.
     pub(crate) seller: Option<SellerHandle>,
+    buyer: Buyer,
     tasks: NodeTasks,
     api: ApiServer,
 }
@@ -59,6 +59,7 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         seller: roles.sell.map(|_| reservations_in),
     };
     let (node, mut tasks) = Node::start(config).await?;
+    let leftovers = Leftovers::read(&node).context("reading what an earlier run left open")?;
     let seller = match roles.sell {
         None => None,
         Some(config) => {
@@ -71,14 +72,40 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
             Some(handle)
         }
     };
+    let is_selling = occupation(seller.clone());
+    let settling = leftovers.settle(node.clone(), is_selling);
+    tasks.spawn(async move {
+        settling.await;
+        // A task of the node that ends is a failure.
+        std::future::pending::<()>().await;
+    });
     let buyer = Buyer::new(node.clone());
     let api = serve(&home, router(&node, &buyer, seller.as_ref()))?;
     Ok(RunningNode {
         node,
         seller,
+        buyer,
         tasks,
         api,
     })
+}
+
+/// Makes the question whether a lease is sold now.
+fn occupation(
+    seller: Option<SellerHandle>,
+) -> impl Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send {
+    move || {
+        let seller = seller.clone();
+        Box::pin(async move {
+            match seller {
+                None => false,
+                Some(seller) => {
+                    let idle = tokio::time::timeout(Duration::ZERO, seller.idle());
+                    idle.await.is_err()
+                }
+            }
+        })
+    }
 }
 
 impl RunningNode {
@@ -90,22 +117,26 @@ impl RunningNode {
         }
     }
 
-    /// Yields a running lease, waits a moment for its settlement, and stops. A second signal forces.
+    /// Yields a running lease and cancels running jobs, waits a moment for their settlement, and stops. A
+    /// second signal forces.
     pub(crate) async fn stop(self) {
         let drained = async {
-            let Some(seller) = &self.seller else { return };
-            let mut view = seller.pause().await;
-            let deadline = tokio::time::Instant::now() + DRAIN;
-            while view.as_ref().is_some_and(|view| view.lease.is_some())
-                && tokio::time::Instant::now() < deadline
-            {
-                tokio::time::sleep(DRAIN_STEP).await;
-                view = seller.view().await;
-            }
+            let sold = async {
+                if let Some(seller) = &self.seller {
+                    let _stopped = seller.pause().await;
+                    seller.idle().await;
+                }
+            };
+            tokio::join!(sold, self.buyer.stop());
         };
-        tokio::select! {
-            () = drained => {}
-            _ = stop_signal() => {}
+        let is_settled = tokio::select! {
+            drained = tokio::time::timeout(DRAIN, drained) => drained.is_ok(),
+            _ = stop_signal() => false,
+        };
+        if !is_settled {
+            eprintln!(
+                "Stopped before everything was settled; the next start of this node settles the rest."
+            );
         }
         drop(self.api);
         drop(self.seller);

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use market::agreement::Terms;
 use market::lease::Phase;
 use market::ledger::{ChannelRecord, ChannelState, Operation, SignedTransaction};
 use market::receipt::Outcome;
@@ -69,7 +70,7 @@ impl Leftovers {
         }
         for channel in sold_channels(&node, is_selling).await {
             let node = node.clone();
-            tasks.spawn(async move { claim(&node, &channel).await });
+            tasks.spawn(async move { claim(&node, channel.id).await });
         }
         while tasks.join_next().await.is_some() {}
     }
@@ -99,8 +100,7 @@ where
 }
 
 /// Closes a channel that pays this node, with the newest voucher that was kept.
-async fn claim(node: &Node, record: &ChannelRecord) {
-    let channel = record.id;
+async fn claim(node: &Node, channel: ChannelId) {
     let voucher = match node.store.latest_voucher(Direction::Received, channel) {
         Ok(voucher) => voucher,
         Err(error) => return tracing::error!(%channel, %error, "the newest voucher is not read"),
@@ -144,34 +144,35 @@ async fn keep_job(node: &Node, job: &JobView) {
 /// channel that it does open belongs to no lease, and is closed. Then forgets the opening.
 pub async fn watch_opening(node: &Node, opening: &SignedTransaction) {
     let chain = node.chain();
-    let id = opening.id(&chain);
     if let Ok(verified) = opening.verify(&chain)
         && let Operation::Open { terms } = &verified.transaction.operation
-        && terms.payer.node == node.identity.node()
+        && has_opened(
+            node,
+            terms.channel_id(&chain),
+            verified.transaction.valid_until_height,
+        )
+        .await
     {
-        let channel = terms.channel_id(&chain);
-        let last_height = verified.transaction.valid_until_height;
-        if has_opened(node, channel, last_height).await && !is_bought(node, opening) {
-            close_bought(node, channel).await;
-            tracing::info!(%channel, "closed a channel that no lease uses; its deposit is back");
-        }
+        close_unused(node, terms).await;
     }
-    forget(node, id).await;
+    forget(node, opening.id(&chain)).await;
 }
 
-/// Tells whether a job's record stands for the channel of an opening, which then ends with the job.
-fn is_bought(node: &Node, opening: &SignedTransaction) -> bool {
-    let chain = node.chain();
-    let Ok(verified) = opening.verify(&chain) else {
-        return false;
-    };
-    let Operation::Open { terms } = &verified.transaction.operation else {
-        return false;
-    };
-    let job = node
-        .store
-        .record(RecordKind::Job, terms.id(&chain).as_bytes());
-    !matches!(job, Ok(None))
+/// Closes the channel of an agreement that no lease works under. Where this node bought and has noted the job,
+/// the channel ends with the job.
+async fn close_unused(node: &Node, terms: &Terms) {
+    let (chain, me) = (node.chain(), node.identity.node());
+    let (channel, agreement) = (terms.channel_id(&chain), terms.id(&chain));
+    if terms.payer.node == me {
+        let job = node.store.record(RecordKind::Job, agreement.as_bytes());
+        if !matches!(job, Ok(None)) {
+            return;
+        }
+        close_bought(node, channel).await;
+        tracing::info!(%channel, "closed a channel that no lease uses; its deposit is back");
+    } else if terms.payee.node == me {
+        claim(node, channel).await;
+    }
 }
 
 /// Waits until a channel exists, or the last block in which it could have been opened is past.
