@@ -20,3 +20,6 @@ pub use runner::{LeaseHandle, LeaseParts, Snapshot, spawn};
 
 /// Things that wait for one lease; a peer that sends more waits for its answers.
 const MAILBOX: usize = 64;
+
+#[cfg(test)]
+mod tests;
