@@ -19,8 +19,11 @@ use crate::program::{self, Done, Running};
 /// How long a phase of a lease may take. Settling alone takes up to 30 s of patience and a window of 5 s.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// A job that would run for hours, with a checkpoint every few steps.
-const TRAIN: &str = "steps = 100000\ncheckpoint_every = 3\nlog_every = 1";
+/// A job that would run for an hour where there is no GPU, with a checkpoint every few steps.
+const TRAIN: &str = "steps = 3000\ncheckpoint_every = 3\nlog_every = 1";
+
+/// What it may cost and how long it may take: enough for the slowest machine.
+const BUDGET: &str = "total = \"2\"\n[limits]\nwall_clock_s = 80000";
 
 /// A job on its way.
 struct Job {
@@ -31,7 +34,7 @@ struct Job {
 impl Job {
     /// Buys a long job and returns once its first checkpoint has arrived.
     fn start(market: &Market) -> Self {
-        let file = market.train_job("long.toml", TRAIN, "total = \"0.2\"");
+        let file = market.train_job("long.toml", TRAIN, BUDGET);
         let output = market.folder.path().join("out");
         let out = output.to_str().expect("temporary paths are UTF-8");
         let arguments = ["run", &file, "--yes", "--json", "-o", out];

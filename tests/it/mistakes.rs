@@ -184,7 +184,7 @@ fn budgets(market: &Market) {
     assert_eq!(done.code, Some(1), "{done:?}");
     said(
         &done,
-        &["11 cr", "10 cr", "budget.total", "ask the operator"],
+        &["11.0001 cr", "10 cr", "budget.total", "ask the operator"],
     );
     let cheap = market.train_job("cheap.toml", "steps = 1", "max_price = \"0.01\"");
     for arguments in [&["run", &cheap, "--yes"][..], &["run", &cheap]] {
@@ -264,10 +264,15 @@ fn money(market: &Market) {
         parts: &["xyz", "64 hexadecimal digits"],
     };
     refused(&send("xyz", "1"), malformed);
-    for amount in ["1.0000000001", "many", "-1"] {
+    let amounts = [
+        ("1.0000000001", "more than 9 decimals"),
+        ("many", "write for example 12 or 0.25"),
+        ("-1", "write for example 12 or 0.25"),
+    ];
+    for (amount, why) in amounts {
         let no_amount = Told {
             code: 2,
-            parts: &[amount, "write for example 12 or 0.25"],
+            parts: &[amount, why],
         };
         let arguments = ["wallet", "send", "--yes", "--json", &address, "--", amount];
         refused(&market.consumer.run(&arguments), no_amount);
