@@ -19,7 +19,10 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// A file could not be read or kept.
-    #[error("the input {} cannot be read: {source}", path.display())]
+    #[error(
+        "the input {} cannot be read: {source}; paths in a job file are relative to its folder",
+        path.display()
+    )]
     File {
         /// The file.
         path: PathBuf,

@@ -39,7 +39,8 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Writes a failure and its causes on one line; a cause that the text before it repeats is left out.
+/// Writes a failure and its causes in a row; a cause that the text before it repeats is left out. Where a
+/// cause has lines of its own they stay lines, indented, so that none looks like another message.
 pub(crate) fn told(error: &anyhow::Error) -> String {
     let mut text = String::from("error");
     for cause in error.chain() {
@@ -48,7 +49,8 @@ pub(crate) fn told(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    words::printable(&text)
+    let lines = text.lines().map(words::printable);
+    lines.collect::<Vec<String>>().join("\n  ")
 }
 
 #[cfg(test)]

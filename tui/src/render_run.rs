@@ -23,6 +23,7 @@ use market_node::api::{JobView, OfferView, RunEvent};
 pub(crate) use bill::report;
 pub(crate) use printer::RunPrinter;
 
+use crate::exit::NothingFits;
 use crate::plot::{self, Series};
 use crate::words;
 
@@ -48,6 +49,7 @@ pub(crate) enum Surface {
 #[derive(Debug, Clone, PartialEq)]
 enum End {
     Finished(Box<JobView>),
+    NothingFits(String),
     Failed(String),
 }
 
@@ -111,6 +113,9 @@ impl RunView {
                 self.flush_text();
                 self.step = None;
                 self.end = Some(End::Finished(job.clone()));
+            }
+            RunEvent::NothingFits { summary } => {
+                self.end = Some(End::NothingFits(summary.clone()));
             }
             RunEvent::Failed { reason } => {
                 self.flush_text();
@@ -246,6 +251,7 @@ impl RunView {
     pub(crate) fn finish(self) -> anyhow::Result<JobView> {
         match self.end {
             Some(End::Finished(job)) => Ok(*job),
+            Some(End::NothingFits(summary)) => Err(NothingFits { summary }.into()),
             Some(End::Failed(reason)) => anyhow::bail!("{reason}"),
             None => anyhow::bail!(
                 "the node stopped telling about the job before it was over; \

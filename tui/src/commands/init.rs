@@ -76,7 +76,13 @@ pub(crate) async fn join(home: &Home, join: JoinString) -> anyhow::Result<(Membe
     running.abort();
     let genesis = fetched
         .with_context(|| format!("{} did not answer within {TIMEOUT:?}", join.address))?
-        .with_context(|| format!("fetching the genesis from {}", join.address))?;
+        .with_context(|| {
+            let (market, address) = (join.chain.short(), &join.address);
+            format!(
+                "{address} gave no facts of market {market}; compare the whole join string with the one that \
+                 `nightshift operator run` prints, because the address may be of another market"
+            )
+        })?;
     Membership::check_received(&genesis, join.chain)?;
     let membership = Membership::create(home, genesis, vec![join.address])?;
     let identity = Identity::create(home, &membership.chain, wall_now())?;

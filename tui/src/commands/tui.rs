@@ -10,6 +10,7 @@ use crate::screen;
 
 /// Arguments of `tui`: how the node runs, where this command starts it.
 #[derive(Debug, clap::Args)]
+#[group(skip)] // clap names the group after the struct, and the flattened one has the same name.
 pub(crate) struct Args {
     #[command(flatten)]
     up: up::Args,

@@ -40,6 +40,12 @@ fn causes_are_told_once() {
 }
 
 #[test]
+fn lines_of_a_cause_stay_lines_and_look_like_no_other_message() {
+    let error = anyhow::anyhow!("line 1\n1 | [train]\nerror: gone");
+    assert_eq!(told(&error), "error: line 1\n  1 | [train]\n  error: gone");
+}
+
+#[test]
 fn what_others_wrote_cannot_command_the_terminal() {
     let error: anyhow::Error = ClientError::Refused("\x1b[2Jgone".to_owned()).into();
     assert!(!told(&error).contains('\x1b'));

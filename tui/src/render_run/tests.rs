@@ -236,6 +236,9 @@ fn the_end_decides_what_comes_back() {
         end_after(&[failed]).unwrap_err().to_string(),
         "no offer is left"
     );
+    let summary = "2 offers: 2 above your price".to_owned();
+    let nothing = end_after(&[RunEvent::NothingFits { summary }]).unwrap_err();
+    assert_eq!(crate::exit::code(&nothing), 4);
     let cut_off = end_after(&opening()).unwrap_err().to_string();
     assert!(cut_off.contains("nightshift ps"), "{cut_off}");
 }

@@ -34,6 +34,15 @@ pub enum ClientError {
     /// The transport failed.
     #[error("the node does not answer: {0}")]
     Transport(#[from] reqwest::Error),
+    /// The node has no such endpoint: another role has, or another version.
+    #[error(
+        "the node in this home does not do that ({status}); only an operator's node issues and audits, and \
+         only one that was started with --provide sells"
+    )]
+    WithoutRole {
+        /// What it answered.
+        status: reqwest::StatusCode,
+    },
     /// The node answered with an error, in its own words.
     #[error("{0}")]
     Refused(String),
@@ -110,10 +119,10 @@ async fn accept(response: reqwest::Response) -> Result<reqwest::Response, Client
     let status = response.status();
     let bytes = response.bytes().await?;
     let error = serde_json::from_slice::<ErrorBody>(&bytes);
-    Err(ClientError::Refused(error.map_or_else(
-        |_| format!("the node answered {status}"),
-        |body| body.error,
-    )))
+    Err(error.map_or_else(
+        |_| ClientError::WithoutRole { status },
+        |body| ClientError::Refused(body.error),
+    ))
 }
 
 async fn read<T: DeserializeOwned>(response: reqwest::Response) -> Result<T, ClientError> {

@@ -290,6 +290,11 @@ pub enum RunEvent {
     },
     /// The job is over and the money is settled.
     Finished(Box<JobView>),
+    /// No standing offer fits the job, so nothing was bought.
+    NothingFits {
+        /// How many offers fall to each reason, for example `3 offers: 3 above your price`.
+        summary: String,
+    },
     /// The job could not be bought or was lost.
     Failed {
         /// What happened, why, and what to do next.

@@ -18,7 +18,10 @@ use crate::network::{Reply, Verdict};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BookError {
     /// Protocol time is not known yet.
-    #[error("protocol time is not known yet: no block header has been verified")]
+    #[error(
+        "protocol time is not known yet, because no operator has answered since this node started; \
+         check the connection and `nightshift status`, or try again later"
+    )]
     NoTime,
     /// The book's task has ended.
     #[error("this node's order book has stopped")]

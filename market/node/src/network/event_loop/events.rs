@@ -8,7 +8,7 @@ use libp2p::core::ConnectedPoint;
 use libp2p::kad::{self, QueryId, QueryResult};
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, InboundFailure, Message, ResponseChannel};
-use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, gossipsub, identify, ping};
 use market::NodeId;
 
@@ -89,7 +89,7 @@ impl EventLoop {
                 ..
             } => {
                 tracing::debug!(%peer, %error, "could not connect");
-                self.on_dial_failed(&peer, Some(error.to_string()));
+                self.on_dial_failed(&peer, Some(reason(&error)));
             }
             SwarmEvent::NewListenAddr { address, .. } => {
                 tracing::info!(%address, "listening");
@@ -321,4 +321,22 @@ fn can_be_dialled(address: &Multiaddr) -> bool {
         _ => false,
     };
     host && matches!(parts.next(), Some(Protocol::Tcp(port)) if port > 0)
+}
+
+/// Says on one line why a node could not be reached: each address that was tried, with its innermost cause.
+fn reason(error: &DialError) -> String {
+    let DialError::Transport(tried) = error else {
+        return error.to_string();
+    };
+    let causes = tried.iter().map(|(address, error)| {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let cause = cause.to_string();
+        // libp2p lists the causes of one address on lines of their own, the last attempt last.
+        let last = cause.lines().last().unwrap_or_default();
+        format!("{address} ({})", last.trim_start_matches([' ', '-']))
+    });
+    causes.collect::<Vec<String>>().join(", ")
 }
