@@ -35,6 +35,25 @@ pub enum HomeError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another user owns a folder.
+    #[error(
+        "{path} belongs to another user (number {owner}), who could change what is in it; use a folder of your \
+         own, with --home DIR or {HOME_VARIABLE}"
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// Others can change a folder.
+    #[error("others can change what is in {path} (mode {mode:o}); run: chmod 700 {path}")]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// Another process uses this home.
     #[error(
         "another nightshift uses {path}; use it through commands such as `nightshift status`, \
@@ -74,10 +93,14 @@ impl Home {
         Self::at(root)
     }
 
-    /// Uses exactly `root`, made with mode 0700 if it does not exist.
+    /// Uses exactly `root`, made with mode 0700 if it does not exist. One that is there must be ours, and not
+    /// writable by everyone.
     pub fn at(root: PathBuf) -> Result<Self, HomeError> {
         let root = std::path::absolute(&root).map_err(failed("resolve", &root))?;
         make_private_folder(&root)?;
+        // Its files are private one by one, so others may look, but not put theirs in their place.
+        #[cfg(unix)]
+        check_owned(&root, fs::metadata, 0o002)?;
         Ok(Self { root })
     }
 
@@ -150,6 +173,9 @@ impl Home {
             .unwrap_or_else(|| PathBuf::from("/tmp"))
             .join(format!("nightshift-{}", &hash[..16]));
         make_private_folder(&folder)?;
+        // Anyone can guess this name and make the folder, or a link, first.
+        #[cfg(unix)]
+        check_owned(&folder, fs::symlink_metadata, 0o077)?;
         Ok(folder.join("api.sock"))
     }
 }
@@ -175,6 +201,30 @@ fn make_private_folder(path: &Path) -> Result<(), HomeError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(failed("create", path))
+}
+
+/// Checks that a folder is this user's and has none of the `forbidden` permission bits.
+#[cfg(unix)]
+fn check_owned(
+    path: &Path,
+    metadata_of: fn(PathBuf) -> io::Result<fs::Metadata>,
+    forbidden: u32,
+) -> Result<(), HomeError> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = metadata_of(path.to_owned()).map_err(failed("look at", path))?;
+    if !metadata.is_dir() {
+        let source = io::Error::from(io::ErrorKind::NotADirectory);
+        return Err(failed("use", path)(source));
+    }
+    let path = path.to_owned();
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    if owner != rustix::process::geteuid().as_raw() {
+        return Err(HomeError::Foreign { path, owner });
+    }
+    if mode & forbidden != 0 {
+        return Err(HomeError::Open { path, mode });
+    }
+    Ok(())
 }
 
 /// Writes a file that only its owner can read, whole or not at all: temporary name, fsync, rename.
@@ -205,3 +255,6 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), HomeError> {
 pub fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
     fs::read(path).map_err(failed("read", path))
 }
+
+#[cfg(all(test, unix))]
+mod tests;
