@@ -4,17 +4,20 @@
 //! Never sends a secret anywhere and never logs one.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use market::delegation::{Delegation, Permission};
+use market::delegation::{self, Act, Delegation, DelegationError, Permission};
 use market::keys::SecretKey;
-use market::wire::{self, WireError};
+use market::wire;
 use market::{AccountId, Amount, ChainId, NodeId, Signed, Timestamp};
 
 use crate::home::{self, Home, HomeError};
 
 /// How long the first delegation of an account to its node lasts: a year.
 pub const DELEGATION_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The most bytes of a delegation's file.
+const MAX_DELEGATION_BYTES: usize = 1 << 10;
 
 /// A node's keys and its right to act for its account.
 #[derive(Debug, Clone)]
@@ -50,9 +53,11 @@ pub enum IdentityError {
         /// Its permission bits.
         mode: u32,
     },
-    /// The delegation does not verify.
-    #[error("the delegation in this home does not verify: {0}; run `nightshift init` again")]
-    Delegation(#[from] WireError),
+    /// The delegation does not let this node act.
+    #[error(
+        "the delegation in this home cannot be used: {0}; restore it, or run `nightshift init` in another home"
+    )]
+    Delegation(#[from] DelegationError),
     /// There are no keys yet.
     #[error("this home has no keys yet; run `nightshift init --join HASH@ADDRESS` first")]
     Missing,
@@ -84,8 +89,23 @@ impl Identity {
         }
         let node_key = load_key(home, "node")?;
         let bytes = home::read(&home.delegation())?;
-        let delegation: Signed<Delegation> = wire::decode(&bytes, 1 << 10)?;
-        let account = delegation.verify(chain)?.value.account;
+        let delegation: Signed<Delegation> =
+            wire::decode(&bytes, MAX_DELEGATION_BYTES).map_err(DelegationError::from)?;
+        let stated = delegation.verify(chain).map_err(DelegationError::from)?;
+        let account = stated.value.account;
+        let act = Act {
+            account,
+            node: node_key.node(),
+            wanted: stated.value.permission,
+        };
+        match delegation::authorise(&delegation, act, chain, wall_now()) {
+            // It still closes what is open, which needs no delegation.
+            Err(error @ DelegationError::Expired) => {
+                tracing::warn!(%error, "this node can neither sell nor buy");
+            }
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
+        }
         Ok(Self {
             account,
             node_key,
@@ -103,6 +123,13 @@ impl Identity {
         let verified = self.delegation.verify(chain);
         verified.map_or(Amount::ZERO, |verified| verified.value.spend_cap)
     }
+}
+
+/// Returns this machine's own time, which is only good for telling whether a delegation has lapsed.
+fn wall_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since.map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
 /// Reads a key, or draws and writes a new one.

@@ -55,6 +55,37 @@ fn a_home_without_keys_and_a_foreign_delegation_are_said_in_words() {
 }
 
 #[test]
+fn a_delegation_to_another_node_or_by_another_key_is_refused() {
+    let (_folder, home) = home();
+    let identity = Identity::create(&home, &chain(), Timestamp::from_millis(0)).unwrap();
+    let stranger = SecretKey::from_seed([9; 32]);
+    let mine = identity.delegation.verify(&chain()).unwrap().value;
+    let keep = |delegation: &Delegation, key: &SecretKey| {
+        let signed = Signed::sign(delegation, key, &chain());
+        home::write_private(&home.delegation(), &wire::encode(&signed)).unwrap();
+        Identity::load(&home, &chain())
+    };
+    assert!(matches!(
+        keep(&mine, &stranger),
+        Err(IdentityError::Delegation(
+            DelegationError::NotByAccount { .. }
+        ))
+    ));
+    let other = Delegation {
+        node: stranger.node(),
+        ..mine.clone()
+    };
+    let account = load_key(&home, "account").unwrap();
+    assert!(matches!(
+        keep(&other, &account),
+        Err(IdentityError::Delegation(
+            DelegationError::OtherParties { .. }
+        ))
+    ));
+    assert!(keep(&mine, &account).is_ok());
+}
+
+#[test]
 fn a_second_process_cannot_take_the_same_home() {
     let (_folder, home) = home();
     let lock = home.lock().unwrap();
