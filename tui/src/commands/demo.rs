@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use market_node::api::{JobView, RunEvent, RunRequest};
+use tempfile::TempDir;
 
 pub(super) use self::market::{DemoMarket, Plan};
 use self::report::{Figures, Report};
@@ -38,20 +39,16 @@ const PROMPT: &str = "The provider ";
 
 /// Runs the demo. Everything that it starts is stopped when it returns.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
-    let folder = Folder::make(args.keep.clone())?;
+    let folder = Folder::make(args.keep)?;
     let data = match &args.data {
         Some(path) => std::path::absolute(path).context("finding the text")?,
-        None => text::write_handbook(&folder.path)?,
+        None => text::write_handbook(folder.path())?,
     };
     anyhow::ensure!(data.is_file(), "{} is not a file", data.display());
     say("Founding a market: an operator, two providers, a consumer, each a process of its own.");
-    let market = DemoMarket::start(&folder.path, Plan::demo()).await?;
-    let result = tokio::select! {
-        result = play(&market, &folder.path, &data, (args.steps, context.form)) => result,
-        signal = crate::running::stop_signal() => signal.and(Err(anyhow::anyhow!("interrupted"))),
-    };
-    market.stop().await;
-    let report = result?;
+    let options = (args.steps, context.form);
+    let work = async |market: &DemoMarket| play(market, folder.path(), &data, options).await;
+    let report = DemoMarket::run(folder.path(), Plan::demo(), work).await?;
     context.print(&report, report::text)?;
     anyhow::ensure!(
         report.supply_conserved,
@@ -115,35 +112,36 @@ fn say(line: &str) {
 }
 
 /// Where the demo works; removed at the end unless it is to be kept.
-struct Folder {
-    path: PathBuf,
-    keep: bool,
+enum Folder {
+    Kept(PathBuf),
+    Temporary(TempDir),
 }
 
 impl Folder {
     fn make(keep: Option<PathBuf>) -> anyhow::Result<Self> {
-        let temporary =
-            || std::env::temp_dir().join(format!("nightshift-demo-{}", std::process::id()));
-        let is_kept = keep.is_some();
-        let path = std::path::absolute(keep.unwrap_or_else(temporary))?;
-        if is_kept && path.join("operator").exists() {
-            anyhow::bail!(
-                "{} holds an earlier demo; name another folder",
-                path.display()
-            );
-        }
+        let Some(keep) = keep else {
+            // Made anew and for its owner alone, or not at all: what another made under this name is not used.
+            let name = format!("nightshift-demo-{}", std::process::id());
+            let made = tempfile::Builder::new()
+                .prefix(&name)
+                .rand_bytes(0)
+                .tempdir();
+            return Ok(Self::Temporary(made.context("making a folder")?));
+        };
+        let path = std::path::absolute(keep)?;
+        anyhow::ensure!(
+            !path.join("operator").exists(),
+            "{} holds an earlier demo; name another folder",
+            path.display()
+        );
         std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
-        Ok(Self {
-            path,
-            keep: is_kept,
-        })
+        Ok(Self::Kept(path))
     }
-}
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if !self.keep {
-            let _left_behind = std::fs::remove_dir_all(&self.path);
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(folder) => folder.path(),
         }
     }
 }

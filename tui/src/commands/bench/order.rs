@@ -30,10 +30,8 @@ struct Measured {
 /// Buys the same tiny training job again and again.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let market = DemoMarket::start(folder.path(), Plan::demo()).await?;
-    let measured = measure(&market, folder.path(), args.jobs).await;
-    market.stop().await;
-    let mut samples_ms = measured?;
+    let work = async |market: &DemoMarket| measure(market, folder.path(), args.jobs).await;
+    let mut samples_ms = DemoMarket::run(folder.path(), Plan::demo(), work).await?;
     samples_ms.sort_unstable();
     let measured = Measured {
         jobs: samples_ms.len(),

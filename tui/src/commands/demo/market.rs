@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::commands::{init, operator_init};
-use crate::running::is_offering;
+use crate::running::{is_offering, stop_signal};
 
 /// How long a child may take to be ready; measuring a slow card is the longest part.
 const READY: Duration = Duration::from_secs(90);
@@ -72,8 +72,29 @@ pub(crate) struct DemoMarket {
 }
 
 impl DemoMarket {
+    /// Starts a market below `folder`, does `work` on it, and stops it. A signal ends starting and working alike.
+    pub(crate) async fn run<T>(
+        folder: &Path,
+        plan: Plan,
+        work: impl AsyncFnOnce(&Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let mut started = None;
+        let result = tokio::select! {
+            result = async {
+                let market = started.insert(Self::start(folder, plan).await?);
+                work(market).await
+            } => result,
+            signal = stop_signal() => signal.and(Err(anyhow::anyhow!("interrupted"))),
+        };
+        // A market that was not whole yet has been dropped, which kills its children.
+        if let Some(market) = started {
+            market.stop().await;
+        }
+        result
+    }
+
     /// Starts everything below `folder` and returns when every offer stands in the consumer's book.
-    pub(crate) async fn start(folder: &Path, plan: Plan) -> anyhow::Result<Self> {
+    async fn start(folder: &Path, plan: Plan) -> anyhow::Result<Self> {
         let (operator, join) = start_operator(folder)
             .await
             .context("starting the operator")?;
@@ -128,7 +149,7 @@ impl DemoMarket {
     }
 
     /// Stops all children, those who depend on others first.
-    pub(crate) async fn stop(self) {
+    async fn stop(self) {
         self.consumer.stop().await;
         for provider in self.providers {
             provider.stop().await;
@@ -241,6 +262,8 @@ fn command(home: &Home, arguments: &[&str]) -> anyhow::Result<Command> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
+        // A group of its own: Ctrl-C reaches this program alone, which then stops the children in order.
+        .process_group(0)
         .kill_on_drop(true);
     Ok(command)
 }
