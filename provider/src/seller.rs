@@ -34,9 +34,6 @@ const ASK_LIFETIME: Duration = Duration::from_secs(6 * 3600);
 /// How soon posting is tried again where it failed.
 const POST_RETRY: Duration = Duration::from_millis(500);
 
-/// How soon the fate of an opening is asked for again.
-const SUBMIT_RETRY: Duration = Duration::from_secs(2);
-
 /// The level of a sandbox that stops every attack of its quick test.
 const SANDBOX_LEVEL: u8 = 1;
 

@@ -5,18 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use market::Timestamp;
 use market::lease::{Input, Lease, Role, Timing};
-use market::ledger::{FinalityProof, Operation, SignedTransaction};
-use market::{ChannelId, Timestamp, wire};
+use market::ledger::FinalityProof;
 use market_node::lease::LeaseHandle;
 use market_node::lease_protocol::{LeaseResponse, Refusal};
 use market_node::ledger::client::LedgerError;
 use market_node::node::Node;
-use market_node::settle::settle;
-use market_node::store::RecordKind;
+use market_node::recover::{forget, remember, watch_opening};
 use tokio::sync::{mpsc, watch};
 
-use super::{Note, SUBMIT_RETRY};
+use super::Note;
 use crate::gauge::Gauge;
 use crate::lease::{JobStage, LeaseShell};
 use crate::reservation::Accepted;
@@ -57,25 +56,25 @@ impl Opening {
 
     /// Submits the opening, which is on disk before it leaves and until its fate is known.
     async fn submit(&self) -> Result<FinalityProof, Refusal> {
-        let (store, open) = (&self.node.store, &self.accepted.open);
+        let open = &self.accepted.open;
         let id = open.id(&self.node.chain());
-        store
-            .put_record(RecordKind::Submission, id.as_bytes(), &wire::encode(open))
+        remember(&self.node, open)
             .await
             .map_err(|error| Refusal::Operator(error.to_string()))?;
         let refusal = match self.node.ledger.submit(open).await {
             Ok(proof) => {
-                forget(&self.node, open).await;
+                forget(&self.node, id).await;
                 return Ok(proof);
             }
             Err(LedgerError::Rejected(reason)) => {
-                forget(&self.node, open).await;
+                forget(&self.node, id).await;
                 return Err(Refusal::Ledger(reason.to_string()));
             }
             Err(error) => Refusal::Operator(error.to_string()),
         };
-        let channel = self.accepted.terms.channel_id(&self.node.chain());
-        tokio::spawn(refund_if_open(self.node.clone(), open.clone(), channel));
+        // Nobody will work under it: if it took place after all, the payer gets its deposit back.
+        let (node, open) = (self.node.clone(), open.clone());
+        tokio::spawn(async move { watch_opening(&node, &open).await });
         Err(refusal)
     }
 
@@ -108,35 +107,5 @@ impl Opening {
             stage: self.stage,
         };
         (lease, effects, shell)
-    }
-}
-
-/// Finds out what became of an opening that got no answer, and gives the payer its deposit back if it took
-/// place: nobody works under it. It ends because an opening is valid for a limited number of blocks.
-async fn refund_if_open(node: Node, open: SignedTransaction, channel: ChannelId) {
-    loop {
-        match node.ledger.submit(&open).await {
-            Ok(_) => break,
-            Err(LedgerError::Rejected(reason)) => {
-                tracing::info!(%channel, %reason, "the channel was never opened");
-                return forget(&node, &open).await;
-            }
-            Err(error) => tracing::debug!(%error, "the fate of an opening is not known yet"),
-        }
-        tokio::time::sleep(SUBMIT_RETRY).await;
-    }
-    let voucher = None;
-    settle(&node, channel, &Operation::CoopClose { channel, voucher }).await;
-    tracing::info!(%channel, "a channel was opened after its refusal, and is closed again");
-    forget(&node, &open).await;
-}
-
-async fn forget(node: &Node, open: &SignedTransaction) {
-    let id = open.id(&node.chain());
-    let removed = node
-        .store
-        .remove_record(RecordKind::Submission, id.as_bytes());
-    if let Err(error) = removed.await {
-        tracing::warn!(%error, "an opening that is settled stays noted");
     }
 }
