@@ -68,6 +68,7 @@ async fn measure(
                     at_ms,
                     report: Progress::Step(_),
                 } => first = first.or(Some(at_ms)),
+                RunEvent::NothingFits { summary } => anyhow::bail!("job {number}: {summary}"),
                 RunEvent::Failed { reason } => anyhow::bail!("job {number}: {reason}"),
                 _ => {}
             }
