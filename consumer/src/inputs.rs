@@ -176,3 +176,6 @@ async fn fetch_to(url: &str, path: &Path) -> Result<(), InputError> {
     }
     file.flush().await.map_err(write_error)
 }
+
+#[cfg(test)]
+mod tests;
