@@ -165,8 +165,8 @@ impl LeaseShell {
         tokio::spawn(async move {
             let over = watch.wait_for(|snapshot| snapshot.phase == Phase::Ended);
             tokio::select! {
-                settlement = settle(&node, channel, &operation) => {
-                    tracing::info!(%channel, ?settlement, "the channel was closed from this side");
+                _settled = settle(&node, channel, &operation) => {
+                    tracing::info!(%channel, "closing from this side");
                 }
                 _ = over => {}
             }

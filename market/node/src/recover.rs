@@ -227,8 +227,8 @@ async fn close_bought(node: &Node, channel: ChannelId) -> Option<ChannelRecord> 
             Ok(Some(record)) if record.state == ChannelState::Closed => return Some(record),
             Ok(Some(record)) if record.state == ChannelState::Open => {
                 let operation = payer_close(node, &record);
-                let settlement = settle(node, channel, &operation).await;
-                tracing::info!(%channel, ?settlement, "closing what an earlier run left open");
+                let _looked_at_again = settle(node, channel, &operation).await;
+                tracing::info!(%channel, "closing what no lease uses any more");
             }
             Ok(Some(_)) => {} // Its window runs.
             Err(error) => tracing::debug!(%channel, %error, "the ledger is asked again"),
