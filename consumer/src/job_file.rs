@@ -204,10 +204,16 @@ impl<'de> Deserialize<'de> for TrainTable {
             table.insert("model".to_owned(), preset);
         }
         table.insert("data".to_owned(), DATA_NAME.into());
+        let chooses_warm_up = table.contains_key("warm_up_steps");
+        let mut spec: TrainSpec = table.try_into().map_err(D::Error::custom)?;
+        if !chooses_warm_up {
+            // Nobody who asks for a few steps should have to shorten a warm-up that they did not ask for.
+            spec.warm_up_steps = spec.warm_up_steps.min(spec.steps);
+        }
         Ok(Self {
             data,
             blake3: blake3.map_err(D::Error::custom)?,
-            spec: table.try_into().map_err(D::Error::custom)?,
+            spec,
         })
     }
 }

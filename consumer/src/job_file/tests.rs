@@ -27,6 +27,20 @@ fn a_training_job_with_a_preset_and_a_budget_is_read() {
 }
 
 #[test]
+fn a_short_training_has_a_short_warm_up_unless_the_file_says_otherwise() {
+    let warm_up = |text: &str| match parse(text).unwrap().task {
+        Task::Train { spec, .. } => spec.warm_up_steps,
+        Task::Infer { .. } => panic!("a training job"),
+    };
+    assert_eq!(warm_up("[train]\ndata = \"t\"\nsteps = 3\n"), 3);
+    assert_eq!(warm_up("[train]\ndata = \"t\"\nsteps = 300\n"), 20);
+    assert_eq!(
+        warm_up("[train]\ndata = \"t\"\nsteps = 3\nwarm_up_steps = 9\n"),
+        9
+    );
+}
+
+#[test]
 fn an_inference_job_takes_its_temperature_as_people_write_it() {
     let file = parse("[infer]\nmodel = \"out\"\nprompt = \"The \"\ntemperature = 0.8\n").unwrap();
     let Task::Infer { model, spec } = &file.task else {
