@@ -193,14 +193,12 @@ impl LeaseShell {
             }
             self.tell_progress(report);
         }
-        batch.reply.send(match checked.left_out {
-            None => LeaseResponse::Acknowledged,
-            Some(reason) => {
-                let line = format!("a report of the provider was left out: {reason}");
-                self.tell_progress(Progress::Log { line });
-                LeaseResponse::Rejected(reason.to_string())
-            }
-        });
+        if let Some(reason) = checked.left_out {
+            let line = format!("a report of the provider was left out: {reason}");
+            self.tell_progress(Progress::Log { line });
+        }
+        // The provider numbers on from what was acknowledged, so what was left out counts as well.
+        batch.reply.send(LeaseResponse::Acknowledged);
         checked.next
     }
 
