@@ -22,6 +22,7 @@ use market_node::network::Multiaddr;
 use market_node::node::{Node, NodeConfig, NodeTasks};
 use market_node::recover::Leftovers;
 use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long a stopping node waits for what it sells and buys to be settled.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -146,11 +147,32 @@ impl RunningNode {
 
 /// Waits until the person or the system asks the program to stop.
 pub(crate) async fn stop_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt.context("listening for SIGINT"),
-        _ = terminate.recv() => Ok(()),
+    StopSignals::listen()?.next().await;
+    Ok(())
+}
+
+/// SIGINT and SIGTERM, none of which is missed between two waits.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Listens from now on.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("listening for SIGINT")?,
+            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+        })
+    }
+
+    /// Waits for the next one. Cancel-safe.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 

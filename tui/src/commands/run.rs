@@ -15,7 +15,7 @@ use crate::cli::Context;
 use crate::exit::NothingFits;
 use crate::output::{self, Form};
 use crate::render_run::{self, RunPrinter};
-use crate::running::{self, RunningNode};
+use crate::running::{RunningNode, StopSignals};
 
 /// Offers shown before the question.
 const SHOWN_OFFERS: usize = 10;
@@ -96,6 +96,7 @@ pub(crate) async fn follow(
     request: &RunRequest,
     form: Form,
 ) -> anyhow::Result<JobView> {
+    let mut signals = StopSignals::listen()?;
     let mut printer = RunPrinter::new(form);
     let mut lines = client.post_lines("/v1/jobs", request).await?;
     let mut agreement = None;
@@ -103,8 +104,7 @@ pub(crate) async fn follow(
     loop {
         let next = tokio::select! {
             next = lines.next::<RunEvent>() => next?,
-            signal = running::stop_signal() => {
-                signal?;
+            () = signals.next() => {
                 anyhow::ensure!(!cancelled, "left before the job was settled; `nightshift ps` shows it");
                 cancel(client, agreement).await?;
                 cancelled = true;

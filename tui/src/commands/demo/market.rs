@@ -45,7 +45,7 @@ impl Plan {
     /// The demo: two providers, ticks of a second.
     pub(crate) fn demo() -> Self {
         Self {
-            prices: vec!["0.30", "0.20"],
+            prices: vec!["0.45", "0.20"],
             tick_ms: 1_000,
             credits: "10",
         }
