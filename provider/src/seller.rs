@@ -1,6 +1,6 @@
 //! Owns selling as a whole: whether offers stand, which reservation is taken, how much was earned.
 //!
-//! One task owns the state; a lease at a time is run (the GPUs of a host are sold together for now).
+//! One task owns the state. It sells the best adapter and never runs a second lease beside the first.
 
 mod opening;
 mod view;
