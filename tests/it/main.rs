@@ -18,6 +18,8 @@ mod mistakes;
 mod processes;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod proxy;
 mod readme;
 #[cfg(test)]
 mod terminal;
