@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup setup-tests fmt fmt-check lint doc deny unit bench clean
+.PHONY: help demo test test-long soak nextest-needed setup setup-tests fmt fmt-check lint doc deny unit bench clean
 # The parts of `test` print one after the other, and share one cargo lock anyway.
 .NOTPARALLEL:
 
@@ -24,6 +24,18 @@ demo: setup ## build, then run a whole market on this machine (ARGS="--data FILE
 	$(CARGO) run --quiet -- demo $(ARGS)
 
 test: setup-tests fmt-check lint doc deny unit ## everything that a change must pass
+
+test-long: setup-tests nextest-needed ## the tests that take minutes, which `test` leaves out
+	$(CARGO) build --workspace
+	$(CARGO) nextest run --profile long $(or $(ARGS),--workspace)
+
+soak: setup-tests nextest-needed ## a market under random faults for a quarter of an hour, with its figures
+	$(CARGO) build --workspace
+	$(CARGO) nextest run --profile soak --no-capture -p nightshift-tests $(ARGS)
+
+nextest-needed:
+	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
+	  echo "this needs cargo-nextest: cargo install --locked cargo-nextest" >&2; exit 1; }
 
 setup: ## install what building and running need
 	@./scripts/setup
@@ -58,7 +70,7 @@ unit: ## the tests alone (ARGS="-p market" for one crate)
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  $(CARGO) nextest run $(or $(ARGS),--workspace) && $(CARGO) test --doc --quiet -p $(DOC_TESTED); \
 	else \
-	  $(CARGO) test $(or $(ARGS),--workspace); \
+	  $(CARGO) test $(or $(ARGS),--workspace) -- --skip ::long_ --skip ::soak_; \
 	fi
 
 bench: ## the measurements of docs/measurements, on this machine
