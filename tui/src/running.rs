@@ -17,8 +17,8 @@ use market::lease::Phase;
 use market_node::api::{
     ApiResult, ApiServer, BestPrice, ProviderState, StatusView, balance_of, node_router, serve,
 };
+use market_node::config::Config;
 use market_node::home::Home;
-use market_node::network::Multiaddr;
 use market_node::node::{Node, NodeConfig, NodeTasks};
 use market_node::recover::Leftovers;
 use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router};
@@ -30,8 +30,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// What a node does.
 #[derive(Debug)]
 pub(crate) struct Roles {
-    /// Addresses to listen on.
-    pub(crate) listen: Vec<Multiaddr>,
+    /// The node's settings.
+    pub(crate) settings: Config,
     /// How it sells, where it does.
     pub(crate) sell: Option<SellerConfig>,
     /// Whether it orders transactions, and how often at least, in milliseconds.
@@ -55,7 +55,7 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
     let (reservations_in, reservations) = provider::reservation_channel();
     let config = NodeConfig {
         home: home.clone(),
-        listen: roles.listen,
+        settings: roles.settings,
         operator_interval_ms: roles.operator_interval_ms,
         seller: roles.sell.map(|_| reservations_in),
     };

@@ -1,16 +1,29 @@
-//! Owns the settings of a node: one TOML file, every key with its default, range and meaning.
+//! Owns the settings of a node: one TOML file, every key with its default, range and meaning, and which of
+//! the file, the environment and a flag decides.
 //!
-//! Never writes the file; flags beat the environment, and the environment beats the file.
+//! Never writes the file unless asked to set one key; flags beat the environment, and the environment beats
+//! the file.
 
-use std::path::PathBuf;
+mod edit;
+mod error;
+mod keys;
+mod layers;
+mod nearest;
+mod value;
+
+pub use edit::{Edited, set_in_file};
+pub use error::{ConfigError, Place};
+pub use keys::{KEYS, Key, Kind, VARIABLE_PREFIX, key, reference};
+pub use layers::{Entry, Origin, Settings};
+pub use nearest::nearest;
 
 use libp2p::Multiaddr;
 use market::PricePerHour;
 use serde::{Deserialize, Serialize};
 
-use crate::home::{self, Home, HomeError};
+use crate::home::Home;
 
-/// All settings. A key that is not known is refused.
+/// All settings, with the defaults where nobody said otherwise. [`KEYS`] says what each is allowed to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -20,6 +33,12 @@ pub struct Config {
     pub sell: SellSettings,
     /// How the operator orders transactions.
     pub operator: OperatorSettings,
+    /// How leases are kept, on both sides.
+    pub lease: LeaseSettings,
+    /// What is logged, and how much of it is kept.
+    pub log: LogSettings,
+    /// How much of the disk is left to others.
+    pub disk: DiskSettings,
 }
 
 /// How the node meets others.
@@ -28,6 +47,8 @@ pub struct Config {
 pub struct NetworkSettings {
     /// Addresses to listen on; port 0 lets the system choose.
     pub listen: Vec<Multiaddr>,
+    /// The only addresses that others are told, or none to tell those that are listened on.
+    pub advertise: Vec<Multiaddr>,
 }
 
 /// How the node sells.
@@ -52,6 +73,36 @@ pub struct OperatorSettings {
     pub block_interval_ms: u64,
 }
 
+/// How leases are kept, on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LeaseSettings {
+    /// How long a lease waits for a silent other side, in seconds; 5 to 3600.
+    pub patience_s: u32,
+}
+
+/// What is logged, and how much of it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// From which level on: error, warn, info, debug or trace.
+    pub level: String,
+    /// One line an event: text or json.
+    pub format: String,
+    /// The size at which a new log file is begun, in MiB; 1 to 1024.
+    pub file_mib: u32,
+    /// How many log files are kept, the one that is written included; 1 to 100.
+    pub files: u32,
+}
+
+/// How much of the disk is left to others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiskSettings {
+    /// Free space below which no new job and no new blob is taken, in MiB; 0 to 1048576.
+    pub reserve_mib: u64,
+}
+
 impl Default for NetworkSettings {
     fn default() -> Self {
         let any = [
@@ -60,6 +111,7 @@ impl Default for NetworkSettings {
         ];
         Self {
             listen: vec![any.into_iter().collect()],
+            advertise: Vec::new(),
         }
     }
 }
@@ -83,83 +135,52 @@ impl Default for OperatorSettings {
     }
 }
 
-/// Why settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The home folder failed.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// The file is not these settings.
-    #[error("{path} is not valid: {source}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Line, column and reason.
-        source: Box<toml::de::Error>,
-    },
-    /// A value is outside its range.
-    #[error("{key} is {value}, outside {range}")]
-    Range {
-        /// The key, for example `sell.tick_ms`.
-        key: &'static str,
-        /// Its value.
-        value: u64,
-        /// What is allowed.
-        range: &'static str,
-    },
+impl Default for LeaseSettings {
+    fn default() -> Self {
+        Self { patience_s: 300 }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+            format: "text".to_owned(),
+            file_mib: 8,
+            files: 5,
+        }
+    }
+}
+
+impl Default for DiskSettings {
+    fn default() -> Self {
+        Self { reserve_mib: 256 }
+    }
 }
 
 impl Config {
-    /// Reads the home's settings; a missing file means the defaults.
+    /// Reads the home's settings and what the environment of this process says instead.
+    ///
+    /// # Errors
+    /// The file cannot be read, or it or the environment names an unknown key or a value that is not allowed.
     pub fn load(home: &Home) -> Result<Self, ConfigError> {
-        let path = home.config();
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        let bytes = home::read(&path)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
-            path,
-            source: Box::new(source),
-        })?;
-        config.validate()?;
-        Ok(config)
-    }
-
-    /// Checks the ranges that the fields state.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let (sell, operator) = (&self.sell, &self.operator);
-        let ranges = [
-            (
-                "sell.hold_bps",
-                u64::from(sell.hold_bps),
-                0..=10_000,
-                "0 to 10000",
-            ),
-            (
-                "sell.tick_ms",
-                sell.tick_ms.into(),
-                100..=60_000,
-                "100 to 60000",
-            ),
-            (
-                "sell.max_duration_s",
-                sell.max_duration_s.into(),
-                60..=2_592_000,
-                "60 to 2592000",
-            ),
-            (
-                "operator.block_interval_ms",
-                operator.block_interval_ms,
-                100..=10_000,
-                "100 to 10000",
-            ),
-        ];
-        for (key, value, allowed, range) in ranges {
-            if !allowed.contains(&value) {
-                return Err(ConfigError::Range { key, value, range });
-            }
-        }
-        Ok(())
+        Ok(Settings::load(home)?.config().clone())
     }
 }
+
+impl DiskSettings {
+    /// Returns the free space below which nothing new is taken, in bytes.
+    pub fn reserve_bytes(&self) -> u64 {
+        self.reserve_mib << 20
+    }
+}
+
+impl LeaseSettings {
+    /// Returns how long a lease waits for a silent other side.
+    pub fn patience(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.patience_s.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod book;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod home;
 pub mod identity;
 pub mod lease;

@@ -8,7 +8,6 @@ mod steps;
 
 use std::sync::Arc;
 
-use libp2p::Multiaddr;
 use market::ChainId;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -16,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::blobs::{BlobError, BlobStore, Permissions};
 use crate::book::BookHandle;
 use crate::clock::ProtocolClock;
+use crate::config::Config;
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{Identity, IdentityError};
 use crate::lease::{LeaseParts, ReserveRequest, RouterHandle};
@@ -31,8 +31,8 @@ use crate::store::{NodeStore, StoreError};
 pub struct NodeConfig {
     /// Its folder.
     pub home: Home,
-    /// Addresses to listen on.
-    pub listen: Vec<Multiaddr>,
+    /// Its settings.
+    pub settings: Config,
     /// Whether this node orders transactions, and how often at least, in milliseconds.
     pub operator_interval_ms: Option<u64>,
     /// Takes reservations, where this node sells.
@@ -44,6 +44,8 @@ pub struct NodeConfig {
 pub struct Node {
     /// Its folder.
     pub home: Home,
+    /// Its settings, as the file, the environment and the flags of this process decide them.
+    pub settings: Arc<Config>,
     /// Its market.
     pub membership: Arc<Membership>,
     /// Its keys.
@@ -127,7 +129,7 @@ impl Node {
             None => None,
         };
         let (network, inbound) =
-            steps::start_network(&membership, &identity, config.listen, &mut tasks).await?;
+            steps::start_network(&membership, &identity, &config.settings, &mut tasks).await?;
         let transport = steps::transport(&network, operator.as_ref());
         let ledger = LedgerClient::open(
             transport,
@@ -140,6 +142,7 @@ impl Node {
         let (router, leases) = crate::lease::LeaseRouter::new(config.seller);
         let node = Self {
             home: config.home,
+            settings: Arc::new(config.settings),
             membership,
             identity,
             network,

@@ -3,7 +3,7 @@
 //! Never founds a market; `operator init` does.
 
 use anyhow::Context as _;
-use market_node::config::Config;
+use market_node::config::Settings;
 use market_node::network::Multiaddr;
 
 use crate::cli::Context;
@@ -21,15 +21,13 @@ pub(crate) struct Args {
 /// Runs until it is asked to stop. The first line on standard output is the join string.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let home = context.home()?;
-    let config = Config::load(&home)?;
-    let listen = match args.listen.is_empty() {
-        true => config.network.listen,
-        false => args.listen,
-    };
+    let mut settings = Settings::load(&home)?;
+    settings.listen_by_flag(&args.listen)?;
+    let settings = settings.config().clone();
     let roles = Roles {
-        listen,
         sell: None,
-        operator_interval_ms: Some(config.operator.block_interval_ms),
+        operator_interval_ms: Some(settings.operator.block_interval_ms),
+        settings,
     };
     let mut running = running::start(home, roles).await?;
     let join = running.node.join_string().await;

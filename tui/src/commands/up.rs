@@ -3,7 +3,7 @@
 //! Never sells unless `--provide` is given.
 
 use market::PricePerHour;
-use market_node::config::{Config, SellSettings};
+use market_node::config::{SellSettings, Settings};
 use market_node::home::Home;
 use market_node::network::Multiaddr;
 use provider::SellerConfig;
@@ -28,20 +28,10 @@ pub(crate) struct Args {
 /// Runs the node.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let home = context.home()?;
-    let config = Config::load(&home)?;
-    if args.provide {
+    let roles = roles(&home, args)?;
+    if roles.sell.is_some() {
         eprintln!("Measuring this machine and testing its sandbox, about ten seconds.");
     }
-    let roles = Roles {
-        listen: match args.listen.is_empty() {
-            true => config.network.listen,
-            false => args.listen,
-        },
-        sell: args
-            .provide
-            .then(|| seller_config(&config.sell, args.price)),
-        operator_interval_ms: None,
-    };
     let mut running = running::start(home, roles).await?;
     announce(&running).await;
     let result = running.wait().await;
@@ -54,23 +44,28 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
 
 /// Starts a node in this process as the arguments say.
 pub(crate) async fn start(home: Home, args: Args) -> anyhow::Result<RunningNode> {
-    let config = Config::load(&home)?;
-    let roles = Roles {
-        listen: match args.listen.is_empty() {
-            true => config.network.listen,
-            false => args.listen,
-        },
-        sell: args
-            .provide
-            .then(|| seller_config(&config.sell, args.price)),
-        operator_interval_ms: None,
-    };
+    let roles = roles(&home, args)?;
     running::start(home, roles).await
 }
 
-fn seller_config(settings: &SellSettings, price: Option<PricePerHour>) -> SellerConfig {
+/// Reads the settings and lets the flags beat them.
+fn roles(home: &Home, args: Args) -> anyhow::Result<Roles> {
+    let mut settings = Settings::load(home)?;
+    settings.listen_by_flag(&args.listen)?;
+    if let Some(price) = args.price {
+        settings.decide_by_flag("--price", "sell.price", &price.0.decimal())?;
+    }
+    let settings = settings.config().clone();
+    Ok(Roles {
+        sell: args.provide.then(|| seller_config(&settings.sell)),
+        settings,
+        operator_interval_ms: None,
+    })
+}
+
+fn seller_config(settings: &SellSettings) -> SellerConfig {
     SellerConfig {
-        price: price.unwrap_or(settings.price),
+        price: settings.price,
         hold_bps: settings.hold_bps,
         tick_ms: settings.tick_ms,
         max_duration_s: settings.max_duration_s,

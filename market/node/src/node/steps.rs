@@ -14,12 +14,13 @@ use super::NodeError;
 use crate::blobs::BlobStore;
 use crate::book::{self, BookConfig, BookHandle};
 use crate::clock::ProtocolClock;
+use crate::config::Config;
 use crate::home::Home;
 use crate::identity::Identity;
 use crate::ledger::client::Transport;
 use crate::ledger::{LedgerClient, Operator, OperatorConfig, OperatorHandle};
 use crate::membership::Membership;
-use crate::network::{self, Client, InboundStream, Multiaddr, NetworkConfig, Topic};
+use crate::network::{self, Client, InboundStream, NetworkConfig, Topic};
 use crate::store::NodeStore;
 
 /// The most bytes of inputs and outputs that a node keeps, 64 GiB.
@@ -80,13 +81,13 @@ pub(super) fn start_operator(
 pub(super) async fn start_network(
     membership: &Membership,
     identity: &Identity,
-    listen: Vec<Multiaddr>,
+    settings: &Config,
     tasks: &mut JoinSet<()>,
 ) -> Result<(Client, InboundStream), NodeError> {
     let config = NetworkConfig {
         key: identity.node_key.clone(),
         chain: membership.chain,
-        listen,
+        listen: settings.network.listen.clone(),
         bootstrap: membership.bootstrap.clone(),
     };
     let (client, inbound, event_loop) = network::start(config).await?;

@@ -1,0 +1,299 @@
+//! Every key has a default, a range and a meaning; what is wrong is told with its place.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn written(text: &str) -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn load(text: &str) -> Result<Settings, ConfigError> {
+    let (_folder, path) = written(text);
+    Settings::layered(&path, [])
+}
+
+fn told(text: &str) -> String {
+    let told = load(text).unwrap_err().to_string();
+    let (_, told) = told.split_once("config.toml, ").expect("the file is named");
+    told.to_owned()
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    let os = |(name, value): &(&str, &str)| (name.into(), value.into());
+    pairs.iter().map(os).collect()
+}
+
+#[test]
+fn the_list_of_keys_and_the_fields_are_the_same() {
+    let defaults = toml::Table::try_from(Config::default()).unwrap();
+    let fields = defaults.iter().flat_map(|(section, table)| {
+        let names = table.as_table().unwrap().keys();
+        names.map(move |name| format!("{section}.{name}"))
+    });
+    let mut fields: Vec<String> = fields.collect();
+    let mut names: Vec<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+    fields.sort_unstable();
+    names.sort_unstable();
+    assert_eq!(fields, names);
+    for key in KEYS {
+        assert!(key.meaning.ends_with('.'), "{}", key.name);
+        assert!(super::value::checked(key, key.default_value(), Place::Command).is_ok());
+    }
+}
+
+#[test]
+fn both_ends_of_every_range_are_taken_and_what_lies_beyond_is_not() {
+    for key in KEYS {
+        let Kind::Integer { least, most, .. } = key.kind else {
+            continue;
+        };
+        let (section, name) = key.parts();
+        let at = |number: i128| load(&format!("[{section}]\n{name} = {number}\n"));
+        for allowed in [least, most] {
+            let settings = at(allowed.into()).unwrap();
+            let value = i64::try_from(allowed).unwrap().into();
+            assert_eq!(settings.entry(key).value, value, "{}", key.name);
+        }
+        for beyond in [i128::from(least) - 1, i128::from(most) + 1] {
+            let told = at(beyond).unwrap_err().to_string();
+            assert!(told.contains(&format!("{least} to {most}")), "{told}");
+            assert!(told.contains(&beyond.to_string()), "{told}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_name() {
+    let cases = [
+        (
+            "[sell]\ntick = 5\n",
+            "line 2, column 1: unknown key sell.tick: did you mean sell.tick_ms?",
+        ),
+        (
+            "[sell]\n\n  prise = \"1\"\n",
+            "line 3, column 3: unknown key sell.prise: did you mean sell.price?",
+        ),
+        (
+            "[sel]\nprice = \"1\"\n",
+            "line 1, column 2: unknown key sel: did you mean [sell]?",
+        ),
+        (
+            "price = \"1\"\n",
+            "line 1, column 1: unknown key price: did you mean sell.price?",
+        ),
+        (
+            "[log]\ncolour = 1\n",
+            "line 2, column 1: unknown key log.colour",
+        ),
+        (
+            "nonsense = 1\n",
+            "line 1, column 1: nonsense is a value; a setting stands in its section",
+        ),
+    ];
+    for (text, wanted) in cases {
+        let told = told(text);
+        assert!(told.contains(wanted), "{text}: {told}");
+    }
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_its_place_and_what_is_allowed() {
+    let cases = [
+        (
+            "[sell]\nprice = 0.3\n",
+            "line 2, column 9: sell.price is 0.3; allowed is credits a GPU-hour as text",
+        ),
+        (
+            "[sell]\nprice = \"-1\"\n",
+            "sell.price is \"-1\"; allowed is credits",
+        ),
+        (
+            "[sell]\ntick_ms = \"5\"\n",
+            "sell.tick_ms is \"5\"; allowed is a whole number of milliseconds, 100 to 60000",
+        ),
+        ("[sell.price]\na = 1\n", "sell.price is a section"),
+        (
+            "[log]\nlevel = \"loud\"\n",
+            "log.level is \"loud\"; allowed is one of \"error\", \"warn\"",
+        ),
+        (
+            "[network]\nlisten = [\"here\"]\n",
+            "network.listen is [\"here\"]; allowed is a list of addresses",
+        ),
+        (
+            "[sell]\ntick_ms = 99999999999999999999\n",
+            "line 2, column 11: sell.tick_ms is 99999999999999999999",
+        ),
+        ("[sell\n", "line 1, column 6: "),
+        (
+            "[sell]\nprice = \"1\"\nprice = \"2\"\n",
+            "line 3, column 1: duplicate key",
+        ),
+    ];
+    for (text, wanted) in cases {
+        let told = told(text);
+        assert!(told.contains(wanted), "{text}: {told}");
+    }
+}
+
+#[test]
+fn the_environment_beats_the_file_and_a_flag_beats_both() {
+    let (_folder, path) = written("[sell]\nprice = \"0.1\"\ntick_ms = 200\nhold_bps = 1\n");
+    let environment = variables(&[
+        ("NIGHTSHIFT_SELL_PRICE", "0.2"),
+        ("NIGHTSHIFT_SELL_TICK_MS", "300"),
+        (
+            "NIGHTSHIFT_NETWORK_LISTEN",
+            "/ip4/127.0.0.1/tcp/1, /ip4/127.0.0.1/tcp/2",
+        ),
+        ("NIGHTSHIFT_HOME", "/nowhere"),
+        ("NIGHTSHIFT_LOG", "market_node=trace"),
+        ("SELL_PRICE", "9"),
+    ]);
+    let mut settings = Settings::layered(&path, environment).unwrap();
+    settings
+        .decide_by_flag("--price", "sell.price", "0.3")
+        .unwrap();
+    let config = settings.config();
+    assert_eq!(config.sell.price, "0.3".parse().unwrap());
+    assert_eq!((config.sell.tick_ms, config.sell.hold_bps), (300, 1));
+    assert_eq!(config.network.listen.len(), 2);
+    assert_eq!(config.lease, LeaseSettings::default());
+    let origin = |name| settings.entry(key(name).unwrap()).origin;
+    let flag = "--price".to_owned();
+    assert_eq!(origin("sell.price"), Origin::Flag { flag });
+    let variable = "NIGHTSHIFT_SELL_TICK_MS".to_owned();
+    assert_eq!(origin("sell.tick_ms"), Origin::Environment { variable });
+    assert_eq!(origin("sell.hold_bps"), Origin::File { line: 4 });
+    assert_eq!(origin("disk.reserve_mib"), Origin::Default);
+}
+
+#[test]
+fn every_key_has_a_variable_that_decides_it() {
+    for key in KEYS {
+        let text = match key.kind {
+            Kind::Integer { least, .. } => least.to_string(),
+            Kind::Price => "0.75".to_owned(),
+            Kind::Addresses => "/ip4/10.0.0.1/tcp/7".to_owned(),
+            Kind::Choice(words) => (*words.last().unwrap()).to_owned(),
+        };
+        let variable = key.variable();
+        let environment = variables(&[(&variable, &text)]);
+        let settings = Settings::layered(Path::new("/nowhere"), environment).unwrap();
+        let entry = settings.entry(key);
+        assert_eq!(entry.origin, Origin::Environment { variable });
+        assert_ne!(entry.value, key.default_value(), "{}", key.name);
+    }
+}
+
+#[test]
+fn a_mistyped_variable_is_refused_like_a_mistyped_key() {
+    let refused = |name, value| {
+        let environment = variables(&[(name, value)]);
+        let settings = Settings::layered(Path::new("/nowhere"), environment);
+        settings.unwrap_err().to_string()
+    };
+    let told = refused("NIGHTSHIFT_SELL_PRISE", "1");
+    assert!(
+        told.contains("did you mean NIGHTSHIFT_SELL_PRICE?"),
+        "{told}"
+    );
+    let told = refused("NIGHTSHIFT_SELL_TICK_MS", "fast");
+    assert!(
+        told.contains(
+            "variable NIGHTSHIFT_SELL_TICK_MS: sell.tick_ms is \"fast\"; allowed is a whole number"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn setting_a_key_keeps_comments_order_and_everything_else() {
+    let text =
+        "# Mine.\n[sell] # prices\n# cheap\nprice = \"0.1\" # for now\n\n[network]\nlisten = []\n";
+    let (_folder, path) = written(text);
+    let edited = set_in_file(&path, "sell.price", "0.35").unwrap();
+    assert_eq!(edited.before, Some("0.1".into()));
+    assert_eq!(edited.after, "0.35".into());
+    set_in_file(&path, "sell.tick_ms", "500").unwrap();
+    set_in_file(&path, "network.listen", "/ip4/1.2.3.4/tcp/5").unwrap();
+    set_in_file(&path, "disk.reserve_mib", "9").unwrap();
+    let wanted = "# Mine.\n[sell] # prices\n# cheap\nprice = \"0.35\" # for now\ntick_ms = 500\n\n[network]\n\
+                  listen = [\"/ip4/1.2.3.4/tcp/5\"]\n\n[disk]\nreserve_mib = 9\n";
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), wanted);
+}
+
+#[test]
+fn a_key_can_be_set_where_there_is_no_file_and_in_files_of_other_shapes() {
+    let cases = [
+        ("", "[sell]\ntick_ms = 500\n"),
+        ("[sell]", "[sell]\ntick_ms = 500\n"),
+        (
+            "sell.price = \"1\"",
+            "sell.price = \"1\"\nsell.tick_ms = 500\n",
+        ),
+        (
+            "[sell]\r\nprice = \"1\"\r\n",
+            "[sell]\r\nprice = \"1\"\r\ntick_ms = 500\r\n",
+        ),
+        ("sell = { tick_ms = 100 }\n", "sell = { tick_ms = 500 }\n"),
+        (
+            "[log]\nfiles = 3",
+            "[log]\nfiles = 3\n\n[sell]\ntick_ms = 500\n",
+        ),
+    ];
+    for (before, after) in cases {
+        let (_folder, path) = written(before);
+        if before.is_empty() {
+            std::fs::remove_file(&path).unwrap();
+        }
+        set_in_file(&path, "sell.tick_ms", "500").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+    }
+}
+
+#[test]
+fn what_cannot_be_set_leaves_the_file_as_it_is() {
+    let inline = "sell = { price = \"1\" }\n";
+    let cases = [
+        (inline, "sell.tick_ms", "500", "write it there by hand"),
+        ("", "sell.tick", "500", "did you mean sell.tick_ms?"),
+        ("", "sell.tick_ms", "5", "100 to 60000"),
+        (
+            "[log]\nfilez = 1\n",
+            "sell.tick_ms",
+            "500",
+            "did you mean log.files?",
+        ),
+        ("[log\n", "sell.tick_ms", "500", "line 1"),
+    ];
+    for (text, name, value, wanted) in cases {
+        let (_folder, path) = written(text);
+        let told = set_in_file(&path, name, value).unwrap_err().to_string();
+        assert!(told.contains(wanted), "{told}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_bad_value_in_the_file_can_be_mended_by_setting_it() {
+    let (_folder, path) = written("[sell]\ntick_ms = 5\n");
+    set_in_file(&path, "sell.tick_ms", "500").unwrap();
+    let settings = Settings::layered(&path, []).unwrap();
+    assert_eq!(settings.config().sell.tick_ms, 500);
+}
+
+#[test]
+fn the_reference_names_every_key_with_its_default() {
+    let text = reference();
+    assert_eq!(text.lines().count(), KEYS.len() + 2);
+    assert!(text.contains("| `sell.price` | `\"0.25\"` |"), "{text}");
+    assert!(text.contains("`NIGHTSHIFT_DISK_RESERVE_MIB`"), "{text}");
+}

@@ -1,0 +1,78 @@
+//! Owns turning what was written, in the file or as plain text, into a checked value of a key.
+//!
+//! Never takes a value outside the key's kind and range.
+
+use libp2p::Multiaddr;
+use market::PricePerHour;
+use toml::Value;
+
+use super::error::{ConfigError, Place};
+use super::keys::{Key, Kind};
+
+/// The most addresses in one setting.
+const MAX_ADDRESSES: usize = 16;
+
+/// The most characters of a refused value that are shown again.
+const SHOWN: usize = 80;
+
+/// Checks a value of the file.
+pub(super) fn checked(key: &Key, value: Value, place: Place) -> Result<Value, ConfigError> {
+    let is_allowed = match (&key.kind, &value) {
+        (Kind::Integer { least, most, .. }, Value::Integer(number)) => {
+            u64::try_from(*number).is_ok_and(|number| (*least..=*most).contains(&number))
+        }
+        (Kind::Price, Value::String(text)) => text.parse::<PricePerHour>().is_ok(),
+        (Kind::Choice(words), Value::String(text)) => words.contains(&text.as_str()),
+        (Kind::Addresses, Value::Array(items)) => {
+            items.len() <= MAX_ADDRESSES && items.iter().all(is_address)
+        }
+        _ => false,
+    };
+    match is_allowed {
+        true => Ok(value),
+        false => Err(refused(key, &value.to_string(), place)),
+    }
+}
+
+fn is_address(item: &Value) -> bool {
+    let text = item.as_str();
+    text.is_some_and(|text| text.parse::<Multiaddr>().is_ok())
+}
+
+/// Checks plain text, of the environment, a flag or the command line: without quotes, and addresses with
+/// commas between them.
+pub(super) fn parsed(key: &Key, text: &str, place: Place) -> Result<Value, ConfigError> {
+    let trimmed = text.trim();
+    let value = match key.kind {
+        Kind::Integer { .. } => match trimmed.parse::<i64>() {
+            Ok(number) => Value::Integer(number),
+            Err(_) => return Err(refused(key, &format!("\"{trimmed}\""), place)),
+        },
+        Kind::Price | Kind::Choice(_) => Value::String(unquoted(trimmed).to_owned()),
+        Kind::Addresses => {
+            let inner = trimmed.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+            let items = inner.unwrap_or(trimmed).split(',').map(str::trim);
+            let items = items.filter(|item| !item.is_empty());
+            items
+                .map(|item| Value::String(unquoted(item).to_owned()))
+                .collect::<Vec<_>>()
+                .into()
+        }
+    };
+    checked(key, value, place)
+}
+
+fn unquoted(text: &str) -> &str {
+    let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+    inner.unwrap_or(text)
+}
+
+fn refused(key: &Key, value: &str, place: Place) -> ConfigError {
+    let shown: String = value.chars().take(SHOWN).collect();
+    ConfigError::Value {
+        place,
+        key: key.name,
+        value: shown,
+        allowed: key.kind.allowed(),
+    }
+}
