@@ -3,6 +3,8 @@
 //! Never does a command's work here.
 
 mod bench;
+mod config_set;
+mod config_show;
 mod demo;
 mod init;
 mod market_book;
@@ -62,6 +64,9 @@ pub(crate) enum Command {
     /// Look at what confines jobs on this machine
     #[command(subcommand)]
     Sandbox(SandboxCommand),
+    /// Look at this home's settings, or change one
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Repeat the measurements of docs/measurements
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -107,6 +112,15 @@ pub(crate) enum SandboxCommand {
     Check(sandbox_check::Args),
 }
 
+/// What can be done with settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting, its value, and what decided it
+    Show(config_show::Args),
+    /// Put a setting into config.toml; comments and the rest stay as they are
+    Set(config_set::Args),
+}
+
 impl Command {
     /// Says where this command's logs go.
     pub(crate) fn logs(&self) -> Logs {
@@ -122,6 +136,8 @@ impl Command {
 pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Demo(args) => Box::pin(demo::execute(args, context)).await,
+        Command::Config(ConfigCommand::Show(args)) => config_show::execute(args, context).await,
+        Command::Config(ConfigCommand::Set(args)) => config_set::execute(args, context).await,
         Command::Bench(command) => bench::execute(command, context).await,
         Command::Init(args) => Box::pin(init::execute(args, context)).await,
         Command::Up(args) => Box::pin(up::execute(args, context)).await,

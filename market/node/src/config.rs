@@ -14,7 +14,7 @@ mod value;
 pub use edit::{Edited, set_in_file};
 pub use error::{ConfigError, Place};
 pub use keys::{KEYS, Key, Kind, VARIABLE_PREFIX, key, reference};
-pub use layers::{Entry, Origin, Settings};
+pub use layers::{Entry, Origin, Settings, known};
 pub use nearest::nearest;
 
 use libp2p::Multiaddr;

@@ -4,14 +4,19 @@
 //! Never interprets the files' content.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The environment variable that names the home folder.
 pub const HOME_VARIABLE: &str = "NIGHTSHIFT_HOME";
 
 /// The longest path that a Unix socket's address can hold, without its closing zero byte.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
+
+/// How often a lock that is held is tried again, and the pause before each.
+const LOCK_ATTEMPTS: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The folder in which one node keeps all that it owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,13 +61,24 @@ pub enum HomeError {
     },
     /// Another process uses this home.
     #[error(
-        "another nightshift uses {path}; use it through commands such as `nightshift status`, \
-         or stop it first"
+        "another nightshift uses {path}{}; use it through commands such as `nightshift status`, or stop it \
+         first{}", holder_of(*.pid, ": process "), holder_of(*.pid, ": kill ")
     )]
     Locked {
         /// The home folder.
         path: PathBuf,
+        /// The process that uses it, where its file tells.
+        pid: Option<u32>,
     },
+}
+
+/// Who has a home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// No process does.
+    Nobody,
+    /// One does; its id, where its file tells.
+    Process(Option<u32>),
 }
 
 /// Keeps other processes out of a home for as long as it lives.
@@ -70,6 +86,10 @@ pub enum HomeError {
 pub struct HomeLock {
     // Dropping the file releases the lock.
     _file: File,
+}
+
+fn holder_of(pid: Option<u32>, before: &str) -> String {
+    pid.map_or_else(String::new, |pid| format!("{before}{pid}"))
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HomeError {
@@ -109,22 +129,56 @@ impl Home {
         &self.root
     }
 
-    /// Takes the home for this process, or says that another one has it.
+    /// Takes the home for this process, or says which one has it.
     pub fn lock(&self) -> Result<HomeLock, HomeError> {
-        let path = self.root.join("nightshift.lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(HomeLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(HomeError::Locked {
-                path: self.root.clone(),
-            }),
-            Err(TryLockError::Error(source)) => Err(failed("lock", &path)(source)),
+        let path = self.lock_file();
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).read(true).write(true);
+        let mut file = options.open(&path).map_err(failed("open", &path))?;
+        let mut attempts = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                // Whoever only asks holds it for an instant.
+                Err(TryLockError::WouldBlock) if attempts < LOCK_ATTEMPTS => {
+                    attempts += 1;
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(HomeError::Locked {
+                        path: self.root.clone(),
+                        pid: read_pid(&mut file),
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
+            }
         }
+        file.set_len(0)
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(failed("write", &path))?;
+        Ok(HomeLock { _file: file })
+    }
+
+    /// Tells whether a process has this home now, and which; changes nothing.
+    ///
+    /// # Errors
+    /// The lock's file cannot be opened or asked.
+    pub fn holder(&self) -> Result<Holder, HomeError> {
+        let path = self.lock_file();
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Holder::Nobody),
+            Err(error) => return Err(failed("open", &path)(error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Holder::Nobody),
+            Err(TryLockError::WouldBlock) => Ok(Holder::Process(read_pid(&mut file))),
+            Err(TryLockError::Error(source)) => Err(failed("ask for the lock of", &path)(source)),
+        }
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.root.join("nightshift.lock")
     }
 
     /// Returns the file of the market's genesis.
@@ -178,6 +232,17 @@ impl Home {
         check_owned(&folder, fs::symlink_metadata, 0o077)?;
         Ok(folder.join("api.sock"))
     }
+}
+
+/// Reads the process id that a lock's file holds.
+fn read_pid(file: &mut File) -> Option<u32> {
+    let mut bytes = [0; 16];
+    let length = file.read(&mut bytes).ok()?;
+    std::str::from_utf8(bytes.get(..length)?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn platform_data_folder() -> Option<PathBuf> {

@@ -176,7 +176,10 @@ impl Settings {
 }
 
 /// Finds a key, or says which one may have been meant.
-pub(super) fn known(name: &str, place: Place) -> Result<&'static Key, ConfigError> {
+///
+/// # Errors
+/// There is no such key.
+pub fn known(name: &str, place: Place) -> Result<&'static Key, ConfigError> {
     key(name).ok_or_else(|| ConfigError::Unknown {
         place,
         name: name.chars().take(80).collect(),

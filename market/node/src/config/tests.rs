@@ -44,7 +44,7 @@ fn the_list_of_keys_and_the_fields_are_the_same() {
     assert_eq!(fields, names);
     for key in KEYS {
         assert!(key.meaning.ends_with('.'), "{}", key.name);
-        assert!(super::value::checked(key, key.default_value(), Place::Command).is_ok());
+        assert!(value::checked(key, key.default_value(), Place::Command).is_ok());
     }
 }
 
@@ -141,6 +141,15 @@ fn a_wrong_value_is_refused_with_its_place_and_what_is_allowed() {
         let told = told(text);
         assert!(told.contains(wanted), "{text}: {told}");
     }
+}
+
+#[test]
+fn a_price_is_taken_with_its_unit_and_kept_without() {
+    let settings = load("[sell]\nprice = \"0.30 cr/h\"\n").unwrap();
+    assert_eq!(settings.config().sell.price, "0.3".parse().unwrap());
+    let (_folder, path) = written("");
+    let edited = set_in_file(&path, "sell.price", "1.50 cr").unwrap();
+    assert_eq!(edited.after, "1.5".into());
 }
 
 #[test]

@@ -15,13 +15,17 @@ const MAX_ADDRESSES: usize = 16;
 /// The most characters of a refused value that are shown again.
 const SHOWN: usize = 80;
 
-/// Checks a value of the file.
+/// Checks a value of the file; a price comes out in its shortest form.
 pub(super) fn checked(key: &Key, value: Value, place: Place) -> Result<Value, ConfigError> {
+    if let (Kind::Price, Value::String(text)) = (&key.kind, &value)
+        && let Ok(price) = text.parse::<PricePerHour>()
+    {
+        return Ok(Value::String(price.0.decimal()));
+    }
     let is_allowed = match (&key.kind, &value) {
         (Kind::Integer { least, most, .. }, Value::Integer(number)) => {
             u64::try_from(*number).is_ok_and(|number| (*least..=*most).contains(&number))
         }
-        (Kind::Price, Value::String(text)) => text.parse::<PricePerHour>().is_ok(),
         (Kind::Choice(words), Value::String(text)) => words.contains(&text.as_str()),
         (Kind::Addresses, Value::Array(items)) => {
             items.len() <= MAX_ADDRESSES && items.iter().all(is_address)

@@ -35,3 +35,19 @@ fn a_prepared_socket_folder_is_refused() {
     assert!(home.socket().is_err());
     fs::remove_file(private).unwrap();
 }
+
+#[test]
+fn a_home_in_use_says_by_which_process_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("home")).unwrap();
+    assert_eq!(home.holder().unwrap(), Holder::Nobody);
+    let held = home.lock().unwrap();
+    let own = std::process::id();
+    assert_eq!(home.holder().unwrap(), Holder::Process(Some(own)));
+    let told = home.lock().unwrap_err().to_string();
+    assert!(told.contains(&format!("process {own}")), "{told}");
+    assert!(told.contains(&format!("kill {own}")), "{told}");
+    drop(held);
+    assert_eq!(home.holder().unwrap(), Holder::Nobody);
+    home.lock().unwrap();
+}
