@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod by_hand;
 #[cfg(test)]
+mod config;
+#[cfg(test)]
 mod credits;
 #[cfg(test)]
 mod demo;
