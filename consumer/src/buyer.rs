@@ -9,7 +9,7 @@ use market::agreement::Terms;
 use market::job::JobSpec;
 use market::lease::{Input, Lease, Phase, Role};
 use market::{AgreementId, Amount, HeaderId, NodeId, Timestamp};
-use market_node::api::{JobView, QuoteView, RunEvent, RunRequest};
+use market_node::api::{JobView, QuoteView, RunEvent, RunId, RunRequest};
 use market_node::book::BookError;
 use market_node::home::HomeError;
 use market_node::identity::{IdentityError, fresh_nonce};
@@ -197,7 +197,8 @@ impl Buyer {
         let accepted_at = Instant::now();
         let prepared = self.prepare(&request.job_file).await?;
         let job = prepared.job.id(&self.node.chain());
-        let _nobody_listens = events.send(RunEvent::Accepted { job }).await;
+        let run = RunId::from_bytes(fresh_nonce()?.to_be_bytes());
+        let _nobody_listens = events.send(RunEvent::Accepted { run, job }).await;
         let quote = self.settled_quote(&prepared).await?;
         let Some(best) = quote.offers.first() else {
             return Err(RunError::NoOffer(quote.rejections.to_string()));
@@ -210,6 +211,7 @@ impl Buyer {
             request: &request,
             events: &events,
             accepted_at,
+            run,
         };
         run.reserve_one(&quote).await
     }
@@ -298,6 +300,7 @@ struct Run<'a> {
     request: &'a RunRequest,
     events: &'a mpsc::Sender<RunEvent>,
     accepted_at: Instant,
+    run: RunId,
 }
 
 impl Run<'_> {
@@ -421,6 +424,8 @@ impl Run<'_> {
         let node = &self.buyer.node;
         let chain = node.chain();
         JobView {
+            run: self.run,
+            attempts: 1,
             job: terms.job,
             agreement: terms.id(&chain),
             channel: terms.channel_id(&chain),
@@ -433,11 +438,13 @@ impl Run<'_> {
             deposit: terms.deposit,
             paid: Amount::ZERO,
             refunded: None,
+            pending_refund: None,
             meter: market::agreement::Meter::default(),
             progress: None,
             output: self.request.output.clone(),
             receipt: false,
             started_at: node.clock.now().unwrap_or(Timestamp::from_millis(0)),
+            note: None,
         }
     }
 }

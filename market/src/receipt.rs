@@ -24,6 +24,8 @@ pub enum Outcome {
     OutOfBudget,
     /// The job itself failed, for example on bad data.
     Failed,
+    /// The provider was lost, and no other one went on. The consumer's own word: no provider signs it.
+    Lost,
 }
 
 /// What happened under an agreement.

@@ -11,8 +11,8 @@ use market::{
 };
 use market_node::api::{
     AuditView, BalanceView, BestPrice, BookRow, BookView, GpuView, HistoryRow, JobView, LeaseView,
-    OfferView, OperatorView, ProviderState, ProviderView, QuoteView, SandboxView, StatusView,
-    TxView,
+    OfferView, OperatorView, ProviderState, ProviderView, QuoteView, RunId, SandboxView,
+    StatusView, TxView,
 };
 
 pub(crate) fn amount(text: &str) -> Amount {
@@ -114,6 +114,8 @@ pub(crate) fn earning(step: u64, loss: f32) -> StatusView {
 /// A bought job that runs.
 pub(crate) fn job() -> JobView {
     JobView {
+        run: RunId::from_bytes([0x1d; 8]),
+        attempts: 1,
         job: JobId::from_bytes([0x10; 32]),
         agreement: AgreementId::from_bytes([0x9c; 32]),
         channel: ChannelId::from_bytes([0x77; 32]),
@@ -126,6 +128,7 @@ pub(crate) fn job() -> JobView {
         deposit: amount("0.3"),
         paid: amount("0.01"),
         refunded: None,
+        pending_refund: None,
         meter: Meter {
             running_ms: 190_000,
             hold_ms: 2_100,
@@ -134,6 +137,7 @@ pub(crate) fn job() -> JobView {
         output: "/home/me/trained".into(),
         receipt: false,
         started_at: time(),
+        note: None,
     }
 }
 

@@ -82,7 +82,7 @@ impl RunView {
     /// Takes an event in, `elapsed` after the request.
     pub(crate) fn update(&mut self, event: &RunEvent, elapsed: Duration) {
         match event {
-            RunEvent::Accepted { job } => {
+            RunEvent::Accepted { job, .. } => {
                 self.tick(elapsed, "accepted", &format!("job {}", job.short()));
             }
             RunEvent::Chosen { offer, summary } => {
@@ -109,6 +109,21 @@ impl RunView {
                 self.flush_text();
                 self.tick(elapsed, "output", &detail);
             }
+            RunEvent::Silent { since_ms } => {
+                let detail = format!("no word from the provider for {} s", since_ms / 1_000);
+                self.tick(elapsed, "silent", &detail);
+            }
+            RunEvent::Back => self.tick(elapsed, "back", "the provider is heard again"),
+            RunEvent::Lost { reason } => self.tick(elapsed, "lost", reason),
+            RunEvent::PendingRefund { amount, due_at } => {
+                let detail = format!("{amount} by {}", words::utc(*due_at));
+                self.tick(elapsed, "refund", &detail);
+            }
+            RunEvent::Moved { attempt, from_step } => {
+                let detail = format!("attempt {attempt} goes on after step {from_step}");
+                self.tick(elapsed, "moved", &detail);
+            }
+            RunEvent::Note { line } => self.tick(elapsed, "note", line),
             RunEvent::Finished(job) => {
                 self.flush_text();
                 self.step = None;

@@ -103,6 +103,7 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Cancelled => "cancelled",
         Outcome::OutOfBudget => "out of budget",
         Outcome::Failed => "failed",
+        Outcome::Lost => "provider lost",
     }
 }
 

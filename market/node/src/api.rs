@@ -13,8 +13,9 @@ pub use client::{ApiClient, ClientError, Lines};
 pub use routes::{VALID_FOR_BLOCKS, balance_of, book_row, node_router, transaction};
 pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
-    AuditView, BalanceView, BestPrice, BookRow, BookView, ChannelView, GpuView, HistoryRow,
-    IssueRequest, JobView, LeaseView, OfferView, OperatorView, PriceRequest, ProviderState,
-    ProviderView, QuoteRequest, QuoteView, RunEvent, RunRequest, SandboxView, SendRequest,
-    StatusView, TxView,
+    ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BookRow, BookView, BudgetView,
+    ChannelView, FetchRequest, GpuView, HistoryRow, IssueRequest, JobDetail, JobView, LeaseView,
+    NumberedEvent, OfferView, OperatorView, PendingRefund, PriceRequest, ProviderState,
+    ProviderView, QuoteRequest, QuoteView, RunEvent, RunId, RunIdError, RunRequest, SandboxView,
+    SendRequest, StatusView, TxView,
 };

@@ -42,6 +42,7 @@ fn phase(phase: Phase) -> RunEvent {
 fn opening() -> Vec<RunEvent> {
     vec![
         RunEvent::Accepted {
+            run: market_node::api::RunId::from_bytes([0x1d; 8]),
             job: JobId::from_bytes([0x10; 32]),
         },
         RunEvent::Chosen {

@@ -53,6 +53,8 @@ pub enum RecordKind {
     Order = 5,
     /// A figure or choice that must survive a restart, by its name.
     Setting = 6,
+    /// One purchase over all its agreements, by run.
+    Run = 7,
 }
 
 /// A record's id and its bytes.

@@ -1,0 +1,89 @@
+//! Owns the JSON of what the book and a quote look like.
+//!
+//! Never computes anything.
+
+use std::path::PathBuf;
+
+use market::gpu::GpuClass;
+use market::{AccountId, Amount, JobId, NodeId, OrderId, PricePerHour, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The cheapest offer of a class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BestPrice {
+    /// The class.
+    pub class: GpuClass,
+    /// Its lowest price.
+    pub price: PricePerHour,
+    /// Offers of the class.
+    pub offers: usize,
+}
+
+/// `GET /v1/book`: this node's copy of the book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookView {
+    /// Protocol time of the view.
+    pub time: Option<Timestamp>,
+    /// Standing asks, cheapest first within a class.
+    pub asks: Vec<BookRow>,
+}
+
+/// One standing ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookRow {
+    /// The order.
+    pub order: OrderId,
+    /// Who sells.
+    pub account: AccountId,
+    /// On which machine.
+    pub node: NodeId,
+    /// What.
+    pub class: GpuClass,
+    /// For how much.
+    pub price: PricePerHour,
+    /// How many GPUs.
+    pub gpus: u16,
+    /// The longest lease in seconds.
+    pub max_duration_s: u32,
+    /// Usable memory in MiB.
+    pub usable_mib: u64,
+    /// Whether a listing certificate backs it.
+    pub proven: bool,
+    /// Seconds until it lapses.
+    pub expires_in_s: u64,
+}
+
+/// `POST /v1/quote`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuoteRequest {
+    /// Absolute path of the job file.
+    pub job_file: PathBuf,
+}
+
+/// Ranked offers for a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuoteView {
+    /// The job.
+    pub job: JobId,
+    /// Fitting offers, best first.
+    pub offers: Vec<OfferView>,
+    /// Offers looked at.
+    pub considered: usize,
+    /// How many offers fall to each reason.
+    pub rejections: Vec<(String, usize)>,
+    /// The same in one line, for example `3 offers: 1 above your price`.
+    pub summary: String,
+    /// What will be locked.
+    pub deposit: Amount,
+}
+
+/// One fitting offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferView {
+    /// The ask.
+    pub row: BookRow,
+    /// Predicted seconds of work.
+    pub expected_seconds: u64,
+    /// Predicted cost.
+    pub expected_total: Amount,
+}

@@ -1,0 +1,52 @@
+//! Owns the JSON of what a node says of itself.
+//!
+//! Never computes anything.
+
+use market::{AccountId, Amount, ChainId, NodeId};
+use serde::{Deserialize, Serialize};
+
+use super::{BestPrice, JobView, ProviderView};
+
+/// `GET /v1/status`: the node at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Version of the program.
+    pub version: String,
+    /// Name of the market.
+    pub market: String,
+    /// Its chain id.
+    pub chain: ChainId,
+    /// The account in whose name this node deals.
+    pub account: AccountId,
+    /// This machine.
+    pub node: NodeId,
+    /// Connected peers.
+    pub peers: usize,
+    /// Height of the newest verified block.
+    pub height: Option<u64>,
+    /// Whether the operator answered last time it was asked.
+    pub operator_reachable: bool,
+    /// Standing offers in this node's copy of the book.
+    pub offers: usize,
+    /// The account's money, as last verified.
+    pub balance: Option<BalanceView>,
+    /// Selling, where this node sells.
+    pub provider: Option<ProviderView>,
+    /// Jobs that this node bought and that are not over.
+    pub jobs: Vec<JobView>,
+    /// The best offers, one a class.
+    pub best_prices: Vec<BestPrice>,
+}
+
+/// An account's money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceView {
+    /// Whose.
+    pub account: AccountId,
+    /// What can be spent.
+    pub available: Amount,
+    /// What is locked in channels that this account pays from.
+    pub in_channels: Amount,
+    /// Height of the block that proves it.
+    pub height: u64,
+}
