@@ -387,7 +387,8 @@ impl Run<'_> {
         self.share_inputs(provider);
         let now = node.clock.now().unwrap_or(at);
         let key = node.identity.node_key.clone();
-        let machine = Lease::new(Role::Payer, terms, chain, key, now);
+        let machine =
+            Lease::new(Role::Payer, terms, chain, key, now).with_timing(node.lease_timing());
         let (reports_in, reports) = mpsc::channel(REPORTS);
         let parts = node.lease_parts();
         let (lease, effects) =

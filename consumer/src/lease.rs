@@ -17,6 +17,7 @@ use market_node::api::RunEvent;
 use market_node::lease::{LeaseHandle, ProgressBatch};
 use market_node::lease_protocol::LeaseResponse;
 use market_node::node::Node;
+use market_node::recover::forget_purchase;
 use market_node::settle::settle;
 use tokio::sync::mpsc;
 
@@ -109,6 +110,9 @@ impl LeaseShell {
             | Output::StopWorker
             | Output::Claim(_)
             | Output::CoopClose(_)
+            | Output::Silent { .. }
+            | Output::Back
+            | Output::Lost(_)
             | Output::Ended(_) => {}
         }
     }
@@ -265,6 +269,7 @@ impl LeaseShell {
         if let Err(error) = self.jobs.end(view.clone()).await {
             tracing::error!(%error, "the job's end could not be noted");
         }
+        forget_purchase(&self.node, self.agreement).await;
         self.feed.tell(RunEvent::Finished(Box::new(view)));
     }
 }

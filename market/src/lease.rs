@@ -24,11 +24,13 @@ mod input;
 mod output;
 mod payee;
 mod payer;
+mod record;
 mod state;
 
-pub use input::{Input, Message, Rejected};
-pub use output::{Output, Record};
-pub use state::{Artefact, Ending, Lease, Phase, Role, Timing};
+pub use input::{Gone, Input, Message, Rejected};
+pub use output::{Loss, Output, Record};
+pub use record::{PayerRecord, Purpose, ResumeError};
+pub use state::{Artefact, Ending, Lease, Phase, Role, Timing, WaitsFor};
 
 #[cfg(test)]
 mod tests;

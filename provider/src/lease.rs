@@ -166,6 +166,9 @@ impl LeaseShell {
             | Output::FetchArtefact(_)
             | Output::AskSettled
             | Output::PayerClose { .. }
+            | Output::Silent { .. }
+            | Output::Back
+            | Output::Lost(_)
             | Output::Ended(_) => {}
         }
     }

@@ -7,8 +7,10 @@ mod dispatcher;
 mod steps;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use market::ChainId;
+use market::lease::Timing;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -177,6 +179,12 @@ impl Node {
             clock: self.clock.clone(),
             chain: self.chain(),
         }
+    }
+
+    /// Returns the waits of this node's leases: its market's, with its owner's patience.
+    pub fn lease_timing(&self) -> Timing {
+        let challenge = Duration::from_millis(self.membership.genesis.challenge_ms);
+        Timing::for_challenge(challenge).with_patience(self.settings.lease.patience())
     }
 
     /// Returns what a newcomer joins this node's market with, by this node's first address.

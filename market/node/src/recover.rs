@@ -1,16 +1,23 @@
-//! Owns what a node does after a restart with the channels that an earlier run left open: what was promised to
-//! it is claimed, what it locked comes back, and its list of jobs says how they ended.
+//! Owns what a node does after a restart with the channels that an earlier run left open: what it buys can go on,
+//! what was promised to it is claimed, and what it locked for nothing comes back.
 //!
 //! Never touches a channel of a lease that runs: what it settles was on disk before anything was bought, or was
 //! found on the ledger while nothing was being sold.
+//!
+//! ```text
+//!  Leftovers::read ──► take_purchases ──► Purchase::resume ──► the buyer's lease goes on
+//!                  └─► settle ──► the rest: closed, claimed, noted
+//! ```
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use market::agreement::Terms;
-use market::lease::Phase;
+use market::lease::{Lease, PayerRecord, Phase, ResumeError};
 use market::ledger::{ChannelRecord, ChannelState, Operation, SignedTransaction};
 use market::receipt::Outcome;
-use market::{ChannelId, TxId, wire};
+use market::voucher::Voucher;
+use market::{AgreementId, ChannelId, Signed, TxId, wire};
 use tokio::task::JoinSet;
 
 use crate::api::JobView;
@@ -27,9 +34,44 @@ const MAX_JOB_BYTES: usize = 16 << 10;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// A lease that this node pays for and that an earlier run did not bring to its end.
+#[derive(Debug, Clone)]
+pub struct Purchase {
+    /// Where it stood.
+    pub record: PayerRecord,
+    /// The newest voucher that was signed.
+    pub voucher: Option<Signed<Voucher>>,
+}
+
+impl Purchase {
+    /// Returns the agreement.
+    pub fn agreement(&self, node: &Node) -> AgreementId {
+        self.record.terms.id(&node.chain())
+    }
+
+    /// Makes the lease anew, once an operator has said what time it is; give it to [`crate::lease::spawn`],
+    /// which lets it go on at once.
+    ///
+    /// # Errors
+    /// Disk and keys do not fit together; [`close_purchase`] settles it then.
+    pub async fn resume(self, node: &Node) -> Result<Lease, ResumeError> {
+        let now = loop {
+            // By a clock that stands at an old block, or at none, the other side's patience cannot be counted.
+            match node.ledger.status().await {
+                Ok(_) if let Some(now) = node.clock.now() => break now,
+                _ => tokio::time::sleep(FIRST_PAUSE).await,
+            }
+        };
+        let key = node.identity.node_key.clone();
+        let lease = Lease::resume(self.record, self.voucher, node.chain(), key, now)?;
+        Ok(lease.with_timing(node.lease_timing()))
+    }
+}
+
 /// What an earlier run of this node left behind.
 #[derive(Debug)]
 pub struct Leftovers {
+    purchases: Vec<Purchase>,
     jobs: Vec<JobView>,
     submissions: Vec<SignedTransaction>,
 }
@@ -40,6 +82,18 @@ impl Leftovers {
     /// # Errors
     /// The store fails.
     pub fn read(node: &Node) -> Result<Self, StoreError> {
+        let mut purchases = Vec::new();
+        for (_, bytes) in node.store.records(RecordKind::Purchase)? {
+            let Ok(record) = wire::decode::<PayerRecord>(&bytes, PayerRecord::MAX_BYTES) else {
+                tracing::error!(
+                    "the record of a purchase is damaged; its channel expires by itself"
+                );
+                continue;
+            };
+            let channel = record.terms.channel_id(&node.chain());
+            let voucher = node.store.latest_voucher(Direction::Sent, channel)?;
+            purchases.push(Purchase { record, voucher });
+        }
         let records = node.store.records(RecordKind::Job)?.into_iter();
         let jobs = records
             .filter_map(|(_, bytes)| wire::decode::<JobView>(&bytes, MAX_JOB_BYTES).ok())
@@ -49,17 +103,39 @@ impl Leftovers {
         let submissions = records
             .filter_map(|(_, bytes)| wire::decode(&bytes, SignedTransaction::MAX_BYTES).ok())
             .collect();
-        Ok(Self { jobs, submissions })
+        Ok(Self {
+            purchases,
+            jobs,
+            submissions,
+        })
     }
 
-    /// Settles everything, with as many pauses as the ledger needs, and returns when all is settled.
-    /// `is_selling` tells whether this node sells or is about to.
+    /// Takes out the purchases, so that they can go on: whoever takes one resumes it or has it closed with
+    /// [`close_purchase`].
+    pub fn take_purchases(&mut self, node: &Node) -> Vec<Purchase> {
+        let taken: BTreeSet<AgreementId> = self
+            .purchases
+            .iter()
+            .map(|purchase| purchase.agreement(node))
+            .collect();
+        self.jobs.retain(|job| !taken.contains(&job.agreement));
+        std::mem::take(&mut self.purchases)
+    }
+
+    /// Settles everything that was not taken, with as many pauses as the ledger needs, and returns when all is
+    /// settled. `is_selling` tells whether this node sells or is about to.
     pub async fn settle<F, Answer>(self, node: Node, is_selling: F)
     where
         F: Fn() -> Answer,
         Answer: Future<Output = bool>,
     {
         let mut tasks = JoinSet::new();
+        for purchase in self.purchases {
+            let node = node.clone();
+            tasks.spawn(async move {
+                close_purchase(&node, purchase).await;
+            });
+        }
         for job in self.jobs {
             let node = node.clone();
             tasks.spawn(async move { end_job(&node, job).await });
@@ -73,6 +149,25 @@ impl Leftovers {
             tasks.spawn(async move { claim(&node, channel.id).await });
         }
         while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Closes what a purchase locked, waits until the ledger has paid it out, and forgets the purchase. Returns the
+/// closed channel; `None` when there never was one.
+pub async fn close_purchase(node: &Node, purchase: Purchase) -> Option<ChannelRecord> {
+    let channel = purchase.record.terms.channel_id(&node.chain());
+    let closed = close_bought(node, channel).await;
+    forget_purchase(node, purchase.agreement(node)).await;
+    closed
+}
+
+/// Removes the record of a purchase whose lease is over and noted as such.
+pub async fn forget_purchase(node: &Node, agreement: AgreementId) {
+    let removed = node
+        .store
+        .remove_record(RecordKind::Purchase, agreement.as_bytes());
+    if let Err(error) = removed.await {
+        tracing::warn!(%error, "the record of a purchase stays; the next start looks at it again");
     }
 }
 
@@ -164,8 +259,9 @@ async fn close_unused(node: &Node, terms: &Terms) {
     let (chain, me) = (node.chain(), node.identity.node());
     let (channel, agreement) = (terms.channel_id(&chain), terms.id(&chain));
     if terms.payer.node == me {
-        let job = node.store.record(RecordKind::Job, agreement.as_bytes());
-        if !matches!(job, Ok(None)) {
+        let id = agreement.as_bytes();
+        let used = [RecordKind::Purchase, RecordKind::Job].map(|kind| node.store.record(kind, id));
+        if used.iter().any(|record| !matches!(record, Ok(None))) {
             return;
         }
         close_bought(node, channel).await;

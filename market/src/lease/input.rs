@@ -53,11 +53,28 @@ pub enum Input {
     LinkLost,
     /// The other side is back.
     LinkBack,
+    /// There is definite evidence that the other side's program no longer works on this agreement. The payer
+    /// closes at once; the payee treats it as a lost link, because a payer may come back and go on.
+    PeerGone {
+        /// The evidence.
+        reason: Gone,
+    },
     /// The channel is closed on the ledger and has paid `paid` in all.
     Settled {
         /// What the channel paid its payee, fees included.
         paid: Amount,
     },
+}
+
+/// Definite evidence that the other side no longer works on an agreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Gone {
+    /// Nothing listens at any of its addresses.
+    #[error("every address of the other node refuses connections: its program is not running")]
+    Refused,
+    /// It answers, and knows nothing of the agreement.
+    #[error("the other node no longer knows the agreement: it was restarted, or has ended it")]
+    UnknownAgreement,
 }
 
 /// What the two leases of an agreement say to each other. Every message may arrive twice.
@@ -95,6 +112,9 @@ pub enum Message {
     },
     /// From the payer: stop.
     Cancel,
+    /// From the payer, which has heard nothing for a while or was restarted: say again where you stand and
+    /// what is not delivered.
+    Repeat,
     /// The receipt; with the payer's seal on its way back.
     Receipt(Box<SignedReceipt>),
 }

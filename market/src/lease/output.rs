@@ -2,10 +2,12 @@
 //!
 //! Never does it.
 
-use super::input::Message;
+use super::input::{Gone, Message};
+use super::record::PayerRecord;
 use super::state::{Artefact, Ending};
 use crate::amount::Amount;
 use crate::receipt::SignedReceipt;
+use crate::time::Timestamp;
 use crate::voucher::Voucher;
 use crate::wire::Signed;
 
@@ -14,8 +16,24 @@ use crate::wire::Signed;
 pub enum Record {
     /// The newest voucher: received by the payee, or about to be sent by the payer.
     Voucher(Signed<Voucher>),
+    /// Payer: where the lease stands beside its vouchers; [`super::Lease::resume`] makes it anew from both.
+    Payer(Box<PayerRecord>),
     /// The receipt with both seals.
     Receipt(Box<SignedReceipt>),
+}
+
+/// Why a payer gives its payee up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Loss {
+    /// There is evidence.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// It was silent for as long as this side is patient.
+    #[error("the other side was silent for {} s", .for_ms / 1_000)]
+    Silent {
+        /// For how long, in milliseconds.
+        for_ms: u64,
+    },
 }
 
 /// One thing for the shell to do.
@@ -52,6 +70,15 @@ pub enum Output {
         /// Its total; the first tick when there is none.
         cumulative: Amount,
     },
+    /// Payer: nothing was heard of the payee since then. Nothing more is signed before it speaks.
+    Silent {
+        /// When it last said something, in protocol time.
+        since: Timestamp,
+    },
+    /// Payer: the payee speaks again.
+    Back,
+    /// Payer: the payee is given up; the work does not go on under this agreement. `PayerClose` follows.
+    Lost(Loss),
     /// The lease is over; nothing follows.
     Ended(Ending),
 }

@@ -4,7 +4,7 @@
 
 use super::input::{Input, MARGIN_MINUTES, Message, Rejected};
 use super::output::{Output, Record};
-use super::state::{Artefact, Lease, Link, MAX_ARTEFACTS, Phase};
+use super::state::{Artefact, Lease, Link, MAX_ARTEFACTS, Phase, WaitsFor};
 use crate::amount::Amount;
 use crate::receipt::{Outcome, Receipt, SignedReceipt};
 use crate::time::Timestamp;
@@ -16,8 +16,7 @@ impl Lease {
     pub(super) fn payee_input(&mut self, input: Input, now: Timestamp) -> Result<(), Rejected> {
         match input {
             Input::ProvedOpen { at } => {
-                self.proved_at = Some(at);
-                self.start_if_ready(now);
+                self.proved(at, now);
                 Ok(())
             }
             Input::ChannelClosing => self.stop_work(Outcome::Cancelled, now),
@@ -38,9 +37,11 @@ impl Lease {
                 input: "ArtefactStored",
             }),
             Input::Cancel => Err(Rejected::WrongRole { input: "Cancel" }),
-            Input::Opened { .. } | Input::LinkLost | Input::LinkBack | Input::Settled { .. } => {
-                Ok(())
-            }
+            Input::Opened { .. }
+            | Input::LinkLost
+            | Input::LinkBack
+            | Input::PeerGone { .. }
+            | Input::Settled { .. } => Ok(()),
         }
     }
 
@@ -50,12 +51,53 @@ impl Lease {
             Message::Delivered { index } => self.artefact_delivered(index, now),
             Message::Cancel => self.stop_work(Outcome::Cancelled, now),
             Message::Receipt(receipt) => self.accept_countersigned(*receipt),
+            Message::Repeat => {
+                self.repeat_what_was_lost(now);
+                Ok(())
+            }
             Message::Phase { .. }
             | Message::Due { .. }
             | Message::Artefact(_)
             | Message::Finished { .. } => Err(Rejected::WrongRole {
                 input: "a payee's message",
             }),
+        }
+    }
+
+    /// The channel was open at `at`, says the ledger.
+    fn proved(&mut self, at: Timestamp, now: Timestamp) {
+        self.proved_at = Some(at);
+        if now.saturating_since(at) <= self.timing.proof_valid {
+            self.proof_came_at = Some(now);
+        }
+        self.start_if_ready(now);
+        self.resume_if_covered(now);
+    }
+
+    /// When work stops for want of a proof that the channel is still open.
+    fn proof_ends(&self) -> Option<Timestamp> {
+        let came_at = self.proof_came_at.filter(|_| self.started)?;
+        Some(came_at.saturating_add(self.timing.proof_valid))
+    }
+
+    fn has_fresh_proof(&self, now: Timestamp) -> bool {
+        self.proof_ends().is_none_or(|ends| now < ends)
+    }
+
+    /// When the next proof is asked for.
+    fn prove_at(&self) -> Option<Timestamp> {
+        let last = self.proof_came_at.max(self.proof_asked_at)?;
+        let at = last.saturating_add(self.timing.prove_every);
+        (self.started && self.is_metered()).then_some(at)
+    }
+
+    pub(super) fn pause_reason(&self) -> WaitsFor {
+        if !self.has_fresh_proof(self.metered_at) {
+            WaitsFor::Proof
+        } else if self.link == Link::Lost {
+            WaitsFor::OtherSide
+        } else {
+            WaitsFor::Voucher
         }
     }
 
@@ -105,7 +147,7 @@ impl Lease {
         }
         // A repeated message must not buy time.
         if self.delivered.insert(index) && self.phase == Phase::Delivering {
-            self.give_up_at = Some(now.saturating_add(self.timing.pause_limit));
+            self.give_up_at = Some(now.saturating_add(self.timing.patience));
             self.finish_if_delivered(now);
         }
         Ok(())
@@ -121,7 +163,7 @@ impl Lease {
         }
         self.outcome = Some(outcome);
         self.enter(Phase::Delivering, now);
-        self.give_up_at = Some(now.saturating_add(self.timing.pause_limit));
+        self.give_up_at = Some(now.saturating_add(self.timing.patience));
         self.finish_if_delivered(now);
     }
 
@@ -212,7 +254,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Keeps the card for a payer that pays and can be reached, and for `pause_limit` for any other.
+    /// Keeps the card for a payer that pays and can be reached, and for as long as it is patient for any other.
     pub(super) fn mind_patience(&mut self, now: Timestamp) {
         if !matches!(
             self.phase,
@@ -226,7 +268,7 @@ impl Lease {
             self.give_up_at = None;
         } else {
             self.give_up_at
-                .get_or_insert(now.saturating_add(self.timing.pause_limit));
+                .get_or_insert(now.saturating_add(self.timing.patience));
         }
     }
 
@@ -254,7 +296,8 @@ impl Lease {
     }
 
     pub(super) fn resume_if_covered(&mut self, now: Timestamp) {
-        if self.phase == Phase::Paused && self.link == Link::Up && self.due() < self.promised {
+        let may_work = self.due() < self.promised && self.has_fresh_proof(now);
+        if self.phase == Phase::Paused && may_work {
             self.enter(Phase::Running, now);
             self.outputs.push_back(Output::ResumeWorker);
         }
@@ -271,9 +314,8 @@ impl Lease {
         if self.is_metered() && self.said_at.saturating_add(self.timing.heartbeat) <= now {
             self.enter(self.phase, now);
         }
-        let renew = |at: Timestamp| at.saturating_add(self.timing.prove_every) <= now;
-        if self.is_metered() && self.started && self.proved_at.is_some_and(renew) {
-            self.proved_at = Some(now); // Asked now; the shell's answer replaces it.
+        if self.prove_at().is_some_and(|at| at <= now) {
+            self.proof_asked_at = Some(now);
             self.outputs.push_back(Output::ProveOpen);
         }
     }
@@ -322,7 +364,8 @@ impl Lease {
         if !exhausted && self.ask_at().is_some_and(|at| at <= now) {
             self.ask(now);
         }
-        if self.phase == Phase::Running && self.due() > self.promised {
+        let may_work = self.due() <= self.promised && self.has_fresh_proof(now);
+        if self.phase == Phase::Running && !may_work {
             self.enter(Phase::Paused, now);
             self.outputs.push_back(Output::PauseWorker);
         }
@@ -378,17 +421,15 @@ impl Lease {
         });
         let claim_at = (self.promised > self.claimed && self.voucher.is_some())
             .then(|| self.last_claim.saturating_add(self.timing.claim_every));
-        let prove_at = self
-            .proved_at
-            .filter(|_| self.started)
-            .map(|at| at.saturating_add(self.timing.prove_every));
+        let proof_ends = self.proof_ends().filter(|_| self.phase == Phase::Running);
         let speak_at = Some(self.said_at.saturating_add(self.timing.heartbeat));
         [
             self.give_up_at,
             ask_at,
             cover_ends,
             claim_at,
-            prove_at,
+            self.prove_at(),
+            proof_ends,
             speak_at,
         ]
         .into_iter()

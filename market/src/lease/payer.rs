@@ -3,8 +3,8 @@
 //!
 //! Never trusts the payee's meter further than the payer's own time allows.
 
-use super::input::{Input, Message, Rejected};
-use super::output::{Output, Record};
+use super::input::{Gone, Input, Message, Rejected};
+use super::output::{Loss, Output, Record};
 use super::state::{Artefact, Lease, MAX_ARTEFACTS, Phase};
 use crate::agreement::Meter;
 use crate::amount::Amount;
@@ -36,9 +36,11 @@ impl Lease {
             | Input::Yield => Err(Rejected::WrongRole {
                 input: "a payee's input",
             }),
-            Input::Opened { .. } | Input::LinkLost | Input::LinkBack | Input::Settled { .. } => {
-                Ok(())
-            }
+            Input::Opened { .. }
+            | Input::LinkLost
+            | Input::LinkBack
+            | Input::PeerGone { .. }
+            | Input::Settled { .. } => Ok(()),
         }
     }
 
@@ -49,7 +51,7 @@ impl Lease {
             Message::Artefact(artefact) => self.artefact_announced(artefact),
             Message::Finished { outcome, meter } => self.finished(outcome, meter, now),
             Message::Receipt(receipt) => self.receipt_offered(*receipt),
-            Message::Voucher(_) | Message::Delivered { .. } | Message::Cancel => {
+            Message::Voucher(_) | Message::Delivered { .. } | Message::Cancel | Message::Repeat => {
                 Err(Rejected::WrongRole {
                     input: "a payer's message",
                 })
@@ -161,8 +163,10 @@ impl Lease {
         if usize::try_from(index).is_ok_and(|index| index >= self.artefacts.len()) {
             return Err(Rejected::UnexpectedArtefact { index });
         }
-        self.delivered.insert(index);
-        self.delivered_meter = self.meter;
+        if self.delivered.insert(index) {
+            self.delivered_meter = self.meter;
+            self.persist_record();
+        }
         self.send(Message::Delivered { index });
         Ok(())
     }
@@ -171,12 +175,18 @@ impl Lease {
         if matches!(self.phase, Phase::Opening | Phase::Ended) {
             return Err(self.wrong_phase("Finished"));
         }
+        if self.closes_alone {
+            return Ok(()); // The last word on money was said.
+        }
         self.check_meter(meter, now)?;
-        self.outcome = Some(outcome);
+        let news = self.outcome.replace(outcome) != Some(outcome);
         self.meter = meter;
         self.phase = Phase::Closing;
         self.give_up_at
             .get_or_insert(now.saturating_add(self.timing.closing_patience));
+        if news {
+            self.persist_record();
+        }
         let due = self.due().min(self.delivery_limit());
         if due > self.promised {
             self.promise(due);
@@ -192,6 +202,7 @@ impl Lease {
         self.outcome = Some(Outcome::Cancelled);
         self.phase = Phase::Closing;
         self.give_up_at = Some(now.saturating_add(self.timing.closing_patience));
+        self.persist_record();
         self.send(Message::Cancel);
         Ok(())
     }
@@ -248,17 +259,81 @@ impl Lease {
         self.end(paid);
     }
 
-    /// Closes alone when the other side has been lost, silent or idle for too long.
+    /// Closes alone when the other side has been lost, silent or idle for too long; points a silence out and
+    /// asks into it before that.
     pub(super) fn payer_timeout(&mut self, now: Timestamp) {
         let passed = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        if !passed(self.give_up_at) && !passed(self.silent_at) {
+        if passed(self.give_up_at) || passed(self.silent_at) {
+            let for_ms = now.as_millis().saturating_sub(self.heard_at.as_millis());
+            return self.close_alone(Loss::Silent { for_ms });
+        }
+        if passed(self.alert_at()) {
+            self.alerted = true;
+            let since = self.heard_at;
+            self.outputs.push_back(Output::Silent { since });
+        }
+        if passed(self.probe_at()) {
+            self.probed_at = Some(now);
+            self.send(Message::Repeat);
+        }
+    }
+
+    pub(super) fn payer_poll_timeout(&self) -> Option<Timestamp> {
+        let waits = [
+            self.give_up_at,
+            self.silent_at,
+            self.alert_at(),
+            self.probe_at(),
+        ];
+        waits.into_iter().flatten().min()
+    }
+
+    /// When a silence is pointed out. A payee that only closes has nothing to say meanwhile.
+    fn alert_at(&self) -> Option<Timestamp> {
+        let works = !matches!(self.phase, Phase::Opening | Phase::Closing | Phase::Ended);
+        (works && !self.alerted).then(|| self.heard_at.saturating_add(self.timing.alert_after))
+    }
+
+    /// When the payee is asked whether it is there.
+    fn probe_at(&self) -> Option<Timestamp> {
+        let matters = !self.closes_alone && self.receipt.is_none();
+        if !matters || matches!(self.phase, Phase::Opening | Phase::Ended) {
+            return None;
+        }
+        let doubt = self.heard_at.saturating_add(self.timing.doubt_after);
+        let again = |at: Timestamp| at.saturating_add(self.timing.ask_every);
+        Some(self.probed_at.map_or(doubt, again))
+    }
+
+    /// The payee's program no longer works on this agreement: waiting brings nothing.
+    pub(super) fn payee_gone(&mut self, reason: Gone) {
+        let settles = self.phase == Phase::Closing && self.receipt.is_some();
+        if !settles && !matches!(self.phase, Phase::Opening | Phase::Ended) {
+            self.close_alone(reason.into());
+        }
+    }
+
+    /// States what was promised and signs nothing more. A payee that comes back is told to stop.
+    fn close_alone(&mut self, loss: Loss) {
+        if self.closes_alone {
             return;
         }
         (self.give_up_at, self.silent_at) = (None, None);
-        self.phase = Phase::Closing;
+        (self.closes_alone, self.alerted) = (true, false);
+        if self.phase != Phase::Closing {
+            self.phase = Phase::Closing;
+            self.outputs.push_back(Output::Lost(loss));
+        }
+        self.persist_record();
+        self.file_close();
+    }
+
+    /// Asks for the close, and tells the payee, wherever it is, to stop.
+    pub(super) fn file_close(&mut self) {
         self.outputs.push_back(Output::PayerClose {
             sequence: self.sequence,
             cumulative: self.promised,
         });
+        self.send(Message::Cancel);
     }
 }

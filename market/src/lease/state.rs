@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::input::{Input, Rejected};
+use super::input::{Gone, Input, Rejected};
 use super::output::Output;
 use crate::agreement::{Meter, Terms};
 use crate::amount::Amount;
@@ -79,14 +79,21 @@ pub struct Ending {
 pub struct Timing {
     /// How old a StateProof may be before the first work.
     pub proof_age: Duration,
-    /// How long a pause keeps the worker.
-    pub pause_limit: Duration,
+    /// How long either side waits for one that is silent, cannot be reached or does not pay.
+    pub patience: Duration,
+    /// After what silence of the payee its payer asks whether it is there, and how often.
+    pub doubt_after: Duration,
+    /// Pause between two such questions.
+    pub ask_every: Duration,
+    /// After what silence of the payee its payer says so.
+    pub alert_after: Duration,
     /// How often the payee claims.
     pub claim_every: Duration,
     /// How often the payee has the channel proved open again while it works.
     pub prove_every: Duration,
-    /// How often the payee says where it stands when there is nothing else to say; the payer gives up after
-    /// `pause_limit` of silence.
+    /// How long the payee works on without such a proof.
+    pub proof_valid: Duration,
+    /// How often the payee says where it stands when there is nothing else to say.
     pub heartbeat: Duration,
     /// How long each side waits for the other's part in closing.
     pub closing_patience: Duration,
@@ -98,10 +105,14 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             proof_age: Duration::from_secs(30),
-            pause_limit: Duration::from_secs(300),
+            patience: Duration::from_secs(300),
+            doubt_after: Duration::from_secs(6),
+            ask_every: Duration::from_secs(2),
+            alert_after: Duration::from_secs(15),
             claim_every: Duration::from_secs(600),
-            prove_every: Duration::from_secs(6 * 3600),
-            heartbeat: Duration::from_secs(30),
+            prove_every: Duration::from_secs(3 * 3600),
+            proof_valid: Duration::from_secs(6 * 3600),
+            heartbeat: Duration::from_secs(5),
             closing_patience: Duration::from_secs(30),
             meter_slack: Duration::from_secs(2),
         }
@@ -109,15 +120,35 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// Returns the waits for a market whose challenge window lasts `challenge`: the channel is proved again
-    /// four times in a window, so that a payer who closes alone is noticed in time.
+    /// Returns the waits for a market whose challenge window lasts `challenge`: a proof is good for a quarter
+    /// of the window and renewed twice in that time, so that a payer who closes alone is noticed early. Where
+    /// the window is shorter than two minutes, a proof that is good for the first work is good for more.
     pub fn for_challenge(challenge: Duration) -> Self {
         let usual = Self::default();
         Self {
-            prove_every: (challenge / 4).clamp(Duration::from_secs(1), usual.prove_every),
+            prove_every: (challenge / 8).clamp(Duration::from_secs(1), usual.prove_every),
+            proof_valid: (challenge / 4).clamp(usual.proof_age, usual.proof_valid),
             ..usual
         }
     }
+
+    /// Replaces how long either side waits for a silent other one.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+}
+
+/// What a lease that stands still waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// A fresh proof of the ledger that the channel is open.
+    Proof,
+    /// The other side, which is silent or cannot be reached.
+    OtherSide,
+    /// The next voucher.
+    Voucher,
 }
 
 /// Whether the other side can be reached.
@@ -155,6 +186,9 @@ pub struct Lease {
     /// Payee: both must hold before the first work.
     pub(super) inputs_ready: bool,
     pub(super) proved_at: Option<Timestamp>,
+    /// Payee: when the newest proof came in, and when one was last asked for.
+    pub(super) proof_came_at: Option<Timestamp>,
+    pub(super) proof_asked_at: Option<Timestamp>,
     /// Payee: whether the worker was told to start, and whether the close was submitted.
     pub(super) started: bool,
     pub(super) close_sent: bool,
@@ -165,8 +199,16 @@ pub struct Lease {
     pub(super) link: Link,
     /// When the pause, the lost link or the closing gives up.
     pub(super) give_up_at: Option<Timestamp>,
-    /// Payer: when the payee's silence is taken for its end.
+    /// When the link was lost, or, on the payer's side, when the payee was last heard.
+    pub(super) lost_at: Option<Timestamp>,
+    pub(super) heard_at: Timestamp,
+    /// Payer: when the payee's silence is taken for its end, and whether it was pointed out.
     pub(super) silent_at: Option<Timestamp>,
+    pub(super) alerted: bool,
+    /// Payer: when it last asked whether the payee is there.
+    pub(super) probed_at: Option<Timestamp>,
+    /// Payer: whether it closes alone.
+    pub(super) closes_alone: bool,
     /// Payee: when it last said something.
     pub(super) said_at: Timestamp,
     pub(super) outputs: VecDeque<Output>,
@@ -195,6 +237,8 @@ impl Lease {
             receipt: None,
             inputs_ready: false,
             proved_at: None,
+            proof_came_at: None,
+            proof_asked_at: None,
             started: false,
             close_sent: false,
             asked_at: None,
@@ -202,7 +246,12 @@ impl Lease {
             claimed: Amount::ZERO,
             link: Link::Up,
             give_up_at: None,
+            lost_at: None,
+            heard_at: now,
             silent_at: None,
+            alerted: false,
+            probed_at: None,
+            closes_alone: false,
             said_at: now,
             outputs: VecDeque::new(),
         }
@@ -212,16 +261,33 @@ impl Lease {
     #[must_use]
     pub fn with_timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
+        self.silent_at = self
+            .silent_at
+            .map(|_| self.heard_at.saturating_add(timing.patience));
         self
     }
 
     /// Takes one input. A refusal changes nothing.
     pub fn handle_input(&mut self, input: Input, now: Timestamp) -> Result<(), Rejected> {
         self.advance_meter(now);
+        if self.role == Role::Payee && matches!(input, Input::Received(_)) {
+            // Whoever speaks is there; what it says may still be refused.
+            self.link_back(now);
+        }
         match input {
             Input::Opened { at } => self.opened(at, now),
-            Input::LinkLost => self.link_lost(now),
-            Input::LinkBack => self.link_back(now),
+            Input::LinkLost => {
+                self.link_lost(now);
+                Ok(())
+            }
+            Input::PeerGone { reason } => {
+                self.peer_gone(reason, now);
+                Ok(())
+            }
+            Input::LinkBack => {
+                self.link_back(now);
+                Ok(())
+            }
             Input::Settled { paid } => self.settled(paid, now),
             other => match self.role {
                 Role::Payee => self.payee_input(other, now),
@@ -249,10 +315,7 @@ impl Lease {
         match (self.phase, self.role) {
             (Phase::Ended | Phase::Opening, _) => None,
             (_, Role::Payee) => self.payee_poll_timeout(),
-            (_, Role::Payer) => [self.give_up_at, self.silent_at]
-                .into_iter()
-                .flatten()
-                .min(),
+            (_, Role::Payer) => self.payer_poll_timeout(),
         }
     }
 
@@ -276,6 +339,24 @@ impl Lease {
         &self.terms
     }
 
+    /// Returns what the lease waits for, where it stands still.
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        match (self.phase, self.role) {
+            (Phase::Closing | Phase::Ended, _) => None,
+            (_, Role::Payer) => self.alerted.then_some(WaitsFor::OtherSide),
+            (Phase::Paused, Role::Payee) => Some(self.pause_reason()),
+            (_, Role::Payee) => None,
+        }
+    }
+
+    /// Returns since when the other side is silent, or could not be reached, in protocol time.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        match self.role {
+            Role::Payer => self.alerted.then_some(self.heard_at),
+            Role::Payee => self.lost_at,
+        }
+    }
+
     /// Returns the outputs that were announced so far, in order.
     pub fn artefacts(&self) -> &[Artefact] {
         &self.artefacts
@@ -295,51 +376,66 @@ impl Lease {
                 self.outputs.push_back(Output::FetchInputs);
                 self.outputs.push_back(Output::ProveOpen);
             }
-            Role::Payer => self.heard(now),
+            Role::Payer => {
+                self.persist_record();
+                self.heard(now);
+            }
         }
         Ok(())
     }
 
-    fn link_lost(&mut self, now: Timestamp) -> Result<(), Rejected> {
+    fn link_lost(&mut self, now: Timestamp) {
         if matches!(self.phase, Phase::Opening | Phase::Ended) || self.link == Link::Lost {
-            return Ok(());
+            return;
         }
-        self.link = Link::Lost;
-        self.give_up_at
-            .get_or_insert(now.saturating_add(self.timing.pause_limit));
-        if self.role == Role::Payee && self.phase == Phase::Running {
-            self.enter(Phase::Paused, now);
-            self.outputs.push_back(Output::PauseWorker);
+        (self.link, self.lost_at) = (Link::Lost, Some(now));
+        if !self.closes_alone {
+            self.give_up_at
+                .get_or_insert(now.saturating_add(self.timing.patience));
         }
-        Ok(())
     }
 
-    fn link_back(&mut self, now: Timestamp) -> Result<(), Rejected> {
-        self.link = Link::Up;
+    fn peer_gone(&mut self, reason: Gone, now: Timestamp) {
+        match self.role {
+            // What is prepaid is worked off, and the payer may come back.
+            Role::Payee => self.link_lost(now),
+            Role::Payer => self.payee_gone(reason),
+        }
+    }
+
+    /// The other side was reached. What the payee said meanwhile may be lost, so it says it again.
+    fn link_back(&mut self, now: Timestamp) {
+        if self.role == Role::Payer {
+            self.heard(now);
+        }
+        if self.link == Link::Up {
+            return;
+        }
+        (self.link, self.lost_at) = (Link::Up, None);
         match (self.role, self.phase) {
             (_, Phase::Closing | Phase::Opening | Phase::Ended) => {}
             (Role::Payer, _) => self.give_up_at = None,
             (Role::Payee, Phase::Delivering) => {
-                self.give_up_at = Some(now.saturating_add(self.timing.pause_limit));
+                self.give_up_at = Some(now.saturating_add(self.timing.patience));
             }
             (Role::Payee, _) => self.mind_patience(now),
         }
-        match self.role {
-            Role::Payer => self.heard(now),
-            Role::Payee => {
-                self.repeat_what_was_lost(now);
-                self.resume_if_covered(now);
-            }
+        if self.role == Role::Payee {
+            self.repeat_what_was_lost(now);
+            self.resume_if_covered(now);
         }
-        Ok(())
     }
 
     /// The payee is alive: its silence counts from here.
     pub(super) fn heard(&mut self, now: Timestamp) {
+        (self.heard_at, self.probed_at) = (now, None);
         self.silent_at = match self.phase {
             Phase::Closing | Phase::Ended => None,
-            _ => Some(now.saturating_add(self.timing.pause_limit)),
+            _ => Some(now.saturating_add(self.timing.patience)),
         };
+        if std::mem::take(&mut self.alerted) {
+            self.outputs.push_back(Output::Back);
+        }
     }
 
     /// Brings the payee's meter to `now` at the phase's rate. The payer's meter only follows what the payee

@@ -289,27 +289,25 @@ fn without_vouchers_the_worker_pauses_when_the_prepaid_tick_ends_and_stops_after
 }
 
 #[test]
-fn a_lost_link_pauses_and_its_return_resumes_without_paying_twice() {
+fn a_lost_link_lets_the_prepaid_work_end_and_its_return_resumes_without_paying_twice() {
     let mut pair = Pair::opened(terms(100, 30));
     pair.seconds(3);
     pair.link = Link::Down;
     pair.give(Role::Payee, Input::LinkLost).unwrap();
     pair.give(Role::Payer, Input::LinkLost).unwrap();
-    assert!(!pair.running);
+    assert!(pair.running, "seven seconds are prepaid");
     pair.seconds(20);
+    assert!(!pair.running);
+    assert_eq!(pair.payee.waits_for(), Some(WaitsFor::OtherSide));
     pair.link = Link::Up;
     pair.give(Role::Payer, Input::LinkBack).unwrap();
     pair.give(Role::Payee, Input::LinkBack).unwrap();
+    pair.seconds(0);
     assert!(pair.running);
     pair.seconds(7);
-    assert_eq!(
-        pair.payee.meter(),
-        Meter {
-            running_ms: 10_000,
-            hold_ms: 20_000
-        }
-    );
-    assert!(pair.payer.promised() <= Amount::from_nanocredits(3_000));
+    let meter = pair.payee.meter();
+    assert_eq!((meter.running_ms, meter.hold_ms), (17_001, 12_999));
+    assert!(pair.payer.promised() <= Amount::from_nanocredits(3_400));
 }
 
 #[test]

@@ -3,10 +3,9 @@
 //! Never decides whether a reservation is taken.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use market::Timestamp;
-use market::lease::{Input, Lease, Role, Timing};
+use market::lease::{Input, Lease, Role};
 use market::ledger::FinalityProof;
 use market_node::lease::LeaseHandle;
 use market_node::lease_protocol::{LeaseResponse, Refusal};
@@ -91,9 +90,8 @@ impl Opening {
         let payer_node = terms.payer.node;
         let now = self.node.clock.now().unwrap_or(Timestamp::from_millis(0));
         let key = self.node.identity.node_key.clone();
-        let challenge = Duration::from_millis(self.node.membership.genesis.challenge_ms);
-        let machine = Lease::new(Role::Payee, terms, chain, key, now)
-            .with_timing(Timing::for_challenge(challenge));
+        let machine =
+            Lease::new(Role::Payee, terms, chain, key, now).with_timing(self.node.lease_timing());
         let parts = self.node.lease_parts();
         let (lease, effects) = market_node::lease::spawn(parts, machine, Role::Payee, None).await;
         let shell = LeaseShell {

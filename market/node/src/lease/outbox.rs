@@ -128,14 +128,15 @@ impl Outbox {
 
 /// Tells whether an older message need not be sent once there is `newer`.
 fn replaces(newer: &Message, older: &Message) -> bool {
-    use Message::{Artefact, Cancel, Delivered, Due, Finished, Phase, Receipt, Voucher};
+    use Message::{Artefact, Cancel, Delivered, Due, Finished, Phase, Receipt, Repeat, Voucher};
     match (newer, older) {
         (Phase { .. }, Phase { .. })
         | (Due { .. }, Due { .. })
         | (Voucher(_), Voucher(_))
         | (Finished { .. }, Finished { .. })
         | (Receipt(_), Receipt(_))
-        | (Cancel, Cancel) => true,
+        | (Cancel, Cancel)
+        | (Repeat, Repeat) => true,
         (Artefact(_), Artefact(_)) | (Delivered { .. }, Delivered { .. }) => newer == older,
         _ => false,
     }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use market::agreement::Meter;
-use market::lease::{Artefact, Input, Lease, Message, Output, Phase, Record, Role};
+use market::lease::{Artefact, Input, Lease, Message, Output, Phase, Record, Role, WaitsFor};
 use market::progress::Progress;
 use market::{AgreementId, Amount, ChainId, NodeId, Timestamp, wire};
 use tokio::sync::{mpsc, watch};
@@ -44,6 +44,10 @@ pub struct Snapshot {
     pub promised: Amount,
     /// Outputs announced so far.
     pub artefacts: Vec<Artefact>,
+    /// What it waits for, where it stands still.
+    pub waits_for: Option<WaitsFor>,
+    /// Since when the other side is silent or out of reach, in protocol time.
+    pub silent_since: Option<Timestamp>,
 }
 
 /// Talks to a running lease. The lease ends when it is over, or when every handle and effect is dropped.
@@ -157,6 +161,8 @@ fn snapshot_of(lease: &Lease) -> Snapshot {
         meter: lease.meter(),
         promised: lease.promised(),
         artefacts: lease.artefacts().to_vec(),
+        waits_for: lease.waits_for(),
+        silent_since: lease.silent_since(),
     }
 }
 
@@ -176,6 +182,12 @@ struct Runner {
 
 impl Runner {
     async fn run(mut self) {
+        // A lease that was made anew after a restart has something to say at once.
+        self.lease.handle_timeout(self.now());
+        if let Err(error) = self.drain().await {
+            tracing::error!(agreement = %self.agreement, %error, "the lease does not start");
+            return self.parts.router.forget(self.agreement).await;
+        }
         while self.lease.phase() != Phase::Ended {
             let next = tokio::select! {
                 mail = self.mailbox.recv(), if self.waiting.len() < MAX_EFFECTS => mail,
@@ -262,6 +274,11 @@ impl Runner {
                     .map_err(|error| StoreError::Value(error.to_string()))?
                     .value;
                 store.put_voucher(self.direction, voucher, signed).await
+            }
+            Record::Payer(record) => {
+                let bytes = wire::encode(record.as_ref());
+                let id = self.agreement.as_bytes();
+                store.put_record(RecordKind::Purchase, id, &bytes).await
             }
             Record::Receipt(receipt) => {
                 let bytes = wire::encode(receipt.as_ref());

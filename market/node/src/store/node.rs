@@ -55,6 +55,8 @@ pub enum RecordKind {
     Setting = 6,
     /// One purchase over all its agreements, by run.
     Run = 7,
+    /// A lease that this node pays for and that is not over, by agreement.
+    Purchase = 8,
 }
 
 /// A record's id and its bytes.
