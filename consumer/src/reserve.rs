@@ -64,13 +64,7 @@ impl ReserveError {
             Self::Refused(refusal) => {
                 matches!(refusal, Refusal::Operator(_) | Refusal::Ledger(_))
             }
-            Self::Call(error) => !matches!(
-                error,
-                CallError::NotFound
-                    | CallError::Unreachable(_)
-                    | CallError::Unsupported
-                    | CallError::ToItself
-            ),
+            Self::Call(error) => !error.was_not_sent(),
             Self::Protocol | Self::Ledger(_) | Self::OtherChannel(_) => true,
             Self::Store(_) | Self::Terms(_) => false,
         }

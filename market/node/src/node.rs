@@ -189,7 +189,11 @@ impl Node {
 
     /// Returns what a newcomer joins this node's market with, by this node's first address.
     pub async fn join_string(&self) -> Option<JoinString> {
-        let address = self.network.listen_addresses().await.into_iter().next()?;
+        let address = self.network
+            .reachable_addresses()
+            .await
+            .into_iter()
+            .next()?;
         let peer = crate::network::peer_of(self.identity.node());
         Some(JoinString {
             chain: self.chain(),

@@ -65,10 +65,8 @@ pub(crate) async fn join(home: &Home, join: JoinString) -> anyhow::Result<(Membe
     let key = load_or_create(home, "node")?;
     let operator = peer_of(&join).context("the join string's address names no usable peer")?;
     let config = NetworkConfig {
-        key,
-        chain: join.chain,
-        listen: Vec::new(),
         bootstrap: vec![join.address.clone()],
+        ..NetworkConfig::new(key, join.chain)
     };
     let (client, _inbound, event_loop) = network::start(config).await?;
     let running = tokio::spawn(event_loop.run());

@@ -13,6 +13,7 @@ use libp2p::request_response::ResponseChannel;
 use tokio::sync::oneshot;
 
 use super::inbound::Judgement;
+use super::offences::Offence;
 use crate::blobs::BlobResponse;
 use crate::book::BookResponse;
 use crate::lease_protocol::LeaseResponse;
@@ -41,10 +42,16 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Tells whether one more of this peer may be opened.
-    pub(super) fn has_room_for(&self, peer: &PeerId) -> bool {
+    /// Tells whether one more of this peer may be opened, and else whose fault that is.
+    pub(super) fn room_for(&self, peer: &PeerId) -> Result<(), Offence> {
         let of_peer = self.per_peer.get(peer).copied().unwrap_or_default();
-        self.open.len() < MAX_OPEN && of_peer < MAX_OPEN_PER_PEER
+        if of_peer >= MAX_OPEN_PER_PEER {
+            return Err(Offence::Flood);
+        }
+        match self.open.len() < MAX_OPEN {
+            true => Ok(()),
+            false => Err(Offence::Busy),
+        }
     }
 
     /// Waits for the answer to a request. Where it is dropped, so is the channel, which closes the

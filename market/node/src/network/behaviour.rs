@@ -8,12 +8,14 @@ use libp2p::identity::Keypair;
 use libp2p::kad::store::MemoryStore;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
+use libp2p::allow_block_list::{self, BlockedPeers};
 use libp2p::{StreamProtocol, connection_limits, gossipsub, identify, kad, ping};
 use market::ChainId;
 
 use super::call::Timeouts;
 use super::codec::{CodecLimits, WireCodec};
 use super::gossip;
+use super::versions::{Spoken, Versions};
 use crate::blobs::{self, BlobRequest, BlobResponse};
 use crate::book::{self, BookRequest, BookResponse};
 use crate::lease_protocol::{self, LeaseRequest, LeaseResponse};
@@ -23,8 +25,15 @@ use crate::ledger::protocol::{self as ledger_protocol, LedgerRequest, LedgerResp
 const MAX_STREAMS: usize = 64;
 
 /// How often a connection is tested, and how long its answer may take.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
+///
+/// The first test that fails is forgiven, so a link that is dead without saying so is closed after at most
+/// twice their sum, 13 s. The timeout leaves room for an uplink that is full.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+const PING_TIMEOUT: Duration = Duration::from_millis(4_500);
+
+/// How often the neighbours in the routing table are looked for again, so that the market stays connected
+/// while its operator is away.
+const NEIGHBOUR_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long a look-up may take.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,6 +44,7 @@ type Exchange<Req, Resp> = request_response::Behaviour<WireCodec<Req, Resp>>;
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
+    pub(super) shunned: allow_block_list::Behaviour<BlockedPeers>,
     pub(super) identify: identify::Behaviour,
     ping: ping::Behaviour,
     pub(super) kademlia: kad::Behaviour<MemoryStore>,
@@ -50,10 +60,19 @@ pub(super) fn network_name(chain: &ChainId) -> String {
     format!("/nightshift/{}/1", chain.short())
 }
 
-/// Returns the name of a protocol of version 1, for example `/nightshift/a1b2c3d4/ledger/1`.
-pub(super) fn protocol_name(chain: &ChainId, protocol: &str) -> StreamProtocol {
-    let name = format!("/nightshift/{}/{protocol}/1", chain.short());
-    StreamProtocol::try_from_owned(name).expect("the name begins with a slash")
+/// What the protocols of a node are named after.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) chain: ChainId,
+    pub(super) versions: Versions,
+}
+
+impl Names {
+    /// Returns the name of a protocol, for example `/nightshift/a1b2c3d4/ledger/1`.
+    pub(super) fn of(&self, spoken: Spoken) -> StreamProtocol {
+        let name = self.versions.id(&self.chain, spoken);
+        StreamProtocol::try_from_owned(name).expect("the name begins with a slash")
+    }
 }
 
 fn connection_limits() -> connection_limits::Behaviour {
@@ -69,11 +88,12 @@ fn connection_limits() -> connection_limits::Behaviour {
 
 /// Any node answers look-ups, but keeps no records for others. Addresses enter the routing table
 /// only by way of identify, so that nodes of other chains stay out of it.
-fn kademlia(keypair: &Keypair, chain: &ChainId) -> kad::Behaviour<MemoryStore> {
+fn kademlia(keypair: &Keypair, names: &Names) -> kad::Behaviour<MemoryStore> {
     let peer = keypair.public().to_peer_id();
-    let mut config = kad::Config::new(protocol_name(chain, "kad"));
+    let mut config = kad::Config::new(names.of(Spoken::Kademlia));
     config
         .set_query_timeout(LOOKUP_TIMEOUT)
+        .set_periodic_bootstrap_interval(Some(NEIGHBOUR_INTERVAL))
         .set_kbucket_inserts(kad::BucketInserts::Manual)
         .set_record_filtering(kad::StoreInserts::FilterBoth);
     let mut kademlia = kad::Behaviour::with_config(peer, MemoryStore::new(peer), config);
@@ -100,26 +120,43 @@ where
     )
 }
 
+/// What a node tells others about itself: where to reach it only as far as it wants to be found there.
+fn identify(keypair: &Keypair, chain: &ChainId, reach: Reach) -> identify::Behaviour {
+    let config = identify::Config::new(network_name(chain), keypair.public())
+        .with_agent_version(concat!("nightshift/", env!("CARGO_PKG_VERSION")).to_owned())
+        .with_push_listen_addr_updates(true)
+        .with_hide_listen_addrs(reach == Reach::Advertised);
+    identify::Behaviour::new(config)
+}
+
+/// Where others are told to reach a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Where it listens.
+    Listening,
+    /// Only at the addresses that the settings advertise.
+    Advertised,
+}
+
 impl Behaviour {
-    pub(super) fn new(keypair: &Keypair, chain: &ChainId) -> Result<Self, String> {
+    pub(super) fn new(keypair: &Keypair, names: &Names, reach: Reach) -> Result<Self, String> {
         let limits = |request_bytes, response_bytes| CodecLimits {
             request_bytes,
             response_bytes,
+            request_within: Timeouts::REQUEST,
         };
-        let identify = identify::Config::new(network_name(chain), keypair.public())
-            .with_agent_version(concat!("nightshift/", env!("CARGO_PKG_VERSION")).to_owned())
-            .with_push_listen_addr_updates(true);
         let ping = ping::Config::new()
             .with_interval(PING_INTERVAL)
             .with_timeout(PING_TIMEOUT);
         Ok(Self {
             limits: connection_limits(),
-            identify: identify::Behaviour::new(identify),
+            shunned: allow_block_list::Behaviour::default(),
+            identify: identify(keypair, &names.chain, reach),
             ping: ping::Behaviour::new(ping),
-            kademlia: kademlia(keypair, chain),
-            gossip: gossip::behaviour(chain)?,
+            kademlia: kademlia(keypair, names),
+            gossip: gossip::behaviour(&names.chain)?,
             ledger: exchange(
-                protocol_name(chain, "ledger"),
+                names.of(Spoken::Ledger),
                 limits(
                     ledger_protocol::MAX_REQUEST_BYTES,
                     ledger_protocol::MAX_RESPONSE_BYTES,
@@ -127,7 +164,7 @@ impl Behaviour {
                 Timeouts::LEDGER,
             ),
             lease: exchange(
-                protocol_name(chain, "lease"),
+                names.of(Spoken::Lease),
                 limits(
                     lease_protocol::MAX_LEASE_BYTES,
                     lease_protocol::MAX_LEASE_BYTES,
@@ -135,12 +172,12 @@ impl Behaviour {
                 Timeouts::LEASE,
             ),
             blob: exchange(
-                protocol_name(chain, "blob"),
+                names.of(Spoken::Blob),
                 limits(blobs::MAX_REQUEST_BYTES, blobs::MAX_RESPONSE_BYTES),
                 Timeouts::BLOB,
             ),
             book: exchange(
-                protocol_name(chain, "book"),
+                names.of(Spoken::Book),
                 limits(book::MAX_REQUEST_BYTES, book::MAX_RESPONSE_BYTES),
                 Timeouts::BOOK,
             ),

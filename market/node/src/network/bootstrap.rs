@@ -1,4 +1,4 @@
-//! Owns when the bootstrap nodes are dialled again: at once, then after 1, 2, 4 ... 60 seconds.
+//! Owns when the bootstrap nodes are dialled again: at once, then after 1/4, 1/2, 1, 2 ... 30 seconds, for ever.
 //!
 //! Never dials, and never reads a clock: instants are passed in.
 
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
+const FIRST_DELAY: Duration = Duration::from_millis(250);
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 struct Node {
     addresses: Vec<Multiaddr>,
-    /// Attempts since the last connection.
+    /// Attempts since the node last proved to be of this market.
     attempts: u32,
     /// When to dial next; `None` while connected.
     due: Option<Instant>,
@@ -79,15 +79,26 @@ impl Bootstrap {
     pub(super) fn connected(&mut self, peer: &PeerId) {
         if let Some(node) = self.0.get_mut(peer) {
             node.due = None;
+        }
+    }
+
+    /// Notes that a connected node is of this market, so that it is dialled soon when it is lost.
+    pub(super) fn introduced(&mut self, peer: &PeerId) {
+        if let Some(node) = self.0.get_mut(peer) {
             node.attempts = 0;
         }
+    }
+
+    /// Tells whether a node is a bootstrap node.
+    pub(super) fn contains(&self, peer: &PeerId) -> bool {
+        self.0.contains_key(peer)
     }
 
     /// Notes that the last connection to a node is gone.
     pub(super) fn lost(&mut self, peer: &PeerId, now: Instant) {
         if let Some(node) = self.0.get_mut(peer) {
-            node.due = Some(now + delay_after(0, peer));
-            node.attempts = 1;
+            node.due = Some(now + delay_after(node.attempts, peer));
+            node.attempts = node.attempts.saturating_add(1);
         }
     }
 }
@@ -95,7 +106,7 @@ impl Bootstrap {
 /// Doubles the delay with each attempt; up to a quarter is added by the peer id, so that the nodes
 /// of a fleet that lost several bootstrap nodes at once do not dial them all at the same moment.
 fn delay_after(attempts: u32, peer: &PeerId) -> Duration {
-    let doubled = FIRST_DELAY.saturating_mul(1 << attempts.min(6));
+    let doubled = FIRST_DELAY.saturating_mul(1 << attempts.min(7));
     let delay = doubled.min(LONGEST_DELAY);
     let spread = peer.to_bytes().last().copied().unwrap_or_default();
     delay + delay / 4 * u32::from(spread) / 255

@@ -10,6 +10,9 @@ use libp2p::request_response::{OutboundFailure, OutboundRequestId};
 use market::wire::WireError;
 use tokio::sync::oneshot;
 
+use super::codec::Fault;
+use super::offences::Offence;
+use super::versions::VersionGap;
 use crate::blobs::{BlobRequest, BlobResponse};
 use crate::book::{BookRequest, BookResponse};
 use crate::lease_protocol::{LeaseRequest, LeaseResponse};
@@ -21,7 +24,11 @@ pub enum CallError {
     /// Nobody knows an address of the node.
     #[error("nobody knows an address of this node; it may be offline, or this node is isolated")]
     NotFound,
-    /// The node's addresses are known, but none answers.
+    /// Every known address of the node refused the connection: nothing listens there, so the process is
+    /// gone. The request was not sent.
+    #[error("every known address of the node refused the connection; its program is not running: {0}")]
+    Refused(String),
+    /// The node's addresses are known, but none answers. The request was not sent.
     #[error("the node does not answer at any of its addresses: {0}")]
     Unreachable(String),
     /// No answer in time; the request may have been carried out or not.
@@ -33,6 +40,17 @@ pub enum CallError {
     /// The other side does not speak this protocol on this chain.
     #[error("the other side does not speak this protocol on this chain; compare the versions")]
     Unsupported,
+    /// The other side speaks this protocol in another version only.
+    #[error("{0}")]
+    Version(Box<VersionGap>),
+    /// This node has nothing to do with the other for a while, because of what that sent.
+    #[error("this node refuses that one for another {left_s} s, because of {offence} before")]
+    Shunned {
+        /// What it did last.
+        offence: Offence,
+        /// For how many seconds yet.
+        left_s: u64,
+    },
     /// The request or the answer has more bytes than its protocol allows.
     #[error("{actual} bytes, more than the {max} that this protocol allows")]
     TooLarge {
@@ -53,12 +71,32 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Tells whether the request surely did not reach the other node.
+    pub fn was_not_sent(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound
+                | Self::Refused(_)
+                | Self::Unreachable(_)
+                | Self::Unsupported
+                | Self::Version(_)
+                | Self::Shunned { .. }
+                | Self::ToItself
+        )
+    }
+
     fn of_io(error: &io::Error) -> Self {
+        match Fault::of(error) {
+            Some(&Fault::TooLarge { actual, max }) => return Self::TooLarge { actual, max },
+            Some(Fault::Undecodable(error)) => return Self::Malformed(error.clone()),
+            Some(Fault::Slow) => return Self::Timeout,
+            Some(Fault::Truncated) | None => {}
+        }
+        // The own request, which was not written.
         let inner = error.get_ref();
         match inner.and_then(|inner| inner.downcast_ref::<WireError>()) {
             Some(&WireError::TooLarge { actual, max }) => Self::TooLarge { actual, max },
-            Some(other) => Self::Malformed(other.clone()),
-            None => Self::Closed,
+            Some(_) | None => Self::Closed,
         }
     }
 }
@@ -121,6 +159,14 @@ impl<Resp> Waiting<Resp> {
         self.0.insert(id, done);
     }
 
+    /// Takes the caller of a request.
+    pub(super) fn take(
+        &mut self,
+        id: OutboundRequestId,
+    ) -> Option<oneshot::Sender<Result<Resp, CallError>>> {
+        self.0.remove(&id)
+    }
+
     pub(super) fn finish(&mut self, id: OutboundRequestId, result: Result<Resp, CallError>) {
         if let Some(done) = self.0.remove(&id) {
             let _caller_gone = done.send(result);
@@ -140,4 +186,6 @@ impl Timeouts {
     pub(super) const BLOB: Duration = Duration::from_secs(60);
     /// A page of the book.
     pub(super) const BOOK: Duration = Duration::from_secs(15);
+    /// A whole request, the largest of 256 KiB, over a slow uplink.
+    pub(super) const REQUEST: Duration = Duration::from_secs(10);
 }

@@ -3,7 +3,6 @@
 //! Never touches the swarm: every wish is a command to the event loop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use libp2p::Multiaddr;
 use market::NodeId;
@@ -11,7 +10,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::call::{Call, CallError, Exchange};
 use super::gossip::Topic;
+use super::offences::{Counts, Offence};
 use super::peers::PeerInfo;
+use super::report::NetworkReport;
 use crate::blobs::{BlobRequest, BlobResponse};
 use crate::book::{BookRequest, BookResponse};
 use crate::lease_protocol::{LeaseRequest, LeaseResponse};
@@ -49,6 +50,8 @@ pub(super) enum Command {
     Publish(Topic, Vec<u8>, oneshot::Sender<Result<(), PublishError>>),
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     ListenAddresses(oneshot::Sender<Vec<Multiaddr>>),
+    Report(oneshot::Sender<NetworkReport>),
+    Offence(NodeId, Offence, oneshot::Sender<()>),
     Disconnect(NodeId, oneshot::Sender<()>),
 }
 
@@ -58,7 +61,7 @@ pub struct Client {
     local: NodeId,
     commands: mpsc::Sender<Command>,
     permits: Arc<Semaphore>,
-    refused: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
 impl std::fmt::Debug for Client {
@@ -68,13 +71,13 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    pub(super) fn new(local: NodeId, refused: Arc<AtomicU64>) -> (Self, mpsc::Receiver<Command>) {
+    pub(super) fn new(local: NodeId, counts: Arc<Counts>) -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
         let client = Self {
             local,
             commands,
             permits: Arc::new(Semaphore::new(MAX_CALLS_IN_FLIGHT)),
-            refused,
+            counts,
         };
         (client, receiver)
     }
@@ -86,7 +89,7 @@ impl Client {
 
     /// Returns how many inbound things were refused because a queue was full, since the start.
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.counts.of(Offence::Busy)
     }
 
     /// Returns the addresses that this node listens on, without `/p2p`; empty when it has stopped.
@@ -97,6 +100,30 @@ impl Client {
     /// Returns the connected nodes; empty when the network has stopped.
     pub async fn peers(&self) -> Vec<PeerInfo> {
         self.ask(Command::Peers).await.unwrap_or_default()
+    }
+
+    /// Returns where this node is met, who is connected and what was refused; `None` when the network has
+    /// stopped.
+    pub async fn report(&self) -> Option<NetworkReport> {
+        self.ask(Command::Report).await
+    }
+
+    /// Returns the addresses at which others are told to reach this node, without `/p2p`: the advertised
+    /// ones, or where there are none the ones that it listens on.
+    pub async fn reachable_addresses(&self) -> Vec<Multiaddr> {
+        match self.report().await {
+            Some(report) if !report.advertised.is_empty() => report.advertised,
+            Some(report) => report.listening,
+            None => Vec::new(),
+        }
+    }
+
+    /// Reports what another node did wrong, where a part of this node found out. Grave or repeated offences
+    /// cost the connection.
+    pub async fn note_offence(&self, node: NodeId, offence: Offence) {
+        let _stopped = self
+            .ask(|done| Command::Offence(node, offence, done))
+            .await;
     }
 
     /// Closes all connections to a node. A bootstrap node is dialled again later.

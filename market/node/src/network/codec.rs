@@ -1,10 +1,12 @@
 //! Owns how a request or an answer stands on a stream: four bytes of length, then the bytes that
 //! `market::wire` made.
 //!
-//! Never reads more than its limit, and never reserves memory for bytes that have not arrived.
+//! Never reads more than its limit, never reserves memory for bytes that have not arrived, and never waits
+//! for a request longer than its limit says.
 
 use std::io;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
@@ -15,11 +17,40 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The most memory that is set aside before bytes arrive.
 const FIRST_RESERVE_BYTES: usize = 64 << 10;
 
-/// The most bytes of an encoded request and of an encoded answer.
+/// The most bytes of an encoded request and of an encoded answer, and how long a request may take to arrive.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CodecLimits {
     pub(super) request_bytes: usize,
     pub(super) response_bytes: usize,
+    pub(super) request_within: Duration,
+}
+
+/// What is wrong with bytes that another node sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("{actual} bytes, more than the {max} that this protocol allows")]
+    TooLarge { actual: usize, max: usize },
+    #[error("the message ends before its stated length")]
+    Truncated,
+    #[error("the message took too long to arrive")]
+    Slow,
+    #[error("{0}")]
+    Undecodable(WireError),
+}
+
+impl Fault {
+    /// Returns the fault that a stream's error stands for; `None` where the link or this node failed.
+    pub(super) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+/// Tells a message that was cut short from a link that failed.
+fn cut_short(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => io::Error::other(Fault::Truncated),
+        _ => error,
+    }
 }
 
 /// Carries requests of one type and answers of another.
@@ -49,11 +80,11 @@ where
     T: AsyncRead + Unpin + Send,
 {
     let mut prefix = [0u8; 4];
-    io.read_exact(&mut prefix).await?;
+    io.read_exact(&mut prefix).await.map_err(cut_short)?;
     let length = u32::from_le_bytes(prefix);
     let actual = usize::try_from(length).unwrap_or(usize::MAX);
     if actual > max_bytes {
-        return Err(io::Error::other(WireError::TooLarge {
+        return Err(io::Error::other(Fault::TooLarge {
             actual,
             max: max_bytes,
         }));
@@ -61,9 +92,9 @@ where
     let mut bytes = Vec::with_capacity(actual.min(FIRST_RESERVE_BYTES));
     io.take(length.into()).read_to_end(&mut bytes).await?;
     if bytes.len() < actual {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+        return Err(io::Error::other(Fault::Truncated));
     }
-    wire::decode(&bytes, max_bytes).map_err(io::Error::other)
+    wire::decode(&bytes, max_bytes).map_err(|error| io::Error::other(Fault::Undecodable(error)))
 }
 
 async fn write_message<M, T>(io: &mut T, message: &M, max_bytes: usize) -> io::Result<()>
@@ -100,7 +131,10 @@ where
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_message(io, self.limits.request_bytes).await
+        let read = read_message(io, self.limits.request_bytes);
+        tokio::time::timeout(self.limits.request_within, read)
+            .await
+            .unwrap_or_else(|_elapsed| Err(io::Error::other(Fault::Slow)))
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Resp>

@@ -2,8 +2,11 @@
 //!
 //! Never waits for another part of the node, and never decides what an answer should be.
 
+mod conduct;
 mod events;
+mod exchanges;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::StreamExt;
@@ -11,23 +14,28 @@ use libp2p::gossipsub::{self, MessageAcceptance};
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{DialError, Swarm};
 use libp2p::{Multiaddr, PeerId};
-use market::ChainId;
 use tokio::sync::mpsc;
 
 use super::answers::{Answer, Answers};
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, Names};
 use super::bootstrap::Bootstrap;
-use super::call::{Call, Waiting};
+use super::call::{Call, CallError, Waiting};
 use super::client::{Command, PublishError};
+use super::dial_error::call_error;
 use super::gossip::Topic;
 use super::identity::peer_of;
 use super::inbound::{InboundSender, Judgement};
+use super::offences::{Counts, Offence, Offenders};
 use super::peers::Peers;
 use super::seek::{Next, Seek};
+use super::versions::Spoken;
 use crate::blobs::BlobResponse;
 use crate::book::BookResponse;
 use crate::lease_protocol::LeaseResponse;
 use crate::ledger::protocol::LedgerResponse;
+
+/// The most addresses that are believed of one node.
+const MAX_ADDRESSES_PER_PEER: usize = 8;
 
 /// Callers of the four protocols whose requests have left.
 #[derive(Default)]
@@ -38,10 +46,18 @@ pub(super) struct Callers {
     book: Waiting<BookResponse>,
 }
 
+/// A call that found no version in common.
+pub(super) struct Unexplained {
+    peer: PeerId,
+    spoken: Spoken,
+    fail: Box<dyn FnOnce(CallError) + Send>,
+}
+
 /// Runs the swarm. Made by [`super::start`]; spawn [`EventLoop::run`] as a task of its own.
 pub struct EventLoop {
     // What it is made of.
-    pub(super) chain: ChainId,
+    pub(super) names: Names,
+    pub(super) advertise: Vec<Multiaddr>,
     pub(super) swarm: Swarm<Behaviour>,
     // Messages to and from the other parts of the node.
     pub(super) commands: mpsc::Receiver<Command>,
@@ -52,6 +68,11 @@ pub struct EventLoop {
     pub(super) seek: Seek,
     pub(super) callers: Callers,
     pub(super) answers: Answers,
+    /// Calls that found no version in common, before the other side has said what it speaks.
+    pub(super) unexplained: Vec<Unexplained>,
+    // What others do wrong.
+    pub(super) counts: Arc<Counts>,
+    pub(super) offenders: Offenders,
 }
 
 impl EventLoop {
@@ -59,6 +80,8 @@ impl EventLoop {
     pub async fn run(mut self) {
         loop {
             let redial = self.bootstrap.next_due();
+            let search_end = self.seek.next_deadline();
+            let pardon = self.offenders.next_end();
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 command = self.commands.recv() => match command {
@@ -71,6 +94,8 @@ impl EventLoop {
                     }
                 }
                 () = sleep_until(redial) => self.dial_bootstrap(),
+                () = sleep_until(search_end) => self.seek.give_up_overdue(Instant::now()),
+                () = sleep_until(pardon) => self.pardon(),
             }
         }
     }
@@ -87,6 +112,13 @@ impl EventLoop {
             Command::ListenAddresses(done) => {
                 let _caller_gone = done.send(self.swarm.listeners().cloned().collect());
             }
+            Command::Report(done) => {
+                let _caller_gone = done.send(self.report());
+            }
+            Command::Offence(node, offence, done) => {
+                self.note_offence(peer_of(node), offence);
+                let _caller_gone = done.send(());
+            }
             Command::Disconnect(node, done) => {
                 let _not_connected = self.swarm.disconnect_peer_id(peer_of(node));
                 let _caller_gone = done.send(());
@@ -96,7 +128,7 @@ impl EventLoop {
 
     fn publish(&mut self, topic: Topic, data: Vec<u8>) -> Result<(), PublishError> {
         let length = data.len();
-        let topic = topic.ident(&self.chain);
+        let topic = topic.ident(&self.names.chain);
         match self.swarm.behaviour_mut().gossip.publish(topic, data) {
             Ok(_) | Err(gossipsub::PublishError::Duplicate) => Ok(()),
             Err(gossipsub::PublishError::NoPeersSubscribedToTopic) => Err(PublishError::NoPeers),
@@ -111,6 +143,11 @@ impl EventLoop {
             self.send(&peer, call);
             return;
         }
+        if let Some((offence, left)) = self.offenders.shunned(&peer, Instant::now()) {
+            let left_s = left.as_secs();
+            call.fail(CallError::Shunned { offence, left_s });
+            return;
+        }
         if self.seek.add(peer, call) == Next::Dial {
             let known = self.bootstrap.addresses(&peer);
             self.dial_sought(peer, known);
@@ -119,6 +156,7 @@ impl EventLoop {
 
     /// Dials a node that calls wait for; where that fails at once, goes on with the next step.
     fn dial_sought(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        let addresses = addresses.into_iter().take(MAX_ADDRESSES_PER_PEER).collect();
         let options = DialOpts::peer_id(peer)
             .addresses(addresses)
             .extend_addresses_through_behaviour()
@@ -127,12 +165,12 @@ impl EventLoop {
             // Already being dialled: that attempt's outcome counts.
             Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
             Err(DialError::NoAddresses) => self.on_dial_failed(&peer, None),
-            Err(error) => self.on_dial_failed(&peer, Some(error.to_string())),
+            Err(error) => self.on_dial_failed(&peer, Some(call_error(&error))),
         }
     }
 
-    fn on_dial_failed(&mut self, peer: &PeerId, reason: Option<String>) {
-        if self.seek.dial_failed(peer, reason) == Next::Search {
+    fn on_dial_failed(&mut self, peer: &PeerId, failure: Option<CallError>) {
+        if self.seek.dial_failed(peer, failure, Instant::now()) == Next::Search {
             let kademlia = &mut self.swarm.behaviour_mut().kademlia;
             let query = kademlia.get_closest_peers(*peer);
             self.seek.searching(peer, query);
@@ -162,6 +200,9 @@ impl EventLoop {
     }
 
     fn on_answer(&mut self, answer: Answer) {
+        if let Answer::Gossip(_, from, Judgement::Reject) = &answer {
+            self.note_offence(*from, Offence::BadGossip);
+        }
         let behaviour = self.swarm.behaviour_mut();
         // An answer that finds its stream closed is lost; the other side has given up already.
         let sent = match answer {

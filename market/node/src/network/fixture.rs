@@ -33,10 +33,9 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 
 pub(crate) fn config(seed: u8, bootstrap: &[Multiaddr]) -> NetworkConfig {
     NetworkConfig {
-        key: SecretKey::from_seed([seed; 32]),
-        chain: chain(),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         bootstrap: bootstrap.to_vec(),
+        ..NetworkConfig::new(SecretKey::from_seed([seed; 32]), chain())
     }
 }
 

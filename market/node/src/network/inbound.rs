@@ -3,12 +3,12 @@
 //! Never waits for a slow part: each kind has a queue of fixed length, and a full queue refuses.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use market::NodeId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::gossip::Topic;
+use super::offences::{Counts, Offence};
 use crate::blobs::{BlobRequest, BlobResponse};
 use crate::book::{BookRequest, BookResponse};
 use crate::lease_protocol::{LeaseRequest, LeaseResponse};
@@ -171,7 +171,7 @@ impl Inbound {
 /// The event loop's end of the queues.
 pub(super) struct InboundSender {
     queues: [mpsc::Sender<Inbound>; 6],
-    refused: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
 impl InboundSender {
@@ -179,7 +179,7 @@ impl InboundSender {
     pub(super) fn offer(&self, inbound: Inbound) {
         let kind = inbound.kind();
         if self.queues[kind as usize].try_send(inbound).is_err() {
-            self.count_refused();
+            self.count(Offence::Busy);
             tracing::debug!(
                 ?kind,
                 "refused: the part of the node that answers is behind"
@@ -187,8 +187,8 @@ impl InboundSender {
         }
     }
 
-    pub(super) fn count_refused(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn count(&self, offence: Offence) {
+        self.counts.add(offence);
     }
 }
 
@@ -213,14 +213,14 @@ impl InboundStream {
     }
 }
 
-pub(super) fn queues(refused: Arc<AtomicU64>) -> (InboundSender, InboundStream) {
+pub(super) fn queues(counts: Arc<Counts>) -> (InboundSender, InboundStream) {
     let pairs = QUEUE_LENGTHS.map(mpsc::channel);
     let senders = pairs.each_ref().map(|(sender, _)| sender.clone());
     let receivers = pairs.map(|(_, receiver)| receiver);
     (
         InboundSender {
             queues: senders,
-            refused,
+            counts,
         },
         InboundStream { queues: receivers },
     )

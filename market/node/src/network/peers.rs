@@ -10,6 +10,7 @@ use libp2p::{Multiaddr, PeerId};
 use market::NodeId;
 
 use super::identity::node_of;
+use super::versions::Introduction;
 
 /// A connected node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct PeerInfo {
     pub connected_for: Duration,
     /// The last measured round trip.
     pub round_trip: Option<Duration>,
+    /// What it says about itself, once it has.
+    pub introduction: Option<Introduction>,
 }
 
 #[derive(Debug)]
@@ -29,6 +32,7 @@ struct Peer {
     since: Instant,
     connections: Vec<(ConnectionId, Multiaddr)>,
     round_trip: Option<Duration>,
+    introduction: Option<Introduction>,
 }
 
 /// The connected nodes. Its size is bounded by the connection limits.
@@ -42,6 +46,7 @@ impl Peers {
             since: Instant::now(),
             connections: Vec::new(),
             round_trip: None,
+            introduction: None,
         });
         entry.connections.push(connection);
     }
@@ -69,6 +74,21 @@ impl Peers {
         }
     }
 
+    /// Notes what a node says about itself; tells whether that is new.
+    pub(super) fn introduced(&mut self, peer: &PeerId, introduction: Introduction) -> bool {
+        let Some(entry) = self.0.get_mut(peer) else {
+            return false;
+        };
+        let is_new = entry.introduction.as_ref() != Some(&introduction);
+        entry.introduction = Some(introduction);
+        is_new
+    }
+
+    /// Returns what a node has said about itself.
+    pub(super) fn introduction(&self, peer: &PeerId) -> Option<&Introduction> {
+        self.0.get(peer)?.introduction.as_ref()
+    }
+
     /// Returns all connected nodes, in the order of their ids.
     pub(super) fn list(&self) -> Vec<PeerInfo> {
         let info = |(peer, entry): (&PeerId, &Peer)| {
@@ -81,6 +101,7 @@ impl Peers {
                     .collect(),
                 connected_for: entry.since.elapsed(),
                 round_trip: entry.round_trip,
+                introduction: entry.introduction.clone(),
             })
         };
         let mut peers: Vec<_> = self.0.iter().filter_map(info).collect();

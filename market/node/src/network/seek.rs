@@ -1,18 +1,25 @@
 //! Owns the calls to nodes that are not connected yet: which are being dialled, which looked up.
 //!
-//! Never touches the swarm: it says what to do next, and the event loop does it.
+//! Never touches the swarm and never reads a clock: it says what to do next, and the event loop does it.
 //!
 //! ```text
 //! call ──> Dialling ──no address, or none answers──> Searching (Kademlia) ──> DiallingFound
 //!              └──────────────── connected: all calls are sent ────────────────────┘
 //! ```
+//!
+//! Where every address refused the connection, the search for others is short, so that the end of a
+//! program is known at once.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 use libp2p::kad::QueryId;
 
 use super::call::{Call, CallError};
+
+/// How long other addresses are looked for, once the known ones have refused.
+const SEARCH_AFTER_REFUSAL: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -27,8 +34,10 @@ enum Stage {
 struct Sought {
     calls: Vec<Call>,
     stage: Stage,
-    /// Why the last attempt to connect failed, if there was one.
-    failure: Option<String>,
+    /// Why the attempts to connect failed, if there were any.
+    failure: Option<CallError>,
+    /// When the search ends without a result.
+    deadline: Option<Instant>,
 }
 
 /// What to do next about a sought node.
@@ -57,6 +66,7 @@ impl Seek {
             calls: vec![call],
             stage: Stage::Dialling,
             failure: None,
+            deadline: None,
         };
         self.0.insert(peer, sought);
         Next::Dial
@@ -70,12 +80,22 @@ impl Seek {
             .unwrap_or_default()
     }
 
-    /// Notes that an attempt to connect failed; without a `reason` there was no address to try.
-    pub(super) fn dial_failed(&mut self, peer: &PeerId, reason: Option<String>) -> Next {
+    /// Notes that an attempt to connect failed; without a `failure` there was no address to try.
+    pub(super) fn dial_failed(
+        &mut self,
+        peer: &PeerId,
+        failure: Option<CallError>,
+        now: Instant,
+    ) -> Next {
         let Some(sought) = self.0.get_mut(peer) else {
             return Next::Wait;
         };
-        sought.failure = reason.or(sought.failure.take());
+        sought.failure = both(sought.failure.take(), failure);
+        if matches!(sought.failure, Some(CallError::Refused(_))) {
+            sought.deadline.get_or_insert(now + SEARCH_AFTER_REFUSAL);
+        } else {
+            sought.deadline = None;
+        }
         match sought.stage {
             Stage::Dialling => Next::Search,
             Stage::Searching(_) => Next::Wait,
@@ -101,7 +121,27 @@ impl Seek {
             .iter_mut()
             .find(|(_, sought)| sought.stage == stage)?;
         sought.stage = Stage::DiallingFound;
+        sought.deadline = None;
         Some(*peer)
+    }
+
+    /// Returns when the next search must end.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.0.values().filter_map(|sought| sought.deadline).min()
+    }
+
+    /// Ends the calls whose search has taken too long.
+    pub(super) fn give_up_overdue(&mut self, now: Instant) {
+        let is_overdue = |sought: &Sought| sought.deadline.is_some_and(|deadline| deadline <= now);
+        let overdue: Vec<PeerId> = self
+            .0
+            .iter()
+            .filter(|(_, sought)| is_overdue(sought))
+            .map(|(peer, _)| *peer)
+            .collect();
+        for peer in overdue {
+            self.give_up(&peer);
+        }
     }
 
     /// Ends all calls to a node that cannot be reached.
@@ -109,12 +149,22 @@ impl Seek {
         let Some(sought) = self.0.remove(peer) else {
             return;
         };
-        let error = match sought.failure {
-            Some(reason) => CallError::Unreachable(reason),
-            None => CallError::NotFound,
-        };
+        let error = sought.failure.unwrap_or(CallError::NotFound);
         for call in sought.calls {
             call.fail(error.clone());
         }
     }
 }
+
+/// Joins what two attempts showed: a refusal is definite only where there was nothing else.
+fn both(first: Option<CallError>, second: Option<CallError>) -> Option<CallError> {
+    match (first, second) {
+        (Some(CallError::Refused(_)), Some(second @ CallError::Refused(_))) => Some(second),
+        (Some(earlier), Some(CallError::Refused(_))) => Some(earlier),
+        (earlier, None) => earlier,
+        (_, second) => second,
+    }
+}
+
+#[cfg(test)]
+mod tests;

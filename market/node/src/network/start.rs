@@ -5,30 +5,36 @@
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use libp2p::core::transport::ListenerId;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{Swarm, SwarmEvent};
-use libp2p::{Multiaddr, SwarmBuilder, TransportError, noise, tcp, yamux};
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, SwarmBuilder, TransportError, noise, tcp};
 use market::ChainId;
 use market::keys::SecretKey;
 
 use super::answers::Answers;
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, Names, Reach};
 use super::bootstrap::Bootstrap;
 use super::client::Client;
 use super::event_loop::{Callers, EventLoop};
 use super::identity::keypair;
 use super::inbound::{self, InboundStream};
+use super::muxer;
+use super::offences::{Counts, Offenders};
 use super::peers::Peers;
 use super::seek::Seek;
+use super::versions::Versions;
 
 /// Connections without any stream are kept this long, so that leases find them open. Dead ones are
 /// found by ping long before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// How long one address may take to connect and shake hands.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a listener may take to say on which address it listens.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,8 +48,28 @@ pub struct NetworkConfig {
     pub chain: ChainId,
     /// Where to listen, for example `/ip4/0.0.0.0/tcp/4646`; port 0 takes any free one.
     pub listen: Vec<Multiaddr>,
+    /// Where others are told to reach this node, for example through a forwarded port. Empty means where it
+    /// listens; otherwise only these are told.
+    pub advertise: Vec<Multiaddr>,
     /// Nodes to stay connected with; each address ends with `/p2p/` and the peer id.
     pub bootstrap: Vec<Multiaddr>,
+    /// The version of each protocol that it speaks.
+    pub versions: Versions,
+}
+
+impl NetworkConfig {
+    /// Makes the configuration of a node that listens nowhere and knows nobody, in the versions of this
+    /// program.
+    pub fn new(key: SecretKey, chain: ChainId) -> Self {
+        Self {
+            key,
+            chain,
+            listen: Vec::new(),
+            advertise: Vec::new(),
+            bootstrap: Vec::new(),
+            versions: Versions::default(),
+        }
+    }
 }
 
 /// Why the network did not come up.
@@ -52,6 +78,12 @@ pub enum StartError {
     /// A bootstrap address does not say whose it is.
     #[error("the bootstrap address {0} must end with /p2p/ and a peer id")]
     BootstrapWithoutPeer(Multiaddr),
+    /// An advertised address cannot be dialled by others.
+    #[error(
+        "the advertised address {0} cannot be dialled: it needs a host and a TCP port, for example \
+         /ip4/203.0.113.7/tcp/4646"
+    )]
+    Advertise(Multiaddr),
     /// The encrypted transport could not be set up.
     #[error("the encrypted transport could not be set up: {0}")]
     Noise(#[from] noise::Error),
@@ -74,20 +106,25 @@ pub enum StartError {
     ListenTimeout,
 }
 
-fn build_swarm(keypair: Keypair, chain: &ChainId) -> Result<Swarm<Behaviour>, StartError> {
-    let behaviour = Behaviour::new(&keypair, chain).map_err(StartError::Protocol)?;
+fn build_swarm(
+    keypair: Keypair,
+    names: &Names,
+    reach: Reach,
+) -> Result<Swarm<Behaviour>, StartError> {
+    let behaviour = Behaviour::new(&keypair, names, reach).map_err(StartError::Protocol)?;
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
         .with_tcp(
             tcp::Config::default().nodelay(true),
             noise::Config::new,
-            yamux::Config::default,
+            muxer::Config::new,
         )?
         .with_dns()
         .map_err(StartError::Resolver)?
         .with_behaviour(|_| behaviour)
         .unwrap_or_else(|never| match never {})
         .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT))
+        .with_connection_timeout(CONNECT_TIMEOUT)
         .build();
     Ok(swarm)
 }
@@ -116,23 +153,62 @@ async fn listen(swarm: &mut Swarm<Behaviour>, addresses: Vec<Multiaddr>) -> Resu
         .map_err(|_elapsed| StartError::ListenTimeout)
 }
 
+/// Takes the peer ids off advertised addresses: identify tells them apart from where the node is.
+fn without_peers(addresses: Vec<Multiaddr>) -> Result<Vec<Multiaddr>, StartError> {
+    let strip = |address: Multiaddr| {
+        if !can_be_dialled(&address) {
+            return Err(StartError::Advertise(address));
+        }
+        Ok(address
+            .iter()
+            .filter(|part| !matches!(part, Protocol::P2p(_)))
+            .collect())
+    };
+    addresses.into_iter().map(strip).collect()
+}
+
+/// Tells whether an address begins with a host and names a TCP port.
+pub(super) fn can_be_dialled(address: &Multiaddr) -> bool {
+    let mut parts = address.iter();
+    let host = match parts.next() {
+        Some(Protocol::Ip4(ip)) => !ip.is_unspecified(),
+        Some(Protocol::Ip6(ip)) => !ip.is_unspecified(),
+        Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_)) => true,
+        _ => false,
+    };
+    host && matches!(parts.next(), Some(Protocol::Tcp(port)) if port > 0)
+}
+
 /// Brings the network up and listens; spawn [`EventLoop::run`] to let it work.
 pub async fn start(
     config: NetworkConfig,
 ) -> Result<(Client, InboundStream, EventLoop), StartError> {
     let bootstrap = Bootstrap::new(&config.bootstrap, Instant::now())
         .map_err(StartError::BootstrapWithoutPeer)?;
-    let mut swarm = build_swarm(keypair(&config.key), &config.chain)?;
+    let advertise = without_peers(config.advertise)?;
+    let names = Names {
+        chain: config.chain,
+        versions: config.versions,
+    };
+    let reach = match advertise.is_empty() {
+        true => Reach::Listening,
+        false => Reach::Advertised,
+    };
+    let mut swarm = build_swarm(keypair(&config.key), &names, reach)?;
+    for address in &advertise {
+        swarm.add_external_address(address.clone());
+    }
     for (peer, address) in bootstrap.all() {
         let kademlia = &mut swarm.behaviour_mut().kademlia;
         kademlia.add_address(peer, address.clone());
     }
     listen(&mut swarm, config.listen).await?;
-    let refused = Arc::new(AtomicU64::new(0));
-    let (inbound, stream) = inbound::queues(Arc::clone(&refused));
-    let (client, commands) = Client::new(config.key.node(), refused);
+    let counts = Arc::new(Counts::default());
+    let (inbound, stream) = inbound::queues(Arc::clone(&counts));
+    let (client, commands) = Client::new(config.key.node(), Arc::clone(&counts));
     let event_loop = EventLoop {
-        chain: config.chain,
+        names,
+        advertise,
         swarm,
         commands,
         inbound,
@@ -141,6 +217,9 @@ pub async fn start(
         seek: Seek::default(),
         callers: Callers::default(),
         answers: Answers::default(),
+        counts,
+        offenders: Offenders::default(),
+        unexplained: Vec::new(),
     };
     Ok((client, stream, event_loop))
 }

@@ -85,10 +85,10 @@ pub(super) async fn start_network(
     tasks: &mut JoinSet<()>,
 ) -> Result<(Client, InboundStream), NodeError> {
     let config = NetworkConfig {
-        key: identity.node_key.clone(),
-        chain: membership.chain,
         listen: settings.network.listen.clone(),
+        advertise: settings.network.advertise.clone(),
         bootstrap: membership.bootstrap.clone(),
+        ..NetworkConfig::new(identity.node_key.clone(), membership.chain)
     };
     let (client, inbound, event_loop) = network::start(config).await?;
     tasks.spawn(event_loop.run());

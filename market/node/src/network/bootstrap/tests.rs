@@ -22,7 +22,7 @@ fn all_nodes_are_dialled_at_once_and_then_ever_more_rarely() {
     for _ in 0..9 {
         assert_eq!(bootstrap.take_due(now), [peer(0)]);
         let due = bootstrap.next_due().unwrap();
-        delays.push((due - now).as_secs());
+        delays.push((due - now).as_millis());
         assert!(
             bootstrap
                 .take_due(due - Duration::from_millis(1))
@@ -30,13 +30,16 @@ fn all_nodes_are_dialled_at_once_and_then_ever_more_rarely() {
         );
         now = due;
     }
-    assert_eq!(delays, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    assert_eq!(
+        delays,
+        [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
+    );
 }
 
 #[test]
 fn the_delay_is_spread_by_peer_id_up_to_a_quarter() {
-    assert_eq!(delay_after(0, &peer(255)), Duration::from_millis(1_250));
-    assert_eq!(delay_after(20, &peer(255)), Duration::from_secs(75));
+    assert_eq!(delay_after(2, &peer(255)), Duration::from_millis(1_250));
+    assert_eq!(delay_after(20, &peer(255)), Duration::from_millis(37_500));
 }
 
 #[test]
@@ -46,8 +49,25 @@ fn a_connected_node_is_left_alone_until_it_is_lost() {
     bootstrap.take_due(start);
     bootstrap.connected(&peer(0));
     assert_eq!(bootstrap.next_due(), None);
+    bootstrap.introduced(&peer(0));
     bootstrap.lost(&peer(0), start);
-    assert_eq!(bootstrap.next_due(), Some(start + Duration::from_secs(1)));
+    assert_eq!(bootstrap.next_due(), Some(start + FIRST_DELAY));
+}
+
+#[test]
+fn a_node_that_hangs_up_before_it_introduces_itself_is_dialled_ever_more_rarely() {
+    let mut now = Instant::now();
+    let mut bootstrap = Bootstrap::new(&[address(0, 1)], now).unwrap();
+    let mut last = Duration::ZERO;
+    for _ in 0..4 {
+        assert_eq!(bootstrap.take_due(now), [peer(0)]);
+        bootstrap.connected(&peer(0));
+        bootstrap.lost(&peer(0), now);
+        let due = bootstrap.next_due().unwrap();
+        assert!(due - now > last);
+        last = due - now;
+        now = due;
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Tests of messages on a stream.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use futures::io::Cursor;
 use proptest::prelude::*;
 
@@ -34,15 +37,55 @@ async fn too_large_a_message_is_neither_written_nor_read() {
     let bytes = written(&message, 32).await.unwrap();
     let mut io = Cursor::new(bytes);
     let error = read_message::<Vec<u64>, _>(&mut io, 31).await.unwrap_err();
-    let inner = error.get_ref().unwrap().downcast_ref::<WireError>();
     assert_eq!(
-        inner,
-        Some(&WireError::TooLarge {
+        Fault::of(&error),
+        Some(&Fault::TooLarge {
             actual: 32,
             max: 31
         })
     );
     assert_eq!(io.position(), 4, "nothing after the length was read");
+}
+
+#[tokio::test]
+async fn a_message_that_ends_early_or_does_not_decode_is_told_apart() {
+    let bytes = written(&vec![1, 2, 3], 64).await.unwrap();
+    for cut in [0, 3, 4, bytes.len() - 1] {
+        let mut io = Cursor::new(&bytes[..cut]);
+        let error = read_message::<Vec<u64>, _>(&mut io, 64).await.unwrap_err();
+        assert_eq!(Fault::of(&error), Some(&Fault::Truncated), "{cut}");
+    }
+    let mut io = Cursor::new([2, 0, 0, 0, 0xff, 0xff]);
+    let error = read_message::<Vec<u64>, _>(&mut io, 64).await.unwrap_err();
+    assert!(matches!(Fault::of(&error), Some(Fault::Undecodable(_))));
+}
+
+/// A stream on which nothing comes.
+struct Silence;
+
+impl AsyncRead for Silence {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_come_is_not_waited_for() {
+    let limits = CodecLimits {
+        request_bytes: 64,
+        response_bytes: 64,
+        request_within: Duration::from_millis(20),
+    };
+    let mut codec = WireCodec::<u64, u64>::new(limits);
+    let error = codec
+        .read_request(&StreamProtocol::new("/x"), &mut Silence)
+        .await
+        .unwrap_err();
+    assert_eq!(Fault::of(&error), Some(&Fault::Slow));
 }
 
 proptest! {

@@ -18,19 +18,19 @@ fn book_request(number: u8) -> (Inbound, oneshot::Receiver<BookResponse>) {
 
 #[tokio::test]
 async fn a_full_queue_refuses_its_own_kind_only() {
-    let refused = Arc::new(AtomicU64::new(0));
-    let (sender, mut stream) = queues(Arc::clone(&refused));
+    let counts = Arc::new(Counts::default());
+    let (sender, mut stream) = queues(Arc::clone(&counts));
     let mut answers = Vec::new();
     for number in 0..65 {
         let (inbound, answer) = book_request(number);
         sender.offer(inbound);
         answers.push(answer);
     }
-    assert_eq!(refused.load(Ordering::Relaxed), 1);
+    assert_eq!(counts.of(Offence::Busy), 1);
     // The refused one's reply is gone, which closes its stream; the others still wait.
     assert!(answers.pop().unwrap().await.is_err());
     sender.offer(Inbound::Connected(NodeId::from_bytes([1; 32])));
-    assert_eq!(refused.load(Ordering::Relaxed), 1);
+    assert_eq!(counts.of(Offence::Busy), 1);
     drop(sender);
     let mut seen = 0;
     while within(stream.recv()).await.is_some() {
