@@ -189,7 +189,8 @@ impl Node {
 
     /// Returns what a newcomer joins this node's market with, by this node's first address.
     pub async fn join_string(&self) -> Option<JoinString> {
-        let address = self.network
+        let address = self
+            .network
             .reachable_addresses()
             .await
             .into_iter()

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
+use libp2p::allow_block_list::{self, BlockedPeers};
 use libp2p::identity::Keypair;
 use libp2p::kad::store::MemoryStore;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::allow_block_list::{self, BlockedPeers};
 use libp2p::{StreamProtocol, connection_limits, gossipsub, identify, kad, ping};
 use market::ChainId;
 

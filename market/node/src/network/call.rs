@@ -26,7 +26,9 @@ pub enum CallError {
     NotFound,
     /// Every known address of the node refused the connection: nothing listens there, so the process is
     /// gone. The request was not sent.
-    #[error("every known address of the node refused the connection; its program is not running: {0}")]
+    #[error(
+        "every known address of the node refused the connection; its program is not running: {0}"
+    )]
     Refused(String),
     /// The node's addresses are known, but none answers. The request was not sent.
     #[error("the node does not answer at any of its addresses: {0}")]

@@ -121,9 +121,7 @@ impl Client {
     /// Reports what another node did wrong, where a part of this node found out. Grave or repeated offences
     /// cost the connection.
     pub async fn note_offence(&self, node: NodeId, offence: Offence) {
-        let _stopped = self
-            .ask(|done| Command::Offence(node, offence, done))
-            .await;
+        let _stopped = self.ask(|done| Command::Offence(node, offence, done)).await;
     }
 
     /// Closes all connections to a node. A bootstrap node is dialled again later.

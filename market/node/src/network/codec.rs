@@ -53,6 +53,10 @@ fn cut_short(error: io::Error) -> io::Error {
     }
 }
 
+/// A request as it arrived. What is wrong with its bytes arrives in its place, because only so does it come
+/// with the name of its sender.
+pub(super) type Arrived<Req> = Result<Req, Fault>;
+
 /// Carries requests of one type and answers of another.
 pub(super) struct WireCodec<Req, Resp> {
     limits: CodecLimits,
@@ -124,17 +128,23 @@ where
     Resp: Serialize + DeserializeOwned + Send + Sync,
 {
     type Protocol = StreamProtocol;
-    type Request = Req;
+    type Request = Arrived<Req>;
     type Response = Resp;
 
-    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Req>
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Arrived<Req>>
     where
         T: AsyncRead + Unpin + Send,
     {
         let read = read_message(io, self.limits.request_bytes);
-        tokio::time::timeout(self.limits.request_within, read)
-            .await
-            .unwrap_or_else(|_elapsed| Err(io::Error::other(Fault::Slow)))
+        let read = tokio::time::timeout(self.limits.request_within, read);
+        match read.await {
+            Err(_elapsed) => Ok(Err(Fault::Slow)),
+            Ok(Ok(request)) => Ok(Ok(request)),
+            Ok(Err(error)) => match Fault::of(&error) {
+                Some(fault) => Ok(Err(fault.clone())),
+                None => Err(error),
+            },
+        }
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Resp>
@@ -144,11 +154,17 @@ where
         read_message(io, self.limits.response_bytes).await
     }
 
-    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, req: Req) -> io::Result<()>
+    async fn write_request<T>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+        request: Arrived<Req>,
+    ) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
-        write_message(io, &req, self.limits.request_bytes).await
+        let request = request.map_err(io::Error::other)?;
+        write_message(io, &request, self.limits.request_bytes).await
     }
 
     async fn write_response<T>(

@@ -181,19 +181,19 @@ impl EventLoop {
         let behaviour = self.swarm.behaviour_mut();
         match call {
             Call::Ledger(exchange) => {
-                let id = behaviour.ledger.send_request(peer, exchange.request);
+                let id = behaviour.ledger.send_request(peer, Ok(exchange.request));
                 self.callers.ledger.insert(id, exchange.done);
             }
             Call::Lease(exchange) => {
-                let id = behaviour.lease.send_request(peer, exchange.request);
+                let id = behaviour.lease.send_request(peer, Ok(exchange.request));
                 self.callers.lease.insert(id, exchange.done);
             }
             Call::Blob(exchange) => {
-                let id = behaviour.blob.send_request(peer, exchange.request);
+                let id = behaviour.blob.send_request(peer, Ok(exchange.request));
                 self.callers.blob.insert(id, exchange.done);
             }
             Call::Book(exchange) => {
-                let id = behaviour.book.send_request(peer, exchange.request);
+                let id = behaviour.book.send_request(peer, Ok(exchange.request));
                 self.callers.book.insert(id, exchange.done);
             }
         }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use libp2p::core::transport::ListenerId;
+use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::swarm::{Swarm, SwarmEvent};
 use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, SwarmBuilder, TransportError, noise, tcp};
+use libp2p::swarm::{Swarm, SwarmEvent};
+use libp2p::{Multiaddr, SwarmBuilder, Transport, TransportError, noise, tcp};
 use market::ChainId;
 use market::keys::SecretKey;
 
@@ -106,19 +107,29 @@ pub enum StartError {
     ListenTimeout,
 }
 
+/// What the system said about a TCP connection. The layers above hand on only the sources of errors, so this
+/// has the system's error as its source.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct TcpError(#[source] io::Error);
+
 fn build_swarm(
     keypair: Keypair,
     names: &Names,
     reach: Reach,
 ) -> Result<Swarm<Behaviour>, StartError> {
     let behaviour = Behaviour::new(&keypair, names, reach).map_err(StartError::Protocol)?;
+    let noise = noise::Config::new(&keypair)?;
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(
-            tcp::Config::default().nodelay(true),
-            noise::Config::new,
-            muxer::Config::new,
-        )?
+        .with_other_transport(|_| {
+            tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+                .map_err(TcpError)
+                .upgrade(Version::V1Lazy)
+                .authenticate(noise)
+                .multiplex(muxer::Config::new())
+        })
+        .unwrap_or_else(|never| match never {})
         .with_dns()
         .map_err(StartError::Resolver)?
         .with_behaviour(|_| behaviour)

@@ -1,6 +1,8 @@
 //! Real swarms on the loopback interface: calls, look-ups, gossip, hostile bytes.
 
 mod hostile;
+mod raw;
+mod versions;
 
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
@@ -113,7 +115,7 @@ async fn a_node_that_nobody_knows_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_node_that_does_not_listen_is_unreachable() {
+async fn a_node_whose_addresses_all_refuse_is_known_to_be_gone() {
     let gone = SecretKey::from_seed([200; 32]).node();
     let closed_port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = closed_port.local_addr().unwrap().port();
@@ -122,7 +124,7 @@ async fn a_node_that_does_not_listen_is_unreachable() {
     let caller = node(2, &[address.with(Protocol::P2p(peer_of(gone)))]).await;
     let call = caller.client.call_ledger(gone, LedgerRequest::Status);
     let error = within(call).await.unwrap_err();
-    assert!(matches!(error, CallError::Unreachable(_)), "{error:?}");
+    assert!(matches!(error, CallError::Refused(_)), "{error:?}");
 }
 
 #[tokio::test]
@@ -155,6 +157,61 @@ async fn a_node_of_another_market_is_disconnected() {
             matches!(inbound, Inbound::Disconnected(node) if node == stranger_id).then_some(())
         })
         .await;
+}
+
+#[tokio::test]
+async fn only_what_is_advertised_is_told_to_others() {
+    let operator = node(1, &[]).await;
+    let bootstrap = [operator.address().await];
+    let mut forwarded = config(2, &bootstrap);
+    let closed_port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed_port.local_addr().unwrap().port();
+    drop(closed_port);
+    forwarded.advertise = vec![format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap()];
+    let forwarded = start_node(forwarded).await;
+    let reachable = forwarded.client.reachable_addresses().await;
+    assert_eq!(reachable.len(), 1);
+    assert!(
+        !forwarded
+            .client
+            .listen_addresses()
+            .await
+            .contains(&reachable[0])
+    );
+    // Behind the port nobody forwards: a third node tries that address alone.
+    let caller = hidden_node(3, &bootstrap).await;
+    let error = within(async {
+        loop {
+            let call = caller
+                .client
+                .call_ledger(forwarded.id(), LedgerRequest::Status);
+            match call.await.unwrap_err() {
+                CallError::NotFound => tokio::task::yield_now().await,
+                error => return error,
+            }
+        }
+    })
+    .await;
+    assert!(
+        matches!(&error, CallError::Refused(reason) if reason.contains(&port.to_string())),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_advertised_address_that_nobody_can_dial_is_refused() {
+    for bad in [
+        "/ip4/0.0.0.0/tcp/1",
+        "/ip4/127.0.0.1/tcp/0",
+        "/ip4/127.0.0.1",
+    ] {
+        let mut config = config(1, &[]);
+        config.advertise = vec![bad.parse().unwrap()];
+        assert!(
+            matches!(start(config).await, Err(StartError::Advertise(_))),
+            "{bad}"
+        );
+    }
 }
 
 #[tokio::test]

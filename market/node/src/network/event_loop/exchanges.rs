@@ -12,7 +12,7 @@ use super::{Callers, EventLoop, Unexplained};
 use crate::network::answers::Answer;
 use crate::network::behaviour::BehaviourEvent;
 use crate::network::call::Waiting;
-use crate::network::codec::Fault;
+use crate::network::codec::{Arrived, Fault};
 use crate::network::gossip::Topic;
 use crate::network::identity::node_of;
 use crate::network::inbound::{Inbound, Reply, Verdict};
@@ -88,7 +88,7 @@ impl EventLoop {
     /// Finishes calls of this node; returns requests of other nodes.
     fn sort<Req, Resp: Send + 'static>(
         &mut self,
-        event: request_response::Event<Req, Resp>,
+        event: request_response::Event<Arrived<Req>, Resp>,
         spoken: Spoken,
         callers: CallersOf<Resp>,
     ) -> Option<Asked<Req, Resp>> {
@@ -96,13 +96,17 @@ impl EventLoop {
             request_response::Event::Message { peer, message, .. } => match message {
                 Message::Request {
                     request, channel, ..
-                } => {
-                    return Some(Asked {
-                        peer,
-                        request,
-                        channel,
-                    });
-                }
+                } => match request {
+                    Ok(request) => {
+                        return Some(Asked {
+                            peer,
+                            request,
+                            channel,
+                        });
+                    }
+                    // The dropped channel closes the stream.
+                    Err(fault) => self.note_offence(peer, offence(&fault)),
+                },
                 Message::Response {
                     request_id,
                     response,
@@ -114,10 +118,15 @@ impl EventLoop {
                 error,
                 ..
             } => self.on_call_failed((peer, spoken), request_id, error, callers),
-            request_response::Event::InboundFailure { peer, error, .. } => {
-                self.on_request_failed(peer, &error);
+            // An answer that was withheld is this node's own decision.
+            request_response::Event::InboundFailure {
+                error: InboundFailure::ResponseOmission,
+                ..
             }
-            request_response::Event::ResponseSent { .. } => {}
+            | request_response::Event::ResponseSent { .. } => {}
+            request_response::Event::InboundFailure { peer, error, .. } => {
+                tracing::debug!(%peer, %error, "an answer did not arrive");
+            }
         }
         None
     }
@@ -152,20 +161,6 @@ impl EventLoop {
         if self.peers.introduction(&peer).is_some() || !self.swarm.is_connected(&peer) {
             self.explain(&peer);
         }
-    }
-
-    fn on_request_failed(&mut self, peer: PeerId, error: &InboundFailure) {
-        match error {
-            // An answer that was withheld is this node's own decision.
-            InboundFailure::ResponseOmission => return,
-            InboundFailure::Io(error) => {
-                if let Some(fault) = Fault::of(error) {
-                    self.note_offence(peer, offence(fault));
-                }
-            }
-            _ => {}
-        }
-        tracing::debug!(%peer, %error, "a request came to nothing");
     }
 
     /// Hands a request to the part of the node that answers it, or refuses it where the asker or the

@@ -23,7 +23,10 @@ fn a_refusal_ends_and_the_score_begins_anew() {
     assert_eq!(end, now + SHUNNED_FOR);
     assert_eq!(offenders.take_ended(now), []);
     assert_eq!(offenders.take_ended(end), [peer]);
-    assert_eq!((offenders.next_end(), offenders.shunned(&peer, end)), (None, None));
+    assert_eq!(
+        (offenders.next_end(), offenders.shunned(&peer, end)),
+        (None, None)
+    );
     let sentence = offenders.note(peer, Offence::CorruptBlob, end);
     assert_eq!(sentence, Sentence::Disconnect);
 }
