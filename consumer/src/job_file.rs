@@ -2,9 +2,16 @@
 //!
 //! Never opens what it names; `inputs` turns the names into content hashes.
 
+mod check;
+mod keys;
+
 use std::path::{Path, PathBuf};
 
-use market::job::{InferSpec, JobError, Limits, TrainSpec};
+pub use check::Mistake;
+pub use keys::{JobKey, KEYS as JOB_KEYS, Kind as JobKeyKind, reference as job_reference};
+
+use check::Checked;
+use market::job::{InferSpec, Limits, TrainSpec};
 use market::{Amount, BlobHash, PricePerHour};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -93,20 +100,12 @@ pub enum JobFileError {
         bytes: u64,
     },
     /// It is not TOML, or a key or a value in it is wrong.
-    #[error("{}: {reason}\n\nA job file looks like this:\n{EXAMPLE}", path.display())]
+    #[error("{}, {mistake}\n\nA job file looks like this:\n{EXAMPLE}", path.display())]
     Content {
         /// The file.
         path: PathBuf,
-        /// Line, column and reason where they are known.
-        reason: String,
-    },
-    /// The job itself is out of range.
-    #[error("{}: {source}", path.display())]
-    Job {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: JobError,
+        /// What is wrong, and where.
+        mistake: Mistake,
     },
 }
 
@@ -145,29 +144,51 @@ impl JobFile {
             let path = path.to_owned();
             return Err(JobFileError::TooLarge { path, bytes });
         }
-        let text = std::fs::read_to_string(path).map_err(read_error)?;
+        let text = std::fs::read(path).map_err(read_error)?;
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-        Self::parse(&text, folder).map_err(|reason| JobFileError::Content {
+        Self::parse_bytes(&text, folder).map_err(|mistake| JobFileError::Content {
             path: path.to_owned(),
-            reason,
+            mistake,
         })
+    }
+
+    fn parse_bytes(bytes: &[u8], folder: PathBuf) -> Result<Self, Mistake> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::parse(text, folder),
+            Err(error) => {
+                let before = &bytes[..error.valid_up_to()];
+                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                let reason = format!("line {line} holds bytes that are no text; save it as UTF-8");
+                Err(Mistake::whole(reason))
+            }
+        }
     }
 
     /// Parses a job file's text; paths in it are relative to `folder`.
     ///
     /// # Errors
-    /// What is wrong, with line and column where they are known.
-    pub fn parse(text: &str, folder: PathBuf) -> Result<Self, String> {
-        let tables: Tables = toml::from_str(text).map_err(|error| error.to_string())?;
+    /// The first thing that is wrong, with its place.
+    pub fn parse(text: &str, folder: PathBuf) -> Result<Self, Mistake> {
+        let checked = Checked::new(text)?;
+        let read: Result<Tables, _> = toml::from_str(text);
+        let tables = read.map_err(|error| Mistake::whole(error.message().replace('\n', ", ")))?;
+        tables.validate(&checked)?;
         let task = match (tables.train, tables.infer) {
-            (Some(train), None) => train.into_task()?,
+            (Some(train), None) => train.into_task(&checked)?,
             (None, Some(infer)) => Task::Infer {
                 model: infer.model,
                 spec: infer.spec,
             },
-            (Some(_), Some(_)) => return Err("one job has [train] or [infer], not both".to_owned()),
+            (Some(_), Some(_)) => {
+                return Err(checked.blame(
+                    "infer.model",
+                    "one job has [train] or [infer], not both; write a file for each",
+                ));
+            }
             (None, None) => {
-                return Err("there is neither a [train] nor an [infer] table".to_owned());
+                return Err(Mistake::whole(
+                    "there is neither a [train] nor an [infer] table",
+                ));
             }
         };
         Ok(Self {
@@ -218,8 +239,23 @@ impl<'de> Deserialize<'de> for TrainTable {
     }
 }
 
+impl Tables {
+    /// Checks what depends on more than one key.
+    fn validate(&self, checked: &Checked<'_>) -> Result<(), Mistake> {
+        let train = self.train.as_ref().map(|train| train.spec.validate());
+        let infer = self.infer.as_ref().map(|infer| infer.spec.validate());
+        if let Some(Err(error)) = train {
+            return Err(checked.blame(error.field().unwrap_or_default(), error.to_string()));
+        }
+        if let Some(Err(error)) = infer {
+            return Err(checked.blame(error.field, error.to_string()));
+        }
+        Ok(())
+    }
+}
+
 impl TrainTable {
-    fn into_task(self) -> Result<Task, String> {
+    fn into_task(self, checked: &Checked<'_>) -> Result<Task, Mistake> {
         let is_url = self.data.starts_with("http://") || self.data.starts_with("https://");
         let data = match (is_url, self.blake3) {
             (true, Some(hash)) => Source::Url {
@@ -227,11 +263,12 @@ impl TrainTable {
                 hash,
             },
             (true, None) => {
-                return Err(format!(
+                let reason = format!(
                     "train.data is the address {}; add its hash as train.blake3 = \"64 hexadecimal \
                      digits\" (b3sum prints it), so that nobody can change the job's data",
                     self.data
-                ));
+                );
+                return Err(checked.blame("train.data", reason));
             }
             (false, _) => Source::Path(self.data.into()),
         };

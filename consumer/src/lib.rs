@@ -21,5 +21,7 @@ mod reserve;
 pub use api::consumer_router;
 pub use buyer::{Buyer, RunError};
 pub use inputs::InputError;
-pub use job_file::{Budget, JobFile, JobFileError, Task};
+pub use job_file::{
+    Budget, JOB_KEYS, JobFile, JobFileError, JobKey, JobKeyKind, Mistake, Task, job_reference,
+};
 pub use reserve::ReserveError;

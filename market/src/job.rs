@@ -172,6 +172,17 @@ pub enum JobError {
     },
 }
 
+impl JobError {
+    /// Returns the field that is wrong, where one is: for example `train.steps`.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Range(error) => Some(error.field),
+            Self::MissingInput { field, .. } | Self::DoesNotDivide { field, .. } => Some(field),
+            Self::Wire(_) | Self::DuplicateInput { .. } => None,
+        }
+    }
+}
+
 impl Payload for JobSpec {
     const NAMESPACE: &'static str = "nightshift/job/1";
     const MAX_BYTES: usize = 256 << 10;

@@ -3,7 +3,7 @@
 use super::*;
 
 fn parse(text: &str) -> Result<JobFile, String> {
-    JobFile::parse(text, PathBuf::from("/jobs"))
+    JobFile::parse(text, PathBuf::from("/jobs")).map_err(|mistake| mistake.to_string())
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_short_training_has_a_short_warm_up_unless_the_file_says_otherwise() {
     assert_eq!(warm_up("[train]\ndata = \"t\"\nsteps = 3\n"), 3);
     assert_eq!(warm_up("[train]\ndata = \"t\"\nsteps = 300\n"), 20);
     assert_eq!(
-        warm_up("[train]\ndata = \"t\"\nsteps = 3\nwarm_up_steps = 9\n"),
+        warm_up("[train]\ndata = \"t\"\nsteps = 30\nwarm_up_steps = 9\n"),
         9
     );
 }
@@ -82,7 +82,10 @@ fn mistakes_are_named() {
             "not both",
         ),
         ("[train]\ndata = \"t\"\nstepz = 3\n", "stepz"),
-        ("[train]\ndata = 3\n", "data is 3"),
+        (
+            "[train]\ndata = 3\n",
+            "data is 3; allowed is a text in quotes",
+        ),
         ("[train]\ndata = \"t\"\npreset = \"huge\"\n", "huge"),
         (
             "[train]\ndata = \"t\"\n[budget]\ntotal = \"many\"\n",
@@ -92,5 +95,89 @@ fn mistakes_are_named() {
     ] {
         let error = parse(text).unwrap_err();
         assert!(error.contains(expected), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn a_mistake_is_told_with_its_place_and_what_was_meant() {
+    let cases = [
+        ("[trian]\n", (1, 2), "did you mean [train]?"),
+        ("steps = 3\n", (1, 1), "below a line [train]"),
+        ("[train]\n  stepz = 3\n", (2, 3), "did you mean steps?"),
+        (
+            "[train]\nsteps = \"3\"\n",
+            (2, 9),
+            "a whole number, 1 to 10000000",
+        ),
+        ("[train]\nsteps = 0\n", (2, 9), "For example: steps = 400"),
+        ("[train]\nsteps = -1\n", (2, 9), "train.steps is -1"),
+        ("[budget]\ntotal = 0.1\n", (2, 9), "credits in quotes"),
+        (
+            "[train]\nmodel = { dimm = 64 }\n",
+            (2, 11),
+            "did you mean dim?",
+        ),
+        (
+            "[train]\ndata = \"t\"\nsequence = 512\n",
+            (3, 12),
+            "train.sequence",
+        ),
+        (
+            "[train]\ndata = \"t\"\nmodel = { dim = 100, heads = 3 }\n",
+            (3, 30),
+            "heads",
+        ),
+    ];
+    for (text, (line, column), reason) in cases {
+        let error = parse(text).unwrap_err();
+        let place = format!("line {line}, column {column}: ");
+        assert!(error.starts_with(&place), "{text:?}: {error}");
+        assert!(error.contains(reason), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn every_example_of_the_list_is_allowed() {
+    for key in JOB_KEYS {
+        let needed = match key.table {
+            "train" | "train.model" => "[train]\ndata = \"t\"\n",
+            "infer" => "[infer]\nmodel = \"m\"\nprompt = \"p\"\n",
+            table => &format!("[train]\ndata = \"t\"\n[{table}]\n"),
+        };
+        let line = match (key.table, key.name) {
+            (_, "data" | "prompt" | "blake3") | ("infer", "model") => continue,
+            ("train.model", name) => format!("model = {{ {name} = {} }}", key.example),
+            (_, name) => format!("{name} = {}", key.example),
+        };
+        let text = format!("{needed}{line}\n");
+        assert!(parse(&text).is_ok(), "{text}: {:?}", parse(&text));
+    }
+}
+
+#[test]
+fn every_default_of_the_list_is_the_codes() {
+    let train = TrainSpec::new(DATA_NAME.parse().unwrap());
+    let numbers = JOB_KEYS
+        .iter()
+        .filter(|key| matches!(key.kind, JobKeyKind::Whole { .. }));
+    for key in numbers {
+        let said = match key.table {
+            "train" => toml::Value::try_from(&train),
+            "train.model" => toml::Value::try_from(train.model),
+            "infer" => toml::Value::try_from(InferSpec::new("p")),
+            "limits" => toml::Value::try_from(Limits::default()),
+            _ => continue,
+        };
+        let said = said.unwrap()[key.name].to_string();
+        assert!(key.default.starts_with(&said), "{}: {said}", key.name);
+    }
+}
+
+#[test]
+fn the_reference_names_every_key() {
+    let reference = job_reference();
+    for key in JOB_KEYS {
+        let row = format!("| `{}` | ", key.name);
+        assert!(reference.contains(&row), "{}", key.name);
     }
 }
