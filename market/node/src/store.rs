@@ -4,13 +4,15 @@
 //! wrote, and never deletes one that it cannot read: that one is renamed and a fresh one begun.
 //!
 //! Keys are one kind byte followed by big-endian fields, so that a scan of a prefix is in order. Every
-//! value begins with a version byte. A store has one writer: `OperatorIndex` belongs to the operator's
+//! value begins with a version byte and a check of what follows it. A store has one writer: `OperatorIndex` belongs to the operator's
 //! task; `NodeStore` serialises its writes.
 
 mod index;
+mod migrate;
 mod node;
 
 pub use index::{IndexHead, OperatorIndex, TransactionPlace};
+pub use migrate::Migrated;
 pub use node::{Direction, NodeStore, Record, RecordKind};
 
 use std::panic::AssertUnwindSafe;
@@ -23,8 +25,14 @@ use serde::{Serialize, de::DeserializeOwned};
 /// Key of the store's schema; no kind of record has the byte 0.
 const SCHEMA_KEY: &[u8] = b"\0schema";
 
+/// The schema of every store that this program writes. Schema 1 had no check in its values.
+const SCHEMA_VERSION: u32 = 2;
+
 /// The version byte of every value.
-const VALUE_VERSION: u8 = 1;
+const VALUE_VERSION: u8 = 2;
+
+/// Leading bytes of BLAKE3 over a value, which stand before it.
+const CHECK_BYTES: usize = 8;
 
 /// The most bytes of one value.
 pub const MAX_VALUE_BYTES: usize = 4 << 20;
@@ -55,6 +63,19 @@ pub enum StoreError {
         found: u32,
         /// The newest schema that this program knows.
         known: u32,
+    },
+    /// An older store cannot be turned into one of this program's.
+    #[error(
+        "the store {} has the older schema {found} and cannot be migrated: {why}; it is left as it is. Go on with \
+         the release that wrote it, or move it away to begin a fresh one", directory.display()
+    )]
+    NotMigrated {
+        /// The store.
+        directory: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// What is in the way.
+        why: String,
     },
     /// It is of another kind than the one that is opened.
     #[error("the store {} is not a {expected}; move it away", directory.display())]
@@ -120,11 +141,21 @@ impl From<sled::Error> for StoreError {
     }
 }
 
-/// What a store is, and the newest form of it that this program knows.
+/// What a store is, and in which form.
 #[derive(Debug, Clone, Copy)]
 struct Schema {
     kind: &'static str,
     version: u32,
+}
+
+impl Schema {
+    /// The form that this program writes.
+    const fn newest(kind: &'static str) -> Self {
+        Self {
+            kind,
+            version: SCHEMA_VERSION,
+        }
+    }
 }
 
 /// What was done with a store that could not be read.
@@ -136,8 +167,10 @@ pub struct SetAside {
     pub why: String,
 }
 
-/// Opens the store at `directory`; one that is unreadable is set aside and a fresh one begun.
+/// Opens the store at `directory`; an older one is migrated first, and one that is unreadable is set aside and
+/// a fresh one begun.
 fn open(directory: &Path, schema: Schema) -> Result<(sled::Db, Option<SetAside>), StoreError> {
+    migrate::finish(directory)?;
     match try_open(directory, schema)? {
         Readable::Yes(db) => Ok((db, None)),
         Readable::No(why) => {
@@ -157,12 +190,34 @@ enum Readable {
 
 fn try_open(directory: &Path, schema: Schema) -> Result<Readable, StoreError> {
     let was_there = directory.join(DATABASE_FILE).exists();
+    let db = match open_patiently(directory)? {
+        Readable::Yes(db) => db,
+        Readable::No(why) => return Ok(Readable::No(why)),
+    };
+    let schema_checked = if was_there {
+        check_schema(&db, directory, schema)
+    } else {
+        write_schema(&db, schema)
+    };
+    match schema_checked {
+        Ok(found) if found < schema.version => {
+            let db = migrate::migrate(directory, db, (found, schema))?;
+            Ok(Readable::Yes(db))
+        }
+        Ok(_) => Ok(Readable::Yes(db)),
+        Err(StoreError::Database(why)) => Ok(Readable::No(why)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the database, again for a moment while something else still holds it: the lock of a store that was
+/// just closed is released a little later.
+fn open_patiently(directory: &Path) -> Result<Readable, StoreError> {
     let mut attempt = 1;
-    let db = loop {
+    loop {
         match open_database(directory) {
-            Ok(db) => break db,
+            Ok(db) => return Ok(Readable::Yes(db)),
             Err(OpenFailure::Unreadable(why)) => return Ok(Readable::No(why)),
-            // The lock of a store that was just closed is released a moment later.
             Err(OpenFailure::Io(_)) if attempt < OPEN_ATTEMPTS => {
                 attempt += 1;
                 std::thread::sleep(OPEN_PAUSE);
@@ -174,16 +229,6 @@ fn try_open(directory: &Path, schema: Schema) -> Result<Readable, StoreError> {
                 });
             }
         }
-    };
-    let schema_checked = if was_there {
-        check_schema(&db, directory, schema)
-    } else {
-        write_schema(&db, schema)
-    };
-    match schema_checked {
-        Ok(()) => Ok(Readable::Yes(db)),
-        Err(StoreError::Database(why)) => Ok(Readable::No(why)),
-        Err(error) => Err(error),
     }
 }
 
@@ -235,17 +280,17 @@ fn set_aside(directory: &Path, why: String) -> Result<SetAside, StoreError> {
     Ok(SetAside { renamed_to, why })
 }
 
-fn write_schema(db: &sled::Db, schema: Schema) -> Result<(), StoreError> {
+fn write_schema(db: &sled::Db, schema: Schema) -> Result<u32, StoreError> {
     let mut value = schema.version.to_be_bytes().to_vec();
     value.extend_from_slice(schema.kind.as_bytes());
     db.insert(SCHEMA_KEY, value)?;
     db.flush()?;
-    Ok(())
+    Ok(schema.version)
 }
 
-/// Checks the schema of a store that was there. sled opens a file of garbage as an empty database, so
+/// Checks the schema of a store that was there and returns which one it is. sled opens a file of garbage as an empty database, so
 /// that an absent schema means that the store cannot be read.
-fn check_schema(db: &sled::Db, directory: &Path, schema: Schema) -> Result<(), StoreError> {
+fn check_schema(db: &sled::Db, directory: &Path, schema: Schema) -> Result<u32, StoreError> {
     let Some(stated) = db.get(SCHEMA_KEY)? else {
         return Err(StoreError::Database("it has no schema".to_owned()));
     };
@@ -268,7 +313,7 @@ fn check_schema(db: &sled::Db, directory: &Path, schema: Schema) -> Result<(), S
             known: schema.version,
         });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Joins a kind byte and the fields of a key.
@@ -285,7 +330,7 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     versioned(&wire::encode(value))
 }
 
-/// Puts the version byte before bytes that are kept as they are.
+/// Puts the version byte and the check before bytes that are kept as they are.
 fn versioned(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
     if bytes.len() > MAX_VALUE_BYTES {
         return Err(StoreError::TooLarge {
@@ -293,18 +338,28 @@ fn versioned(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
             max: MAX_VALUE_BYTES,
         });
     }
-    Ok([&[VALUE_VERSION], bytes].concat())
+    Ok([&[VALUE_VERSION], &check(bytes)[..], bytes].concat())
 }
 
-/// Returns the bytes behind the version byte.
+/// Returns the bytes behind the version byte and the check, which must hold.
 fn unversioned(value: &[u8]) -> Result<&[u8], StoreError> {
-    match value.split_first() {
-        Some((&VALUE_VERSION, bytes)) => Ok(bytes),
-        Some((version, _)) => Err(StoreError::Value(format!(
-            "its version {version} is not known"
-        ))),
-        None => Err(StoreError::Value("it is empty".to_owned())),
+    let (version, rest) = value
+        .split_first()
+        .ok_or_else(|| StoreError::Value("it is empty".to_owned()))?;
+    if *version != VALUE_VERSION {
+        let why = format!("its version {version} is not known");
+        return Err(StoreError::Value(why));
     }
+    match rest.split_first_chunk::<CHECK_BYTES>() {
+        Some((stated, bytes)) if *stated == check(bytes) => Ok(bytes),
+        _ => Err(StoreError::Value("its check does not hold".to_owned())),
+    }
+}
+
+fn check(bytes: &[u8]) -> [u8; CHECK_BYTES] {
+    let mut check = [0; CHECK_BYTES];
+    check.copy_from_slice(&blake3::hash(bytes).as_bytes()[..CHECK_BYTES]);
+    check
 }
 
 fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, StoreError> {

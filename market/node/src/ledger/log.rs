@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use market::ChainId;
 use serde::{Deserialize, Serialize};
 
-use segment::{Damage, Link, SegmentHeader};
+use segment::{BadHeader, Damage, Link, SegmentHeader};
 
 /// The size at which a new segment is begun, 64 MiB, unless configured otherwise.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
@@ -89,6 +89,20 @@ pub enum LogError {
         expected: u64,
         /// The file that was found instead.
         found: PathBuf,
+    },
+    /// A newer release wrote it.
+    #[error(
+        "the block log {} has version {found} and this program knows up to {known}: a newer nightshift wrote it; \
+         install that release again",
+        file.display()
+    )]
+    NewerVersion {
+        /// The segment's file.
+        file: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
     },
     /// A segment belongs to another chain.
     #[error("{} holds blocks of chain {found}, this market is chain {expected}", file.display())]
@@ -281,7 +295,14 @@ impl LogRecovery {
             offset: 0,
             what: what.to_owned(),
         };
-        let header = SegmentHeader::decode(bytes).map_err(damaged)?;
+        let header = SegmentHeader::decode(bytes).map_err(|bad| match bad {
+            BadHeader::Damaged(what) => damaged(what),
+            BadHeader::Newer(found) => LogError::NewerVersion {
+                file: file.to_path_buf(),
+                found,
+                known: segment::VERSION,
+            },
+        })?;
         if header.chain != self.config.chain {
             return Err(LogError::OtherChain {
                 file: file.to_path_buf(),

@@ -16,10 +16,7 @@ use crate::ledger::protocol::{
     HistoryCursor, HistoryEntry, HistoryPage, HistoryQuery, MAX_HISTORY_ENTRIES,
 };
 
-const SCHEMA: Schema = Schema {
-    kind: "nightshift operator index",
-    version: 1,
-};
+const SCHEMA: Schema = Schema::newest("nightshift operator index");
 
 const HEAD: u8 = 1;
 const BLOCK: u8 = 2;

@@ -14,10 +14,7 @@ use market::wire::Signed;
 
 use super::{Schema, SetAside, StoreError, decode, encode, key, unversioned, versioned};
 
-const SCHEMA: Schema = Schema {
-    kind: "nightshift node store",
-    version: 1,
-};
+const SCHEMA: Schema = Schema::newest("nightshift node store");
 
 /// The most bytes of a record's id.
 const MAX_ID_BYTES: usize = 64;

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod migration;
+
 const CHAIN: ChainId = ChainId::from_bytes([1; 32]);
 
 fn store(folder: &TempDir) -> NodeStore {
@@ -158,7 +160,7 @@ fn a_store_of_a_newer_schema_is_refused_in_words_and_left_alone() {
         error,
         StoreError::NewerSchema {
             found: 9,
-            known: 1,
+            known: 2,
             ..
         }
     ));
@@ -203,7 +205,7 @@ async fn an_unreadable_store_is_renamed_and_a_fresh_one_begun() {
 fn a_value_of_an_unknown_version_is_an_error() {
     let mut value = encode(&7u64).unwrap();
     assert_eq!(decode::<u64>(&value).unwrap(), 7);
-    value[0] = 2;
+    value[0] = 3;
     assert!(matches!(decode::<u64>(&value), Err(StoreError::Value(_))));
     assert!(matches!(decode::<u64>(&[]), Err(StoreError::Value(_))));
 }
@@ -217,4 +219,13 @@ async fn a_store_in_use_is_an_error_and_not_set_aside() {
         Err(StoreError::Io { .. })
     ));
     assert!(!folder.path().join("node.unreadable-1").exists());
+}
+
+#[test]
+fn a_value_that_changed_on_disk_is_an_error_and_not_another_value() {
+    let mut value = encode(&7u64).unwrap();
+    let last = value.len() - 1;
+    value[last] ^= 1;
+    let told = decode::<u64>(&value).unwrap_err().to_string();
+    assert!(told.contains("check does not hold"), "{told}");
 }

@@ -19,7 +19,8 @@ pub(super) const HEADER_BYTES: usize = 8 + 4 + 8 + 32 + 32 + CHECK_BYTES;
 pub(super) const RECORD_HEADER_BYTES: usize = LINK_AT + 32;
 
 const SEGMENT_MAGIC: &[u8; 8] = b"NSBLOCKS";
-const VERSION: u32 = 1;
+/// The version of the form that is drawn above; a newer one is refused.
+pub(super) const VERSION: u32 = 1;
 const RECORD_MAGIC: &[u8; 4] = b"NSRC";
 const CHECK_BYTES: usize = 8;
 const LENGTH_AT: usize = 4;
@@ -42,6 +43,15 @@ pub(super) struct Record<'a> {
     pub(super) link: Link,
     /// Offset of the byte after it.
     pub(super) end: usize,
+}
+
+/// Why bytes are not the header of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BadHeader {
+    /// A newer program wrote it.
+    Newer(u32),
+    /// It does not verify, and why.
+    Damaged(&'static str),
 }
 
 /// Why bytes are not a record.
@@ -99,18 +109,23 @@ impl SegmentHeader {
         bytes
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
-        const SHORT: &str = "the segment's header is incomplete";
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, BadHeader> {
+        const SHORT: BadHeader = BadHeader::Damaged("the segment's header is incomplete");
+        let damaged = |what| Err(BadHeader::Damaged(what));
+        if bytes.len() >= SEGMENT_MAGIC.len() && !bytes.starts_with(SEGMENT_MAGIC) {
+            return damaged("this is not a segment of a block log");
+        }
+        // Only magic and version stay where they are in every version.
+        match array(bytes, SEGMENT_MAGIC.len()).map(u32::from_le_bytes) {
+            None => return Err(SHORT),
+            Some(VERSION) => {}
+            Some(newer) if newer > VERSION => return Err(BadHeader::Newer(newer)),
+            Some(_) => return damaged("the segment has a version that no release wrote"),
+        }
         let stated = bytes.get(..HEADER_BYTES - CHECK_BYTES).ok_or(SHORT)?;
-        if !stated.starts_with(SEGMENT_MAGIC) {
-            return Err("this is not a segment of a block log");
-        }
-        if array(stated, 8).map(u32::from_le_bytes) != Some(VERSION) {
-            return Err("the segment's version is not known to this program");
-        }
         let sum: [u8; CHECK_BYTES] = array(bytes, stated.len()).ok_or(SHORT)?;
         if sum != check("nightshift/log/segment/1", &[stated]) {
-            return Err("the segment's header does not verify");
+            return damaged("the segment's header does not verify");
         }
         Ok(Self {
             first: u64::from_le_bytes(array(stated, 12).ok_or(SHORT)?),

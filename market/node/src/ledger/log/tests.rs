@@ -179,6 +179,28 @@ fn a_log_of_another_chain_is_refused() {
 }
 
 #[test]
+fn a_log_of_a_newer_version_is_refused_in_words_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let config = config(&folder, SEGMENT_BYTES);
+    filled(&config, 2);
+    let file = segment_path(&config.directory, 0);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[8] += 1;
+    fs::write(&file, &bytes).unwrap();
+    let error = open(config).unwrap_err();
+    assert!(matches!(
+        error,
+        LogError::NewerVersion {
+            found: 2,
+            known: 1,
+            ..
+        }
+    ));
+    assert!(error.to_string().contains("newer nightshift"), "{error}");
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+}
+
+#[test]
 fn a_leftover_of_an_unfinished_segment_is_ignored() {
     let folder = TempDir::new().unwrap();
     let config = config(&folder, 150);

@@ -1,0 +1,206 @@
+//! Older stores are migrated beside a backup, whenever the migration was interrupted before.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use market::ledger::TrustedSet;
+use tempfile::TempDir;
+
+use super::{CHAIN, put, store, voucher};
+use crate::store::{
+    Direction, NodeStore, OperatorIndex, Readable, RecordKind, SCHEMA_KEY, StoreError,
+    open_patiently,
+};
+
+/// Writes a store as schema 1 had it: the same keys, values without a check.
+fn write_schema_1(directory: &Path, entries: &[(&[u8], &[u8])]) {
+    let db = sled::open(directory).unwrap();
+    let kind = b"nightshift node store";
+    db.insert(SCHEMA_KEY, [&1u32.to_be_bytes(), &kind[..]].concat())
+        .unwrap();
+    for (key, bytes) in entries {
+        db.insert(key, [&[1], *bytes].concat()).unwrap();
+    }
+    db.flush().unwrap();
+}
+
+/// A job's record called `a`.
+const JOB: (&[u8], &[u8]) = (&[16, 2, b'a'], b"a job");
+
+fn folders_beside(folder: &TempDir) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.path()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+fn database(directory: &Path) -> sled::Db {
+    match open_patiently(directory).unwrap() {
+        Readable::Yes(db) => db,
+        Readable::No(why) => panic!("{}: {why}", directory.display()),
+    }
+}
+
+fn schema_of(directory: &Path) -> u8 {
+    database(directory).get(SCHEMA_KEY).unwrap().unwrap()[3]
+}
+
+#[tokio::test]
+async fn an_older_store_is_migrated_and_its_backup_stays_as_it_was() {
+    let folder = TempDir::new().unwrap();
+    let directory = folder.path().join("node");
+    write_schema_1(&directory, &[JOB]);
+    let migrated = store(&folder);
+    assert_eq!(
+        migrated.record(RecordKind::Job, b"a").unwrap(),
+        Some(b"a job".to_vec())
+    );
+    put(&migrated, market::ChannelId::from_bytes([1; 32]), 1)
+        .await
+        .unwrap();
+    drop(migrated);
+    assert_eq!(folders_beside(&folder), ["node", "node.backup-schema-1"]);
+    assert_eq!(schema_of(&folder.path().join("node.backup-schema-1")), 1);
+    assert_eq!(schema_of(&directory), 2);
+    let again = store(&folder);
+    assert_eq!(again.records(RecordKind::Job).unwrap().len(), 1);
+    assert_eq!(
+        again.count_vouchers(Direction::Received, market::ChannelId::from_bytes([1; 32])),
+        1
+    );
+}
+
+#[test]
+fn a_migration_that_was_killed_while_it_copied_begins_again() {
+    let folder = TempDir::new().unwrap();
+    let directory = folder.path().join("node");
+    write_schema_1(&directory, &[JOB]);
+    // What a killed one leaves: some values, no schema.
+    let half = sled::open(folder.path().join("node.migrating")).unwrap();
+    half.insert(b"stale", b"value").unwrap();
+    half.flush().unwrap();
+    drop(half);
+    let migrated = store(&folder);
+    assert_eq!(migrated.records(RecordKind::Job).unwrap().len(), 1);
+    drop(migrated);
+    assert!(!database(&directory).contains_key(b"stale").unwrap());
+    assert_eq!(folders_beside(&folder), ["node", "node.backup-schema-1"]);
+}
+
+#[test]
+fn a_migration_that_was_killed_between_its_renamings_is_finished_or_begun_again() {
+    for is_old_in_place in [true, false] {
+        let folder = TempDir::new().unwrap();
+        let directory = folder.path().join("node");
+        write_schema_1(&directory, &[JOB]);
+        drop(store(&folder));
+        std::fs::rename(&directory, folder.path().join("node.migrated")).unwrap();
+        if is_old_in_place {
+            std::fs::rename(folder.path().join("node.backup-schema-1"), &directory).unwrap();
+        } else {
+            // As the home makes it before the store is opened.
+            std::fs::create_dir(&directory).unwrap();
+        }
+        let finished = store(&folder);
+        assert_eq!(finished.records(RecordKind::Job).unwrap().len(), 1);
+        assert_eq!(folders_beside(&folder), ["node", "node.backup-schema-1"]);
+        drop(finished);
+        assert_eq!(schema_of(&directory), 2);
+    }
+}
+
+#[test]
+fn an_older_store_with_a_value_that_no_release_wrote_is_left_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let directory = folder.path().join("node");
+    write_schema_1(&directory, &[JOB]);
+    let db = sled::open(&directory).unwrap();
+    db.insert(b"odd", b"\x07value").unwrap();
+    db.flush().unwrap();
+    drop(db);
+    let error = NodeStore::open(&directory).unwrap_err();
+    assert!(matches!(error, StoreError::NotMigrated { found: 1, .. }));
+    assert!(error.to_string().contains("left as it is"), "{error}");
+    assert_eq!(schema_of(&directory), 1);
+}
+
+#[test]
+fn a_second_backup_takes_another_name() {
+    let folder = TempDir::new().unwrap();
+    let directory = folder.path().join("node");
+    for _ in 0..2 {
+        write_schema_1(&directory, &[JOB]);
+        drop(store(&folder));
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+    let backups = ["node.backup-schema-1", "node.backup-schema-1-2"];
+    assert_eq!(folders_beside(&folder), backups);
+}
+
+/// Unpacks the homes that a release made; `fixtures/make` made them.
+fn unpack(fixture: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let archive = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(fixture);
+    let mut tar = Command::new("tar");
+    tar.arg("-xzf").arg(archive).arg("-C").arg(folder.path());
+    assert!(tar.status().expect("the system has `tar`").success());
+    folder
+}
+
+#[test]
+fn the_stores_of_release_1_are_migrated_with_their_vouchers_and_jobs() {
+    let homes = unpack("home-v1.tar.gz");
+    let at = |home: &str| {
+        NodeStore::open(&homes.path().join(home).join("store"))
+            .unwrap()
+            .0
+    };
+    let (consumer, provider) = (at("consumer"), at("provider"));
+    assert_eq!(consumer.records(RecordKind::Job).unwrap().len(), 1);
+    assert_eq!(consumer.records(RecordKind::Receipt).unwrap().len(), 1);
+    let text = std::fs::read_to_string(homes.path().join("jobs.json")).unwrap();
+    let jobs: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let channel = jobs[0]["channel"].as_str().unwrap().parse().unwrap();
+    let newest = |store: &NodeStore, direction| store.latest_voucher(direction, channel).unwrap();
+    let sent = newest(&consumer, Direction::Sent).expect("the consumer signed vouchers");
+    let received = newest(&provider, Direction::Received).expect("the provider kept the newest");
+    assert_eq!(sent, received);
+    let trusted: Option<TrustedSet> = consumer.trusted_set().unwrap();
+    let genesis = crate::home::Home::at(homes.path().join("consumer")).unwrap();
+    let membership = crate::membership::Membership::load(&genesis).unwrap();
+    assert_eq!(trusted.map(|set| set.chain), Some(membership.chain));
+    assert!(
+        homes
+            .path()
+            .join("consumer/store.backup-schema-1/db")
+            .exists()
+    );
+}
+
+#[test]
+fn an_index_of_release_1_is_migrated_and_answers_as_before() {
+    let homes = unpack("home-v1.tar.gz");
+    let (index, aside) = OperatorIndex::open(&homes.path().join("operator/ledger/index")).unwrap();
+    assert_eq!(aside, None);
+    let text = std::fs::read_to_string(homes.path().join("status.json")).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let head = index.head().unwrap().unwrap();
+    assert_eq!(Some(head.height), status["height"].as_u64());
+}
+
+#[test]
+fn a_voucher_still_verifies_after_the_migration() {
+    let folder = TempDir::new().unwrap();
+    let channel = market::ChannelId::from_bytes([3; 32]);
+    let (_, signed) = voucher(channel, 4);
+    let key = [&[1, 1][..], channel.as_bytes(), &4u64.to_be_bytes()].concat();
+    let bytes = market::wire::encode(&signed);
+    write_schema_1(&folder.path().join("node"), &[(&key, &bytes)]);
+    let kept = store(&folder)
+        .latest_voucher(Direction::Received, channel)
+        .unwrap();
+    assert_eq!(kept.unwrap().verify(&CHAIN).unwrap().value.sequence, 4);
+}
