@@ -4,13 +4,20 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long soak nextest-needed setup setup-tests fmt fmt-check lint doc deny unit bench clean
+.PHONY: help demo test test-long soak nextest-needed install uninstall deb setup setup-tests fmt fmt-check lint doc deny unit bench clean
 # The parts of `test` print one after the other, and share one cargo lock anyway.
 .NOTPARALLEL:
 
 CARGO ?= cargo
 # Further arguments, for example: make demo ARGS="--data my-text.txt --json"; make unit ARGS="-p market"
 ARGS ?=
+
+# What is installed and packed: the profile that everything here is built and tested with (docs/adr/007), or
+# `release` for those who give packages to many.
+PROFILE ?= dev
+PROGRAM = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/nightshift
+PREFIX ?= /usr/local
+DESTDIR ?=
 
 # The one crate whose documentation has examples that run. Asking for all crates would compile the numeric ones
 # a second time: without test targets cargo plans their build scripts differently.
@@ -36,6 +43,18 @@ soak: setup-tests nextest-needed ## a market under random faults for a quarter o
 nextest-needed:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
 	  echo "this needs cargo-nextest: cargo install --locked cargo-nextest" >&2; exit 1; }
+
+# Root installs what was built before, so that no file in the build folder comes to belong to root.
+install: ## install what was built (PREFIX=/usr/local DESTDIR= PROFILE=dev)
+	@if [ "$$(id -u)" -ne 0 ] || [ ! -x "$(PROGRAM)" ]; then $(CARGO) build --profile $(PROFILE); fi
+	@./scripts/install "$(PROGRAM)" "$(PREFIX)" "$(DESTDIR)"
+
+uninstall: ## remove what `install` put there (the same PREFIX and DESTDIR); homes and keys stay
+	@./scripts/install --remove "$(PREFIX)" "$(DESTDIR)"
+
+deb: setup ## build a Debian package into the build folder (PROFILE=dev)
+	$(CARGO) build --profile $(PROFILE)
+	@./scripts/deb "$(PROGRAM)" "$(or $(CARGO_TARGET_DIR),target)/debian"
 
 setup: ## install what building and running need
 	@./scripts/setup

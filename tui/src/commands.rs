@@ -7,6 +7,7 @@ mod config_set;
 mod config_show;
 mod demo;
 mod init;
+mod job_reference;
 mod market_book;
 mod operator_init;
 mod operator_issue;
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     Quote(quote::Args),
     /// Buy a job and follow it to its end
     Run(run::Args),
+    /// Look up what a job file can say
+    #[command(subcommand)]
+    Job(JobCommand),
     /// List the jobs that this node bought
     Ps(ps::Args),
     /// Look after this account's money
@@ -77,6 +81,13 @@ pub(crate) enum Command {
 pub(crate) enum MarketCommand {
     /// List the standing offers, cheapest first within a class
     Book(market_book::Args),
+}
+
+/// What can be looked up of jobs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobCommand {
+    /// Print every key of a job file with its default, its range and its meaning
+    Reference(job_reference::Args),
 }
 
 /// What can be done with money.
@@ -150,6 +161,7 @@ pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Resu
         Command::Tui(args) => Box::pin(tui::execute(args, context)).await,
         Command::Market(MarketCommand::Book(args)) => market_book::execute(args, context).await,
         Command::Quote(args) => quote::execute(args, context).await,
+        Command::Job(JobCommand::Reference(args)) => job_reference::execute(args, context),
         Command::Ps(args) => ps::execute(args, context).await,
         Command::Wallet(command) => execute_wallet(command, context).await,
         Command::Operator(command) => execute_operator(command, context).await,
