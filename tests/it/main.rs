@@ -11,17 +11,23 @@ mod credits;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod market;
 #[cfg(test)]
 mod mistakes;
 #[cfg(test)]
+mod node;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
 mod proxy;
+#[cfg(test)]
+mod purchase;
 mod readme;
 #[cfg(test)]
 mod terminal;

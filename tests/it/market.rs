@@ -1,111 +1,68 @@
-//! Owns a running market for tests: an operator, providers and a consumer as processes on loopback.
+//! Owns a running market for tests: an operator, providers and consumers as processes on loopback.
 //!
-//! Never leaves one behind: each is asked to stop, then ended by its id, also when a test fails.
+//! Never leaves one behind: its nodes stop when it goes.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rustix::process::Signal;
-use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::processes::{self, Process};
-use crate::program::{self, Done, Running};
-use crate::transcript::retry;
-
-/// How long a node may take to be ready; measuring a slow card is the longest part.
-const READY: Duration = Duration::from_secs(90);
-
-/// How long a node may take to stop.
-const STOP: Duration = Duration::from_secs(20);
+use crate::node::{Node, free_address, multiaddr};
+use crate::program;
+use crate::proxy::Proxy;
 
 /// The loopback address, any free port.
 pub(crate) const LISTEN: &str = "/ip4/127.0.0.1/tcp/0";
 
-/// A node that runs, and its home.
-pub(crate) struct Node {
-    /// Its home folder.
-    pub(crate) home: PathBuf,
-    running: Running,
+/// How nodes reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// Directly: a node that is gone refuses.
+    Direct,
+    /// Each node through a proxy of its own, and only through that.
+    Proxied,
 }
 
-impl Node {
-    /// Starts a node in `home` and waits until it says `ready` on standard error.
-    pub(crate) fn start(home: &Path, arguments: &[&str], ready: &str) -> Self {
-        let running = program::start(program::command(home, arguments));
-        let node = Self {
-            home: home.to_owned(),
-            running,
-        };
-        let what = format!("{ready:?} of `nightshift {}`", arguments.join(" "));
-        node.running
-            .stderr
-            .wait(0, (READY, &what), |text| text.find(ready));
-        node
-    }
+/// What a market is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    /// What each provider asks for a GPU-hour, in credits.
+    pub(crate) prices: &'a [&'a str],
+    /// How many consumers there are; 10 credits are issued to each.
+    pub(crate) consumers: usize,
+    /// Length of a payment tick in milliseconds.
+    pub(crate) tick_ms: u32,
+    /// How long a lease waits for a silent other side, in seconds.
+    pub(crate) patience_s: Option<u32>,
+    /// How long a channel that its payer closes alone can still be claimed, in seconds.
+    pub(crate) challenge_s: u32,
+    /// How nodes reach each other.
+    pub(crate) links: Links,
+}
 
-    /// Runs a command in this node's home.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
-        program::run(&self.home, arguments)
-    }
-
-    /// Runs a reading command and returns its JSON.
-    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
-        let arguments = [arguments, &["--json"]].concat();
-        self.run(&arguments).json()
-    }
-
-    /// Returns the account's address.
-    pub(crate) fn account(&self) -> String {
-        let printed = self.run(&["wallet", "address"]).succeeded();
-        printed.trim().to_owned()
-    }
-
-    /// Tries again and again until `attempt` returns something.
-    pub(crate) fn retry<T>(&self, what: &str, attempt: impl FnMut() -> Result<T, String>) -> T {
-        retry((READY, what), &self.running.stderr, attempt)
-    }
-
-    /// Asks the node to stop and waits until it has.
-    pub(crate) fn stop(&mut self) {
-        self.end(Signal::TERM);
-    }
-
-    /// Ends the node at once, as a power cut does, and returns the processes that it had started.
-    pub(crate) fn kill(&mut self) -> BTreeSet<Process> {
-        let below = processes::descendants(self.running.child.id());
-        self.end(Signal::KILL);
-        below
-    }
-
-    fn end(&mut self, first: Signal) {
-        let child = &mut self.running.child;
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Self {
+            prices: &["0.25"],
+            consumers: 1,
+            tick_ms: 1_000,
+            patience_s: None,
+            challenge_s: 5,
+            links: Links::Direct,
         }
-        let process = Process::of(child.id());
-        processes::signal(child.id(), first);
-        if !process.is_none_or(|process| process.is_gone_within(STOP)) {
-            processes::signal(child.id(), Signal::KILL);
-        }
-        let _reaped = child.wait();
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.end(Signal::TERM);
-    }
-}
-
-/// A market of one operator, one provider and one consumer. They stop in the order of the fields.
+/// A running market. Its nodes stop in the order of the fields.
 pub(crate) struct Market {
     /// The one who buys; 10 credits were issued to it.
     pub(crate) consumer: Node,
-    /// The one who sells, for 0.25 credits an hour in ticks of a second.
+    /// Further ones, to whom as much was issued.
+    pub(crate) more_consumers: Vec<Node>,
+    /// The one who sells, by default for 0.25 credits an hour in ticks of a second.
     pub(crate) provider: Node,
+    /// Further ones.
+    pub(crate) more_providers: Vec<Node>,
     /// The bootstrap peer and ledger.
     pub(crate) operator: Node,
     /// What newcomers join with.
@@ -115,32 +72,67 @@ pub(crate) struct Market {
 }
 
 impl Market {
-    /// Founds a market and returns when the consumer sees the offer.
+    /// Founds a market of one provider and one consumer and returns when the consumer sees the offer.
     pub(crate) fn start() -> Self {
+        Self::found(&Plan::default())
+    }
+
+    /// Founds a market and returns when every consumer sees every offer.
+    pub(crate) fn found(plan: &Plan) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let operator = start_operator(&folder.path().join("operator"));
-        let status = operator.json(&["operator", "status"]);
-        let join = status["join"].as_str().expect("a join string").to_owned();
-        let provider = start_provider(&folder.path().join("provider"), &join);
-        let consumer = start_consumer(&folder.path().join("consumer"), &join);
+        let operator = start_operator(&folder.path().join("operator"), plan);
+        let join = join_string(&operator);
+        let mut providers = plan.prices.iter().enumerate().map(|(number, price)| {
+            let up = ["up", "--provide", "--price", price];
+            let home = numbered(folder.path(), "provider", number);
+            spawn_member(&home, (&join, plan), &up, "It sells")
+        });
+        let provider = providers.next().expect("a market has a provider");
+        let more_providers: Vec<Node> = providers.collect();
+        let mut consumers = (0..plan.consumers).map(|number| {
+            let home = numbered(folder.path(), "consumer", number);
+            spawn_member(&home, (&join, plan), &["up"], "It buys and watches")
+        });
+        let consumer = consumers.next().expect("a market has a consumer");
+        let more_consumers: Vec<Node> = consumers.collect();
         let market = Self {
             consumer,
+            more_consumers,
             provider,
+            more_providers,
             operator,
             join,
             folder,
         };
-        let account = market.consumer.account();
-        let issue = ["operator", "issue", &account, "10"];
-        market.operator.run(&issue).succeeded();
-        market.consumer.retry("the offer in the book", || {
-            let book = market.consumer.json(&["market", "book"]);
+        market.providers().for_each(Node::wait_until_ready);
+        market.consumers().for_each(Node::wait_until_ready);
+        for consumer in market.consumers() {
+            let issue = ["operator", "issue", &consumer.account(), "10"];
+            market.operator.run(&issue).succeeded();
+            market.wait_for_offers(consumer, plan.prices.len());
+        }
+        market
+    }
+
+    /// Lists all providers.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &Node> {
+        std::iter::once(&self.provider).chain(&self.more_providers)
+    }
+
+    /// Lists all consumers.
+    pub(crate) fn consumers(&self) -> impl Iterator<Item = &Node> {
+        std::iter::once(&self.consumer).chain(&self.more_consumers)
+    }
+
+    /// Waits until `reader` sees exactly `count` offers.
+    pub(crate) fn wait_for_offers(&self, reader: &Node, count: usize) {
+        reader.retry(&format!("{count} offers in the book"), || {
+            let book = reader.json(&["market", "book"]);
             match book["asks"].as_array().map(Vec::len) {
-                Some(1) => Ok(()),
+                Some(found) if found == count => Ok(()),
                 _ => Err(book.to_string()),
             }
         });
-        market
     }
 
     /// Writes a job file that trains on the handbook, with `train` and `budget` as further keys.
@@ -166,31 +158,68 @@ pub(crate) fn handbook_chapter() -> String {
     fs::read_to_string(path).expect("the handbook has a chapter about money")
 }
 
-fn start_operator(home: &Path) -> Node {
-    let found = [
-        "operator",
-        "init",
-        "--name",
-        "test",
-        "--challenge-seconds",
-        "5",
-    ];
+/// The first of a kind has no number.
+fn numbered(folder: &Path, kind: &str, number: usize) -> PathBuf {
+    match number {
+        0 => folder.join(kind),
+        _ => folder.join(format!("{kind}-{}", number + 1)),
+    }
+}
+
+/// Opens the link to a node that will listen at a port of its own, and writes the settings of both.
+fn network(plan: &Plan) -> (Option<Proxy>, String) {
+    let address = free_address();
+    let listen = format!("[network]\nlisten = [\"{}\"]\n", multiaddr(address));
+    match plan.links {
+        Links::Direct => (None, listen),
+        Links::Proxied => {
+            let proxy = Proxy::open(address, address.port().into());
+            let advertise = format!("advertise = [\"{}\"]\n", multiaddr(proxy.address));
+            (Some(proxy), listen + &advertise)
+        }
+    }
+}
+
+fn start_operator(home: &Path, plan: &Plan) -> Node {
+    let challenge = plan.challenge_s.to_string();
+    let found = ["operator", "init", "--name", "test"];
+    let found = [&found[..], &["--challenge-seconds", &challenge]].concat();
     program::run(home, &found).succeeded();
-    let settings = "[operator]\nblock_interval_ms = 1000\n";
+    let (proxy, network) = network(plan);
+    let settings = format!("{network}[operator]\nblock_interval_ms = 1000\n");
     fs::write(home.join("config.toml"), settings).expect("a setting can be written");
-    let run = ["operator", "run", "--listen", LISTEN];
-    Node::start(home, &run, "The operator runs")
+    let mut operator = Node::start(home, &["operator", "run"], "The operator runs");
+    operator.proxy = proxy;
+    operator
 }
 
-fn start_provider(home: &Path, join: &str) -> Node {
-    program::run(home, &["init", "--join", join]).succeeded();
-    fs::write(home.join("config.toml"), "[sell]\ntick_ms = 1000\n")
-        .expect("a setting can be written");
-    let up = ["up", "--provide", "--price", "0.25", "--listen", LISTEN];
-    Node::start(home, &up, "It sells")
+/// Returns what newcomers join with, by the address at which they reach the operator.
+fn join_string(operator: &Node) -> String {
+    let status = operator.json(&["operator", "status"]);
+    let join = status["join"].as_str().expect("a join string");
+    let Some(proxy) = &operator.proxy else {
+        return join.to_owned();
+    };
+    let (chain, address) = join.split_once('@').expect("a join string has an @");
+    let (_, peer) = address.split_once("/p2p/").expect("it names the peer");
+    format!("{chain}@{}/p2p/{peer}", multiaddr(proxy.address))
 }
 
-fn start_consumer(home: &Path, join: &str) -> Node {
+/// Starts a node that joins; it is not waited for.
+fn spawn_member(
+    home: &Path,
+    (join, plan): (&str, &Plan),
+    up: &[&str],
+    ready: &'static str,
+) -> Node {
     program::run(home, &["init", "--join", join]).succeeded();
-    Node::start(home, &["up", "--listen", LISTEN], "It buys and watches")
+    let (proxy, mut settings) = network(plan);
+    settings.push_str(&format!("[sell]\ntick_ms = {}\n", plan.tick_ms));
+    if let Some(patience) = plan.patience_s {
+        settings.push_str(&format!("[lease]\npatience_s = {patience}\n"));
+    }
+    fs::write(home.join("config.toml"), settings).expect("a setting can be written");
+    let mut node = Node::spawn(home, up, ready);
+    node.proxy = proxy;
+    node
 }

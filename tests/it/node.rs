@@ -1,0 +1,200 @@
+//! Owns one node as a process: its home, its port, the link before it; starting, stopping, killing, restarting.
+//!
+//! Never leaves it behind: it is asked to stop, then ended by its id, also when a test fails.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::processes::{self, Process};
+use crate::program::{self, Done, Running};
+use crate::proxy::Proxy;
+use crate::transcript::retry;
+
+/// How long a node may take to be ready; measuring a slow card is the longest part.
+pub(crate) const READY: Duration = Duration::from_secs(90);
+
+/// How long a node may take to stop.
+const STOP: Duration = Duration::from_secs(20);
+
+/// How long the local API may take to answer.
+const ANSWER: Duration = Duration::from_secs(90);
+
+/// Ports that tests choose lie below those that systems hand out, so that a node that comes back finds its
+/// own port free.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// Returns a loopback address where nobody listens.
+pub(crate) fn free_address() -> SocketAddr {
+    let count = u32::from(PORTS.end - PORTS.start);
+    // Tests that run at the same time are other processes, and begin to look elsewhere.
+    let begin = std::process::id().wrapping_mul(7_919) % count;
+    let ports = (0..count).map(|step| {
+        let offset = u16::try_from((begin + step) % count).expect("an offset within the ports");
+        SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset))
+    });
+    let mut free = ports.filter(|address| !taken().contains(&address.port()));
+    let is_free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
+    let address = free.find(is_free).expect("some port is free");
+    taken().insert(address.port());
+    address
+}
+
+/// The ports that this test has given out. A process has one list of them, as it has one set of ports.
+fn taken() -> std::sync::MutexGuard<'static, BTreeSet<u16>> {
+    static TAKEN: std::sync::Mutex<BTreeSet<u16>> = std::sync::Mutex::new(BTreeSet::new());
+    TAKEN
+        .lock()
+        .expect("nobody panics while looking for a port")
+}
+
+/// Writes a TCP address as peers do.
+pub(crate) fn multiaddr(address: SocketAddr) -> String {
+    format!("/ip4/{}/tcp/{}", address.ip(), address.port())
+}
+
+/// A node that runs, and its home.
+pub(crate) struct Node {
+    /// Its home folder.
+    pub(crate) home: PathBuf,
+    /// The link through which others reach it, where there is one.
+    pub(crate) proxy: Option<Proxy>,
+    running: Running,
+    arguments: Vec<String>,
+    ready: &'static str,
+}
+
+impl Node {
+    /// Starts a node in `home`; [`Self::wait_until_ready`] waits until it says `ready` on standard error.
+    pub(crate) fn spawn(home: &Path, arguments: &[&str], ready: &'static str) -> Self {
+        Self {
+            home: home.to_owned(),
+            proxy: None,
+            running: program::start(program::command(home, arguments)),
+            arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+            ready,
+        }
+    }
+
+    /// Starts a node and waits until it is ready.
+    pub(crate) fn start(home: &Path, arguments: &[&str], ready: &'static str) -> Self {
+        let node = Self::spawn(home, arguments, ready);
+        node.wait_until_ready();
+        node
+    }
+
+    /// Waits until the node says that it is ready.
+    pub(crate) fn wait_until_ready(&self) {
+        let what = format!(
+            "{:?} of `nightshift {}`",
+            self.ready,
+            self.arguments.join(" ")
+        );
+        let stderr = &self.running.stderr;
+        stderr.wait(0, (READY, &what), |text| text.find(self.ready));
+    }
+
+    /// Starts a node that was stopped or killed again, with the same arguments.
+    pub(crate) fn restart(&mut self) {
+        self.end(Signal::TERM);
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        self.running = program::start(program::command(&self.home, &arguments));
+        self.wait_until_ready();
+    }
+
+    /// Runs a command in this node's home.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
+        program::run(&self.home, arguments)
+    }
+
+    /// Runs a reading command and returns its JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let arguments = [arguments, &["--json"]].concat();
+        self.run(&arguments).json()
+    }
+
+    /// Returns the account's address.
+    pub(crate) fn account(&self) -> String {
+        let printed = self.run(&["wallet", "address"]).succeeded();
+        printed.trim().to_owned()
+    }
+
+    /// Tries again and again until `attempt` returns something.
+    pub(crate) fn retry<T>(&self, what: &str, attempt: impl FnMut() -> Result<T, String>) -> T {
+        self.retry_within(READY, what, attempt)
+    }
+
+    /// Tries again and again until `attempt` returns something or `limit` has passed.
+    pub(crate) fn retry_within<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        attempt: impl FnMut() -> Result<T, String>,
+    ) -> T {
+        retry((limit, what), &self.running.stderr, attempt)
+    }
+
+    /// Posts `body` to the node's local API and returns the answer.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let length = body.len();
+        let mut stream =
+            UnixStream::connect(self.home.join("api.sock")).expect("the node serves its API");
+        let is_set = stream.set_read_timeout(Some(ANSWER));
+        is_set.expect("a limit can be set");
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: nightshift\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+        let sent = stream.write_all(request.as_bytes());
+        sent.expect("the node reads");
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        read.expect("the node answers in time");
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
+        serde_json::from_str(body.unwrap_or_default())
+            .unwrap_or_else(|_| panic!("POST {path} answered {answer}"))
+    }
+
+    /// Lists the processes that this node has started, and theirs.
+    pub(crate) fn processes(&self) -> BTreeSet<Process> {
+        processes::descendants(self.running.child.id())
+    }
+
+    /// Asks the node to stop and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        self.end(Signal::TERM);
+    }
+
+    /// Ends the node at once, as a power cut does, and returns the processes that it had started.
+    pub(crate) fn kill(&mut self) -> BTreeSet<Process> {
+        let below = self.processes();
+        self.end(Signal::KILL);
+        below
+    }
+
+    fn end(&mut self, first: Signal) {
+        let child = &mut self.running.child;
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        let process = Process::of(child.id());
+        processes::signal(child.id(), first);
+        if !process.is_none_or(|process| process.is_gone_within(STOP)) {
+            processes::signal(child.id(), Signal::KILL);
+        }
+        let _reaped = child.wait();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.end(Signal::TERM);
+    }
+}
