@@ -4,6 +4,7 @@
 //! the same on every machine, so that its id means the same everywhere. This module never opens an
 //! input, never runs a job and never decides who may run it.
 
+mod checkpoint;
 mod estimate;
 mod infer;
 mod model;
@@ -18,11 +19,12 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{BlobHash, ChainId, JobId};
 use crate::wire::{self, Payload, WireError};
 
+pub use checkpoint::{CheckpointFile, Content, Resume};
 pub use infer::InferSpec;
 pub use model::{BYTE_VOCABULARY, ModelShape, UnknownPreset};
 pub use name::{ArtifactName, NameError};
 pub use range::RangeError;
-pub use train::TrainSpec;
+pub use train::{MAX_CHECKPOINTS, TrainSpec};
 
 use range::check;
 
@@ -213,7 +215,14 @@ impl JobSpec {
         match &self.kind {
             JobKind::Train(train) => {
                 train.validate()?;
-                self.require_input("train.data", &train.data)
+                self.require_input("train.data", &train.data)?;
+                match &train.resume {
+                    None => Ok(()),
+                    Some(resume) => {
+                        self.require_input("train.resume.weights", &resume.weights)?;
+                        self.require_input("train.resume.state", &resume.state)
+                    }
+                }
             }
             JobKind::Infer(infer) => {
                 infer.validate()?;

@@ -5,7 +5,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::range::check;
-use super::{ArtifactName, JobError, ModelShape, RangeError};
+use super::{ArtifactName, JobError, ModelShape, RangeError, Resume};
+
+/// The most checkpoints that one agreement makes before the last step; each is three files, and an agreement
+/// delivers at most 256.
+pub const MAX_CHECKPOINTS: u32 = 80;
 
 /// A training job. In a job file only `data` must be given; the rest defaults to the demo's recipe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,13 +53,17 @@ pub struct TrainSpec {
     /// Steps between measurements on the held-out text; 0 measures at the end only.
     #[serde(default)]
     pub evaluate_every: u32,
-    /// Steps between checkpoints; 0 makes one at the end only.
+    /// Steps between checkpoints; 0 makes one at the end only. A job that would make more than
+    /// [`MAX_CHECKPOINTS`] makes them at wider steps.
     #[serde(default = "default_checkpoint_every")]
     pub checkpoint_every: u32,
     /// Steps between metrics, 1 to 10,000, so that a job makes at most 100,000 reports; the first and
     /// the last step are always reported.
     #[serde(default = "default_log_every")]
     pub log_every: u32,
+    /// The checkpoint to go on from; the job file never sets it.
+    #[serde(default)]
+    pub resume: Option<Resume>,
 }
 
 fn default_steps() -> u32 {
@@ -125,6 +133,7 @@ impl TrainSpec {
             evaluate_every: 0,
             checkpoint_every: default_checkpoint_every(),
             log_every: default_log_every(),
+            resume: None,
         }
     }
 

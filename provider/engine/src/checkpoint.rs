@@ -108,14 +108,24 @@ impl Checkpoint {
         device: &Device,
     ) -> Result<(ModelConfig, Vec<Tensor<2>>), CheckpointError> {
         let config = ModelConfig::from_json(&self.config)?;
-        let slots = slots(&config.shape);
-        let file = parse(&self.weights, &slots)?;
-        let mut weights = Vec::with_capacity(slots.len());
-        for slot in &slots {
-            weights.push(load(slot, &file.tensor(&slot.name)?, device)?);
-        }
+        let weights = read_weights(&config, &self.weights, device)?;
         Ok((config, weights))
     }
+}
+
+/// Checks a weights file against a configuration and only then copies the weights, in the order of [`slots`].
+pub(crate) fn read_weights(
+    config: &ModelConfig,
+    bytes: &[u8],
+    device: &Device,
+) -> Result<Vec<Tensor<2>>, CheckpointError> {
+    let slots = slots(&config.shape);
+    let file = parse(bytes, &slots)?;
+    let mut weights = Vec::with_capacity(slots.len());
+    for slot in &slots {
+        weights.push(load(slot, &file.tensor(&slot.name)?, device)?);
+    }
+    Ok(weights)
 }
 
 /// Checks the header against the expected tensors; copies nothing.
@@ -134,7 +144,7 @@ fn parse<'data>(bytes: &'data [u8], slots: &[Slot]) -> Result<SafeTensors<'data>
     Ok(file)
 }
 
-fn check_header_length(bytes: &[u8]) -> Result<(), CheckpointError> {
+pub(crate) fn check_header_length(bytes: &[u8]) -> Result<(), CheckpointError> {
     let (length, rest) = match bytes.split_first_chunk::<8>() {
         Some((length, rest)) => (u64::from_le_bytes(*length), rest.len() as u64),
         None => (0, 0),
@@ -166,11 +176,7 @@ fn check_tensor(slot: &Slot, view: &TensorView<'_>) -> Result<(), CheckpointErro
 
 /// Copies one tensor whose type and shape are already checked.
 fn load(slot: &Slot, view: &TensorView<'_>, device: &Device) -> Result<Tensor<2>, CheckpointError> {
-    let (chunks, _) = view.data().as_chunks::<NUMBER_BYTES>();
-    let values: Vec<f32> = chunks
-        .iter()
-        .map(|chunk| f32::from_le_bytes(*chunk))
-        .collect();
+    let values = from_bytes(view.data());
     if !values.iter().all(|value| value.is_finite()) {
         return Err(CheckpointError::NotFinite {
             name: slot.name.clone(),
@@ -186,15 +192,30 @@ fn load(slot: &Slot, view: &TensorView<'_>, device: &Device) -> Result<Tensor<2>
 
 /// Returns one weight's bytes as they stand in the file.
 fn file_bytes(slot: &Slot, weight: &Tensor<2>) -> Result<Vec<u8>, CheckpointError> {
-    let data = weight.try_to_data();
+    Ok(to_bytes(&slot.reorder(values_of(weight)?, slot.shape)))
+}
+
+/// Brings a tensor's values back from the device, in its own order.
+pub(crate) fn values_of(tensor: &Tensor<2>) -> Result<Vec<f32>, CheckpointError> {
+    let data = tensor.try_to_data();
     let data = data.map_err(|error| CheckpointError::Device(error.to_string()))?;
     let values = data.try_into_vec::<f32>();
-    let values = values.map_err(|error| CheckpointError::Device(error.to_string()))?;
-    let ordered = slot.reorder(values, slot.shape);
-    Ok(ordered
+    values.map_err(|error| CheckpointError::Device(error.to_string()))
+}
+
+/// Returns the values as a file holds them.
+pub(crate) fn to_bytes(values: &[f32]) -> Vec<u8> {
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+    bytes.collect()
+}
+
+/// Returns the values that a file holds; bytes after the last whole one are left out.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Vec<f32> {
+    let (chunks, _) = bytes.as_chunks::<NUMBER_BYTES>();
+    chunks
         .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect())
+        .map(|chunk| f32::from_le_bytes(*chunk))
+        .collect()
 }
 
 #[cfg(test)]

@@ -45,6 +45,11 @@ impl<'pipe> Outbox<'pipe> {
         }
     }
 
+    /// Returns the bytes of outputs that may still be sent.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Sends one message.
     pub(crate) fn send(&mut self, message: &FromWorker) -> Result<(), OutputError> {
         Ok(self.pipe.send(&message.to_bytes())?)

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use market::job::{ArtifactName, TrainSpec};
+use market::job::{ArtifactName, CheckpointFile, MAX_CHECKPOINTS, TrainSpec};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::device::EngineDevice;
@@ -13,6 +13,7 @@ use crate::outbox::{Outbox, OutputError};
 use crate::protocol::{FromWorker, Metric, Started, TrainSummary};
 use crate::text::{Text, TextError, unigram_entropy};
 use crate::trainer::{StepError, StepReport, Trainer};
+use crate::training_state::{ResumeFiles, StateError};
 
 /// Why training ended early.
 #[derive(Debug, thiserror::Error)]
@@ -26,19 +27,25 @@ pub enum TrainError {
     /// A checkpoint could not be made.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The checkpoint to go on from is refused, or the training's state could not be kept.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// Something could not be sent.
     #[error(transparent)]
     Output(#[from] OutputError),
 }
 
-/// Runs a training job that has been validated to its end.
+/// Runs a training job that has been validated to its end, from the beginning or from a checkpoint.
 pub(crate) fn train(
     spec: &TrainSpec,
     bytes: &[u8],
+    resume: Option<ResumeFiles>,
     device: &EngineDevice,
     outbox: &mut Outbox<'_>,
 ) -> Result<TrainSummary, TrainError> {
     let text = Text::split(bytes, spec)?;
+    let mut trainer = Trainer::new(spec, device);
+    let after = resume.map_or(Ok(0), |files| trainer.resume(&files))?;
     let entropy = unigram_entropy(text.training_part()) as f32;
     outbox.send(&FromWorker::Started(Started {
         device: device.describe(),
@@ -50,18 +57,24 @@ pub(crate) fn train(
         text.training_part().len(),
         bytes.len() - text.training_part().len()
     ))?;
-    let run = Run::new(spec, text, Trainer::new(spec, device));
-    let report = run.finish(outbox)?;
+    if after > 0 {
+        outbox.log(&format!(
+            "going on after step {after} of {} from a checkpoint",
+            spec.steps
+        ))?;
+    }
+    let report = Run::new(spec, text, trainer, after).finish(outbox)?;
+    let tokens = spec.tokens_per_step() * u64::from(spec.steps - after);
     Ok(TrainSummary {
         parameters: spec.model.parameters(),
         steps: spec.steps,
-        tokens: spec.tokens(),
+        tokens,
         loss_first: report.loss_first,
         loss_last: report.last.loss,
         loss_held_out: report.held_out,
         unigram_entropy: entropy,
         seconds: report.seconds,
-        tokens_per_s: spec.tokens() as f32 / report.seconds.max(f32::EPSILON),
+        tokens_per_s: tokens as f32 / report.seconds.max(f32::EPSILON),
     })
 }
 
@@ -81,11 +94,16 @@ struct Run<'job> {
     began: Instant,
     reported_at: Instant,
     reported_step: u32,
+    /// The step after which it began; 0 from the beginning.
+    after: u32,
+    /// Checkpoints made so far, and the step of the newest.
+    saved: u32,
+    saved_step: u32,
     metrics: Vec<u8>,
 }
 
 impl<'job> Run<'job> {
-    fn new(spec: &'job TrainSpec, text: Text<'job>, trainer: Trainer<'job>) -> Self {
+    fn new(spec: &'job TrainSpec, text: Text<'job>, trainer: Trainer<'job>, after: u32) -> Self {
         let now = Instant::now();
         Self {
             spec,
@@ -93,15 +111,18 @@ impl<'job> Run<'job> {
             trainer,
             began: now,
             reported_at: now,
-            reported_step: 0,
+            reported_step: after,
+            after,
+            saved: 0,
+            saved_step: after,
             metrics: Vec::new(),
         }
     }
 
     fn finish(mut self, outbox: &mut Outbox<'_>) -> Result<RunReport, TrainError> {
-        let first = self.step(1, outbox)?;
+        let first = self.step(self.after + 1, outbox)?;
         let mut latest = first;
-        for step in 2..=self.spec.steps {
+        for step in self.after + 2..=self.spec.steps {
             latest = self.step(step, outbox)?;
         }
         let (last, held_out) = latest;
@@ -109,7 +130,7 @@ impl<'job> Run<'job> {
             Some(loss) => loss,
             None => self.trainer.held_out_loss(&self.text)?,
         };
-        self.save("", outbox)?;
+        self.save_last(outbox)?;
         outbox.output(&artifact("metrics.jsonl"), &self.metrics)?;
         Ok(RunReport {
             loss_first: first.0.loss,
@@ -132,11 +153,11 @@ impl<'job> Run<'job> {
             true => Some(self.trainer.held_out_loss(&self.text)?),
             false => None,
         };
-        if step == 1 || held_out.is_some() || is_due(step, self.spec.log_every) {
+        if step == self.after + 1 || held_out.is_some() || is_due(step, self.spec.log_every) {
             self.report(step, &report, held_out, outbox)?;
         }
-        if !last && is_due(step, self.spec.checkpoint_every) {
-            self.save(&format!("step-{step:06}/"), outbox)?;
+        if !last && is_due(step, self.spec.checkpoint_every) && self.has_room_for(step) {
+            self.save_step(step, outbox)?;
         }
         Ok((report, held_out))
     }
@@ -168,12 +189,46 @@ impl<'job> Run<'job> {
         Ok(outbox.send(&FromWorker::Metric(metric))?)
     }
 
-    /// Sends a checkpoint whose names begin with `folder`.
-    fn save(&self, folder: &str, outbox: &mut Outbox<'_>) -> Result<(), TrainError> {
+    /// Says whether the checkpoint of a step is one of those that an agreement delivers: the first quarter are
+    /// made as the job asks, the others spread over the rest of the steps.
+    fn has_room_for(&self, step: u32) -> bool {
+        let left = MAX_CHECKPOINTS.saturating_sub(self.saved);
+        let is_early = self.saved < MAX_CHECKPOINTS / 4;
+        is_early || (left > 0 && step - self.saved_step >= (self.spec.steps - step) / left)
+    }
+
+    /// Sends the checkpoint of a step. The state comes last, and is left out where the job's limit has no
+    /// room for it beside the weights that are still to come.
+    fn save_step(&mut self, step: u32, outbox: &mut Outbox<'_>) -> Result<(), TrainError> {
         let checkpoint = Checkpoint::write(self.trainer.config(), self.trainer.weights())?;
-        let name = |file: &str| artifact(&format!("{folder}{file}"));
-        outbox.output(&name("config.json"), &checkpoint.config)?;
-        outbox.output(&name("model.safetensors"), &checkpoint.weights)?;
+        let name = |file: CheckpointFile| file.after(step);
+        outbox.output(&name(CheckpointFile::Config), &checkpoint.config)?;
+        outbox.output(&name(CheckpointFile::Weights), &checkpoint.weights)?;
+        (self.saved, self.saved_step) = (self.saved + 1, step);
+        let state = self.trainer.state(step)?;
+        if outbox.left() >= self.bytes_to_come(step, &checkpoint, &state) {
+            return Ok(outbox.output(&name(CheckpointFile::State), &state)?);
+        }
+        let line = "no room for the training's state under limits.output_bytes: another provider would go \
+                    on from an older checkpoint or begin again";
+        Ok(outbox.log(line)?)
+    }
+
+    /// Returns the bytes of the state and of all weights that follow it.
+    fn bytes_to_come(&self, step: u32, checkpoint: &Checkpoint, state: &[u8]) -> u64 {
+        let due = (self.spec.steps - step).checked_div(self.spec.checkpoint_every);
+        let checkpoints = due.unwrap_or(0).min(MAX_CHECKPOINTS) + 1;
+        let one = (checkpoint.config.len() + checkpoint.weights.len()) as u64;
+        let weights = one.saturating_mul(checkpoints.into());
+        weights.saturating_add(state.len() as u64)
+    }
+
+    /// Sends the model as it is at the end.
+    fn save_last(&self, outbox: &mut Outbox<'_>) -> Result<(), TrainError> {
+        let checkpoint = Checkpoint::write(self.trainer.config(), self.trainer.weights())?;
+        let name = |file: CheckpointFile| artifact(file.file_name());
+        outbox.output(&name(CheckpointFile::Config), &checkpoint.config)?;
+        outbox.output(&name(CheckpointFile::Weights), &checkpoint.weights)?;
         Ok(())
     }
 }

@@ -12,12 +12,14 @@ use burn::tensor::{Tensor, activation};
 
 use market::job::TrainSpec;
 
+use crate::checkpoint::read_weights;
 use crate::config::ModelConfig;
 use crate::device::EngineDevice;
 use crate::model::Decoder;
 use crate::positions::{PositionTables, Positions};
 use crate::text::{Text, Windows};
 use crate::tokens::{TokenBatch, TokenError};
+use crate::training_state::{self, ResumeFiles, StateError, TrainingState};
 use crate::weights::{Role, initial, slots};
 
 /// AdamW's averages of the gradient and of its square, and what keeps it from dividing by zero.
@@ -110,6 +112,28 @@ impl<'spec> Trainer<'spec> {
             positions: PositionTables::new(&config, &device).stretch(0, spec.sequence as usize),
             parts,
         }
+    }
+
+    /// Goes on from a checkpoint of a job that has been validated, on the device that the trainer was made
+    /// for. Returns the step after which it was made. Both files are checked whole before either is used.
+    pub(crate) fn resume(&mut self, files: &ResumeFiles) -> Result<u32, StateError> {
+        let device = self.weights[0].device();
+        let weights = read_weights(&self.config, &files.weights, &device)?;
+        let state = TrainingState::read(&self.config, &files.state, &device)?;
+        if state.step >= self.spec.steps {
+            return Err(StateError::Step {
+                step: state.step.to_string(),
+                steps: self.spec.steps,
+            });
+        }
+        self.weights = weights;
+        self.moments = state.moments.into_iter().map(Some).collect();
+        Ok(state.step)
+    }
+
+    /// Returns what going on exactly after `step` needs beside the weights, as a file.
+    pub(crate) fn state(&self, step: u32) -> Result<Vec<u8>, StateError> {
+        training_state::write(&self.config, &self.moments, step)
     }
 
     /// Returns the model's configuration.

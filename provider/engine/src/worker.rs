@@ -15,6 +15,7 @@ use crate::inputs::{InputError, Inputs};
 use crate::outbox::{Outbox, OutputError};
 use crate::protocol::{Blob, FromWorker, InferSummary, Pipe, Started, Summary, ToWorker};
 use crate::train::{TrainError, train};
+use crate::training_state::ResumeFiles;
 
 /// Why a job failed.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +87,15 @@ fn run_job(pipe: &mut dyn Pipe, device: &EngineDevice) -> Result<Summary, RunErr
     match &job.kind {
         JobKind::Train(spec) => {
             let text = inputs.take(&spec.data)?;
-            Ok(Summary::Train(train(spec, &text, device, &mut outbox)?))
+            let resume = match &spec.resume {
+                None => None,
+                Some(resume) => Some(ResumeFiles {
+                    weights: inputs.take(&resume.weights)?,
+                    state: inputs.take(&resume.state)?,
+                }),
+            };
+            let summary = train(spec, &text, resume, device, &mut outbox)?;
+            Ok(Summary::Train(summary))
         }
         JobKind::Infer(spec) => {
             let checkpoint = Checkpoint {

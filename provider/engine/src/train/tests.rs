@@ -31,7 +31,7 @@ fn run(spec: &TrainSpec, limit: u64) -> (Result<TrainSummary, TrainError>, Memor
     let mut pipe = MemoryPipe::default();
     let text = b"night shift ".repeat(30);
     let mut outbox = Outbox::new(&mut pipe, limit);
-    let outcome = train(spec, &text, &EngineDevice::Flex, &mut outbox);
+    let outcome = train(spec, &text, None, &EngineDevice::Flex, &mut outbox);
     (outcome, pipe)
 }
 
@@ -65,10 +65,13 @@ fn checkpoints_leave_as_they_are_made_and_the_last_has_the_plain_name() {
             "model.safetensors",
             "step-000002/config.json",
             "step-000002/model.safetensors",
+            "step-000002/training.safetensors",
             "step-000004/config.json",
             "step-000004/model.safetensors",
+            "step-000004/training.safetensors",
             "step-000006/config.json",
             "step-000006/model.safetensors",
+            "step-000006/training.safetensors",
         ]
     );
     assert_ne!(
@@ -86,6 +89,81 @@ fn checkpoints_leave_as_they_are_made_and_the_last_has_the_plain_name() {
         |message: &FromWorker| matches!(message, FromWorker::Metric(m) if m.step == 3);
     let third = pipe.said.iter().position(is_step_three).unwrap();
     assert!(place("step-000002/model.safetensors") < third);
+}
+
+#[test]
+fn a_job_that_goes_on_ends_with_the_same_model_and_reports_only_its_own_steps() {
+    let (_, whole) = run(&spec(), 1 << 20);
+    let mut outputs = whole.outputs();
+    let resume = ResumeFiles {
+        weights: outputs["step-000004/model.safetensors"].clone(),
+        state: outputs["step-000004/training.safetensors"].clone(),
+    };
+    let mut pipe = MemoryPipe::default();
+    let text = b"night shift ".repeat(30);
+    let mut outbox = Outbox::new(&mut pipe, 1 << 20);
+    let rest = train(
+        &spec(),
+        &text,
+        Some(resume),
+        &EngineDevice::Flex,
+        &mut outbox,
+    );
+    assert_eq!(rest.unwrap().tokens, 3 * 2 * 8);
+    let steps: Vec<u32> = pipe.metrics().iter().map(|metric| metric.step).collect();
+    assert_eq!(steps, [5, 6, 7]);
+    let resumed = pipe.outputs();
+    assert!(!resumed.contains_key("step-000004/model.safetensors"));
+    for name in [
+        "model.safetensors",
+        "step-000006/model.safetensors",
+        "step-000006/training.safetensors",
+    ] {
+        assert_eq!(
+            Some(&resumed[name]),
+            outputs.remove(name).as_ref(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_job_with_too_many_checkpoints_makes_fewer_and_covers_all_its_steps() {
+    let mut many = spec();
+    (many.steps, many.checkpoint_every) = (400, 1);
+    many.model.ffn_dim = 16;
+    let (summary, pipe) = run(&many, 1 << 30);
+    summary.unwrap();
+    let outputs = pipe.outputs();
+    assert!(outputs.len() <= 256, "{} files", outputs.len());
+    let steps: Vec<u32> = outputs
+        .keys()
+        .filter_map(|name| CheckpointFile::parse(name))
+        .filter(|(_, file)| *file == CheckpointFile::State)
+        .map(|(step, _)| step)
+        .collect();
+    assert!(steps.len() >= 70, "{}", steps.len());
+    assert!(steps.first() == Some(&1) && *steps.last().unwrap() > 380);
+}
+
+#[test]
+fn the_state_gives_way_to_the_weights_where_the_limit_is_tight() {
+    let (_, ample) = run(&spec(), 1 << 20);
+    let states = |outputs: &std::collections::BTreeMap<String, Vec<u8>>| {
+        let is_state = |name: &&String| name.ends_with("training.safetensors");
+        let names = outputs.keys().filter(is_state);
+        names
+            .map(|name| outputs[name].len() as u64)
+            .collect::<Vec<_>>()
+    };
+    let all: u64 = ample.outputs().values().map(|c| c.len() as u64).sum();
+    let without = all - states(&ample.outputs()).iter().sum::<u64>();
+    let (summary, pipe) = run(&spec(), without + 2_000);
+    assert!(summary.is_ok(), "{summary:?}");
+    assert!(states(&pipe.outputs()).is_empty());
+    let is_warning =
+        |message: &FromWorker| matches!(message, FromWorker::Log(line) if line.contains("no room"));
+    assert!(pipe.said.iter().any(is_warning));
 }
 
 #[test]
@@ -128,7 +206,7 @@ fn outputs_stop_at_the_limit() {
 fn a_text_too_short_is_refused_before_anything_is_said() {
     let mut pipe = MemoryPipe::default();
     let mut outbox = Outbox::new(&mut pipe, 1 << 20);
-    let outcome = train(&spec(), b"short", &EngineDevice::Flex, &mut outbox);
+    let outcome = train(&spec(), b"short", None, &EngineDevice::Flex, &mut outbox);
     assert!(matches!(outcome, Err(TrainError::Text(_))));
     assert!(pipe.said.is_empty());
 }
@@ -139,7 +217,7 @@ fn a_broken_pipe_ends_the_run() {
     pipe.breaks_after = Some(2);
     let text = b"night shift ".repeat(30);
     let mut outbox = Outbox::new(&mut pipe, 1 << 20);
-    let outcome = train(&spec(), &text, &EngineDevice::Flex, &mut outbox);
+    let outcome = train(&spec(), &text, None, &EngineDevice::Flex, &mut outbox);
     assert!(matches!(
         outcome,
         Err(TrainError::Output(OutputError::Pipe(_)))
