@@ -184,7 +184,9 @@ proptest! {
         let mut state = kept(&spec).state;
         let length = state.len();
         state[place % length] = byte;
-        state.truncate(length - cut % 3 * (cut % length));
+        if cut % 2 == 0 {
+            state.truncate(cut % length);
+        }
         let _either = TrainingState::read(&config, &state, &EngineDevice::Flex.open());
     }
 }
