@@ -7,9 +7,10 @@
 //! ```text
 //!   peer ── LeaseRouter ──► Mail::Message ─┐                         ┌─► Sender ──► peer (ordered, retried)
 //!   effects' task ───────► Mail::Input ────┤► LeaseRunner (one task) ├─► NodeStore (flushed first)
-//!   Sender: lost, back ──► Mail::Input ────┘                         └─► effects' task ─► reports to Sender
+//!   Sender: lost, gone, back ───────────────┘                         └─► effects' task ─► reports to Sender
 //! ```
 
+mod doubt;
 mod outbox;
 mod router;
 mod runner;

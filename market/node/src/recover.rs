@@ -5,11 +5,11 @@
 //! found on the ledger while nothing was being sold.
 //!
 //! ```text
-//!  Leftovers::read ──► take_purchases ──► Purchase::resume ──► the buyer's lease goes on
+//!  Leftovers::read ──► take_jobs ──► Purchase::resume ──► the buyer's lease goes on
+//!                  │             └─► end_job ──► closed and noted
 //!                  └─► settle ──► the rest: closed, claimed, noted
 //! ```
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use market::agreement::Terms;
@@ -53,7 +53,7 @@ impl Purchase {
     /// which lets it go on at once.
     ///
     /// # Errors
-    /// Disk and keys do not fit together; [`close_purchase`] settles it then.
+    /// Disk and keys do not fit together; [`end_job`] settles it then.
     pub async fn resume(self, node: &Node) -> Result<Lease, ResumeError> {
         let now = loop {
             // By a clock that stands at an old block, or at none, the other side's patience cannot be counted.
@@ -110,16 +110,17 @@ impl Leftovers {
         })
     }
 
-    /// Takes out the purchases, so that they can go on: whoever takes one resumes it or has it closed with
-    /// [`close_purchase`].
-    pub fn take_purchases(&mut self, node: &Node) -> Vec<Purchase> {
-        let taken: BTreeSet<AgreementId> = self
-            .purchases
-            .iter()
-            .map(|purchase| purchase.agreement(node))
-            .collect();
-        self.jobs.retain(|job| !taken.contains(&job.agreement));
-        std::mem::take(&mut self.purchases)
+    /// Takes out the jobs that are not over, each with its purchase where one is on disk, so that they can go
+    /// on: whoever takes a job resumes its purchase or has it ended with [`end_job`].
+    pub fn take_jobs(&mut self, node: &Node) -> Vec<(JobView, Option<Purchase>)> {
+        let jobs = std::mem::take(&mut self.jobs).into_iter();
+        jobs.map(|job| {
+            let is_its = |purchase: &Purchase| purchase.agreement(node) == job.agreement;
+            let position = self.purchases.iter().position(is_its);
+            let purchase = position.map(|position| self.purchases.swap_remove(position));
+            (job, purchase)
+        })
+        .collect()
     }
 
     /// Settles everything that was not taken, with as many pauses as the ledger needs, and returns when all is
@@ -138,7 +139,9 @@ impl Leftovers {
         }
         for job in self.jobs {
             let node = node.clone();
-            tasks.spawn(async move { end_job(&node, job).await });
+            tasks.spawn(async move {
+                end_job(&node, job).await;
+            });
         }
         for submission in self.submissions {
             let node = node.clone();
@@ -154,7 +157,7 @@ impl Leftovers {
 
 /// Closes what a purchase locked, waits until the ledger has paid it out, and forgets the purchase. Returns the
 /// closed channel; `None` when there never was one.
-pub async fn close_purchase(node: &Node, purchase: Purchase) -> Option<ChannelRecord> {
+async fn close_purchase(node: &Node, purchase: Purchase) -> Option<ChannelRecord> {
     let channel = purchase.record.terms.channel_id(&node.chain());
     let closed = close_bought(node, channel).await;
     forget_purchase(node, purchase.agreement(node)).await;
@@ -210,22 +213,25 @@ async fn claim(node: &Node, channel: ChannelId) {
     }
 }
 
-/// Brings a job of an earlier run to its end: its channel is closed and its record says what it cost.
-async fn end_job(node: &Node, mut job: JobView) {
+/// Brings a job of an earlier run to its end: its channel is closed, its record says what it cost, and its
+/// purchase is forgotten. Returns the job as it ended.
+pub async fn end_job(node: &Node, mut job: JobView) -> JobView {
     job.phase = Phase::Closing;
     keep_job(node, &job).await;
     let Some(record) = close_bought(node, job.channel).await else {
-        return;
+        return job;
     };
     job.phase = Phase::Ended;
     job.outcome = Some(job.outcome.unwrap_or(Outcome::Cancelled));
     job.paid = record.claimed;
     job.refunded = job.deposit.checked_sub(record.claimed);
     keep_job(node, &job).await;
+    forget_purchase(node, job.agreement).await;
     tracing::info!(
         agreement = %job.agreement, paid = %job.paid,
         "settled a job that an earlier run left open; the rest of its deposit is back"
     );
+    job
 }
 
 async fn keep_job(node: &Node, job: &JobView) {

@@ -178,6 +178,9 @@ impl Lease {
         if self.closes_alone {
             return Ok(()); // The last word on money was said.
         }
+        if outcome == Outcome::Lost {
+            return Err(Rejected::ReceiptMismatch { what: "outcome" }); // That is the payer's word.
+        }
         self.check_meter(meter, now)?;
         let news = self.outcome.replace(outcome) != Some(outcome);
         self.meter = meter;
@@ -227,8 +230,10 @@ impl Lease {
             ("agreement", receipt.agreement == self.terms.id(&self.chain)),
             (
                 "outcome",
-                self.outcome
-                    .is_none_or(|outcome| outcome == receipt.outcome),
+                receipt.outcome != Outcome::Lost
+                    && self
+                        .outcome
+                        .is_none_or(|outcome| outcome == receipt.outcome),
             ),
             (
                 "meter",
@@ -321,7 +326,7 @@ impl Lease {
         (self.give_up_at, self.silent_at) = (None, None);
         (self.closes_alone, self.alerted) = (true, false);
         if self.phase != Phase::Closing {
-            self.phase = Phase::Closing;
+            (self.phase, self.outcome) = (Phase::Closing, Some(Outcome::Lost));
             self.outputs.push_back(Output::Lost(loss));
         }
         self.persist_record();

@@ -339,6 +339,11 @@ impl Lease {
         &self.terms
     }
 
+    /// Returns the indices of the outputs that have arrived.
+    pub fn delivered(&self) -> &BTreeSet<u32> {
+        &self.delivered
+    }
+
     /// Returns what the lease waits for, where it stands still.
     pub fn waits_for(&self) -> Option<WaitsFor> {
         match (self.phase, self.role) {

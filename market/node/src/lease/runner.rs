@@ -3,7 +3,7 @@
 //! Never looks at a later output before a record is flushed, and never acknowledges a peer's message before
 //! everything that followed from it is on disk. Never waits for the network or for its shell.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use market::agreement::Meter;
@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub promised: Amount,
     /// Outputs announced so far.
     pub artefacts: Vec<Artefact>,
+    /// Indices of those that have arrived.
+    pub delivered: BTreeSet<u32>,
     /// What it waits for, where it stands still.
     pub waits_for: Option<WaitsFor>,
     /// Since when the other side is silent or out of reach, in protocol time.
@@ -161,6 +163,7 @@ fn snapshot_of(lease: &Lease) -> Snapshot {
         meter: lease.meter(),
         promised: lease.promised(),
         artefacts: lease.artefacts().to_vec(),
+        delivered: lease.delivered().clone(),
         waits_for: lease.waits_for(),
         silent_since: lease.silent_since(),
     }

@@ -4,25 +4,25 @@
 //! Never gives a message up while the lease lives; it tells the lease when the link is lost and back. Reports
 //! never hold a message up.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use market::lease::Input;
 use market::progress::Progress;
 use market::{AgreementId, NodeId};
 use tokio::sync::mpsc;
 
+use super::doubt::{Doubt, Failure};
 use super::outbox::Outbox;
 use super::runner::Mail;
 use crate::lease_protocol::{LeaseRequest, LeaseResponse};
 use crate::network::{CallError, Client};
 
-/// Pauses between tries on a lost link.
+/// Pauses between tries to bring reports over.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Tries while the other side does not know the agreement, before that counts as a lost link, and the pauses
-/// between them: 10 s in all.
-const UNKNOWN_TRIES: u32 = 400;
-const UNKNOWN_RETRY: Duration = Duration::from_millis(25);
+/// How long the other side may take to acknowledge: it answers once its disk has what it must not forget. A try
+/// that takes longer counts as lost, and what it brought may arrive twice.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Sends what one lease says.
 pub(super) struct Sender {
@@ -31,16 +31,6 @@ pub(super) struct Sender {
     pub(super) agreement: AgreementId,
     pub(super) outbox: Outbox,
     pub(super) lease: mpsc::Sender<Mail>,
-}
-
-/// What became of one try.
-enum Try {
-    /// The other side has it, or will never take it: on to the next.
-    Done,
-    /// The other side does not know the agreement (yet).
-    Unknown,
-    /// It did not arrive.
-    Lost,
 }
 
 impl Sender {
@@ -61,26 +51,19 @@ impl Sender {
 
     /// Sends one message until it is acknowledged; `false` when the lease is gone.
     async fn deliver(&self, request: LeaseRequest) -> bool {
-        let mut is_lost = false;
-        let mut unknown = 0;
+        let mut doubt = Doubt::default();
         loop {
-            match self.attempt(&request).await {
-                Try::Done => return !is_lost || self.tell(Input::LinkBack).await,
-                // The other side may be a moment behind, or back from a restart.
-                Try::Unknown if unknown < UNKNOWN_TRIES => {
-                    unknown += 1;
-                    tokio::time::sleep(UNKNOWN_RETRY).await;
-                    continue;
-                }
-                Try::Unknown | Try::Lost => {
-                    if !is_lost && !self.tell(Input::LinkLost).await {
-                        return false;
-                    }
-                    is_lost = true;
-                }
+            let Err(failure) = self.attempt(&request).await else {
+                return !doubt.was_told() || self.tell(Input::LinkBack).await;
+            };
+            let next = doubt.failed(failure, Instant::now());
+            if let Some(news) = next.news
+                && !self.tell(news).await
+            {
+                return false;
             }
             tokio::select! {
-                () = tokio::time::sleep(RETRY) => {}
+                () = tokio::time::sleep(next.pause) => {}
                 () = self.lease.closed() => return false,
             }
         }
@@ -106,7 +89,9 @@ impl Sender {
             reports,
         };
         loop {
-            match self.network.call_lease(self.peer, request.clone()).await {
+            let call = self.network.call_lease(self.peer, request.clone());
+            let answer = tokio::time::timeout(ACKNOWLEDGED_WITHIN, call).await;
+            match answer.unwrap_or(Err(CallError::Timeout)) {
                 Ok(LeaseResponse::Acknowledged) => return Some(count),
                 Ok(LeaseResponse::UnknownAgreement) => {}
                 Ok(refused) => {
@@ -126,20 +111,26 @@ impl Sender {
         }
     }
 
-    async fn attempt(&self, request: &LeaseRequest) -> Try {
-        match self.network.call_lease(self.peer, request.clone()).await {
-            Ok(LeaseResponse::UnknownAgreement) => Try::Unknown,
+    /// Tries once. What the other side will never take counts as brought over.
+    async fn attempt(&self, request: &LeaseRequest) -> Result<(), Failure> {
+        let call = self.network.call_lease(self.peer, request.clone());
+        let answer = tokio::time::timeout(ACKNOWLEDGED_WITHIN, call).await;
+        match answer.unwrap_or(Err(CallError::Timeout)) {
+            Ok(LeaseResponse::UnknownAgreement) => Err(Failure::Unknown),
             Ok(response) => {
                 self.note_refusal(request, &response);
-                Try::Done
+                Ok(())
             }
             Err(error) if is_hopeless(&error) => {
                 tracing::warn!(%error, ?request, "a lease message is dropped");
-                Try::Done
+                Ok(())
             }
             Err(error) => {
                 tracing::debug!(peer = %self.peer.short(), %error, "a lease message waits");
-                Try::Lost
+                match error {
+                    CallError::Refused(_) => Err(Failure::Refused),
+                    _ => Err(Failure::Lost),
+                }
             }
         }
     }
