@@ -438,6 +438,9 @@ impl Lease {
     }
 
     pub(super) fn payee_settled(&mut self, paid: Amount, now: Timestamp) -> Result<(), Rejected> {
+        if self.receipt.is_some() {
+            return Ok(()); // Told twice, which must not buy time.
+        }
         if self.phase != Phase::Closing {
             self.outputs.push_back(Output::StopWorker);
             self.phase = Phase::Closing;

@@ -13,6 +13,9 @@ use crate::receipt::Outcome;
 use crate::voucher::Voucher;
 use crate::{Amount, PricePerHour, Signed, Timestamp};
 
+mod restart;
+mod silence;
+
 const TICK_MS: u64 = 10_000;
 
 fn chain() -> ChainId {
@@ -76,6 +79,7 @@ struct Pair {
     payee_kept: Amount,
     closed: Option<Amount>,
     running: bool,
+    operator_is_away: bool,
     log: Vec<(Role, Output)>,
     endings: Vec<(Role, Ending)>,
 }
@@ -93,6 +97,7 @@ impl Pair {
             payee_kept: Amount::ZERO,
             closed: None,
             running: false,
+            operator_is_away: false,
             log: Vec::new(),
             endings: Vec::new(),
         }
@@ -162,6 +167,7 @@ impl Pair {
                         .handle_input(Input::Received(message), now);
                 }
             }
+            Output::ProveOpen if self.operator_is_away => {}
             Output::ProveOpen => self.answer(role, Input::ProvedOpen { at: self.now }),
             Output::FetchInputs => self.answer(role, Input::InputsReady),
             Output::StartWorker => {
