@@ -13,7 +13,8 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::market::{LISTEN, Node};
+use crate::market::LISTEN;
+use crate::node::Node;
 use crate::program::{self, Done, LIMIT};
 
 /// Unpacks the homes that a release left after one job.
