@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long soak nextest-needed install uninstall deb setup setup-tests fmt fmt-check lint doc deny unit bench clean
+.PHONY: help demo test test-long soak nextest-needed install uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit bench clean
 # The parts of `test` print one after the other, and share one cargo lock anyway.
 .NOTPARALLEL:
 
@@ -91,6 +91,10 @@ unit: ## the tests alone (ARGS="-p market" for one crate)
 	else \
 	  $(CARGO) test $(or $(ARGS),--workspace) -- --skip ::long_ --skip ::soak_; \
 	fi
+
+reference: ## print the generated pages of the handbook anew
+	$(CARGO) build
+	NIGHTSHIFT_BLESS=1 $(CARGO) test --quiet -p nightshift-tests --test it -- generated_pages
 
 bench: ## the measurements of docs/measurements, on this machine
 	$(CARGO) run --quiet -- bench $(ARGS)

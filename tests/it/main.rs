@@ -11,8 +11,6 @@ mod credits;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
-mod doctor;
-#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod lease;
@@ -31,6 +29,8 @@ mod proxy;
 #[cfg(test)]
 mod purchase;
 mod readme;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod terminal;
 mod tidy;
