@@ -6,6 +6,7 @@ mod bench;
 mod config_set;
 mod config_show;
 mod demo;
+mod doctor;
 mod init;
 mod job_reference;
 mod market_book;
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     /// Look at what confines jobs on this machine
     #[command(subcommand)]
     Sandbox(SandboxCommand),
+    /// Check this home, this machine and this market; say what to do
+    Doctor(doctor::Args),
     /// Look at this home's settings, or change one
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -147,6 +150,7 @@ impl Command {
 pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Demo(args) => Box::pin(demo::execute(args, context)).await,
+        Command::Doctor(args) => Box::pin(doctor::execute(args, context)).await,
         Command::Config(ConfigCommand::Show(args)) => config_show::execute(args, context).await,
         Command::Config(ConfigCommand::Set(args)) => config_set::execute(args, context).await,
         Command::Bench(command) => bench::execute(command, context).await,

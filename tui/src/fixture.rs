@@ -38,6 +38,7 @@ pub(crate) fn consumer() -> StatusView {
         node: NodeId::from_bytes([0x40; 32]),
         peers: 3,
         height: Some(1234),
+        protocol_time: Some(Timestamp::from_millis(1_800_000_000_000)),
         operator_reachable: true,
         offers: 5,
         balance: Some(BalanceView {

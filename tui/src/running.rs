@@ -222,6 +222,7 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
         node: node.identity.node(),
         peers: node.network.peers().await.len(),
         height: node.clock.height(),
+        protocol_time: node.clock.now(),
         operator_reachable: balance.is_some(),
         offers: best_prices.iter().map(|best| best.offers).sum(),
         balance,

@@ -8,10 +8,12 @@
 //! task; `NodeStore` serialises its writes.
 
 mod index;
+mod inspect;
 mod migrate;
 mod node;
 
 pub use index::{IndexHead, OperatorIndex, TransactionPlace};
+pub use inspect::{Inspection, inspect};
 pub use migrate::Migrated;
 pub use node::{Direction, NodeStore, Record, RecordKind};
 

@@ -2,7 +2,7 @@
 //!
 //! Never computes anything.
 
-use market::{AccountId, Amount, ChainId, NodeId};
+use market::{AccountId, Amount, ChainId, NodeId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{BestPrice, JobView, ProviderView};
@@ -24,6 +24,8 @@ pub struct StatusView {
     pub peers: usize,
     /// Height of the newest verified block.
     pub height: Option<u64>,
+    /// Protocol time, where a block was verified.
+    pub protocol_time: Option<Timestamp>,
     /// Whether the operator answered last time it was asked.
     pub operator_reachable: bool,
     /// Standing offers in this node's copy of the book.
