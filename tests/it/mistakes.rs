@@ -2,6 +2,8 @@
 //!
 //! Never compares whole messages: a message may get better, and must keep what a person needs from it.
 
+mod job_files;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -103,10 +105,11 @@ fn mistakes_on_a_market_are_told() {
     }
     let market = Market::start();
     joining(&market);
-    job_files(&market);
+    job_files::all(&market);
     budgets(&market);
     homes(&market);
     money(&market);
+    nobody_sells(&market);
     without_the_operator(market);
 }
 
@@ -133,48 +136,6 @@ fn joining(market: &Market) {
         parts: &["another nightshift uses"],
     };
     refused(&again, locked);
-}
-
-fn job_files(market: &Market) {
-    let run = |file: &str| market.consumer.run(&["run", file, "--yes"]);
-    let unknown = market.train_job("unknown.toml", "stepz = 3", "");
-    let unknown_key = Told {
-        code: 1,
-        parts: &[
-            "unknown.toml",
-            "stepz",
-            "`steps`",
-            "A job file looks like this",
-        ],
-    };
-    refused(&run(&unknown), unknown_key);
-    let open = market.write("open.toml", "[train\n");
-    let no_toml = Told {
-        code: 1,
-        parts: &["open.toml", "line 1", "A job file looks like this"],
-    };
-    refused(&run(&open), no_toml);
-    let far = market.train_job("far.toml", "steps = 0", "");
-    let out_of_range = Told {
-        code: 1,
-        parts: &["train.steps", "is 0", "allowed are 1 to"],
-    };
-    refused(&run(&far), out_of_range);
-    let text = "[train]\ndata = \"gone.txt\"\n[budget]\ntotal = \"0.1\"\n";
-    let no_data = Told {
-        code: 1,
-        parts: &["gone.txt", "No such file", "relative to"],
-    };
-    refused(&run(&market.write("nodata.toml", text)), no_data);
-    let missing = market.folder.path().join("missing.toml");
-    let no_file = Told {
-        code: 1,
-        parts: &["missing.toml"],
-    };
-    refused(
-        &run(missing.to_str().expect("temporary paths are UTF-8")),
-        no_file,
-    );
 }
 
 fn budgets(market: &Market) {
@@ -305,6 +266,20 @@ fn money(market: &Market) {
     );
     let balance = market.consumer.json(&["wallet", "balance"]);
     assert_eq!(balance["available"], "10", "nothing was sent");
+}
+
+/// With an empty book there is nothing to buy, which is no failure of anyone.
+fn nobody_sells(market: &Market) {
+    let paused = serde_json::json!(null);
+    market.provider.post("/v1/provider/pause", &paused);
+    market.wait_for_offers(&market.consumer, 0);
+    let fair = market.train_job("fair.toml", "steps = 1", "total = \"0.1\"");
+    let done = market.consumer.run(&["run", &fair, "--yes"]);
+    assert_eq!(done.code, Some(4), "{done:?}");
+    assert!(done.stdout.is_empty(), "{done:?}");
+    said(&done, &["no offer", "wait"]);
+    let quote = market.consumer.run(&["quote", &fair]);
+    assert_eq!(quote.code, Some(4), "{quote:?}");
 }
 
 /// Nodes that run, and one that starts, say that the operator is gone.
