@@ -14,7 +14,8 @@ use serde::Serialize;
 
 use crate::commands::{self, Command};
 use crate::output::{self, Form};
-use crate::{exit, logs};
+use crate::logs::{self, LogFlags};
+use crate::exit;
 
 /// How long work that still runs in other threads may hold up the end of the program.
 const LAST_WORK: Duration = Duration::from_secs(2);
@@ -29,6 +30,8 @@ pub(crate) struct Cli {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    logs: LogFlags,
     #[command(subcommand)]
     command: Command,
 }
@@ -87,7 +90,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         home_flag: cli.home,
         form,
     };
-    logs::install(cli.command.logs(), || context.home())?;
+    logs::install(cli.command.logs(), cli.logs, || context.home())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -77,22 +77,15 @@ pub(crate) enum Format {
 /// What the command line says about logs.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct LogFlags {
-    /// Log events from this level on [default: the setting log.level for a node, warn for other commands]
-    #[arg(
-        long,
-        global = true,
-        value_name = "LEVEL",
-        hide_possible_values = true,
-        help = "Log from this level on: error, warn, info, debug, trace [default: log.level for a node, else warn]"
-    )]
+    /// Log from this level on: error, warn, info, debug, trace [default: log.level for a node, else warn]
+    #[arg(long, global = true, value_name = "LEVEL", hide_possible_values = true)]
     log_level: Option<Level>,
-    /// Log as text or as JSON, one object a line [default: the setting log.format for a node]
+    /// Write logs as text, or as json with one object a line [default: log.format for a node, else text]
     #[arg(
         long,
         global = true,
         value_name = "FORMAT",
-        hide_possible_values = true,
-        help = "Write logs as text or as json, one object a line [default: log.format for a node, else text]"
+        hide_possible_values = true
     )]
     log_format: Option<Format>,
 }

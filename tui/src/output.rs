@@ -16,6 +16,13 @@ pub(crate) enum Form {
     Json,
 }
 
+/// Tells whether colours are wanted on a stream: on a terminal that has some, unless `NO_COLOR` is set.
+pub(crate) fn colours(is_terminal: bool) -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    is_terminal && !is_set("NO_COLOR") && !is_dumb
+}
+
 /// Prints a view, in words through `text` or as one JSON document.
 pub(crate) fn print<T: Serialize>(
     form: Form,
@@ -26,7 +33,12 @@ pub(crate) fn print<T: Serialize>(
         Form::Text => text(view),
         Form::Json => serde_json::to_string_pretty(view).context("writing JSON")?,
     };
-    write_to(&mut io::stdout().lock(), &printed).context("writing to standard output")
+    data(&printed)
+}
+
+/// Prints data as it is.
+pub(crate) fn data(text: &str) -> anyhow::Result<()> {
+    write_to(&mut io::stdout().lock(), text).context("writing to standard output")
 }
 
 /// Writes a text that ends with a line break. A reader that went away, such as `head`, is no error.

@@ -23,7 +23,7 @@ use market_node::api::{JobView, OfferView, RunEvent};
 pub(crate) use bill::report;
 pub(crate) use printer::RunPrinter;
 
-use crate::exit::NothingFits;
+use crate::exit::Ending;
 use crate::plot::{self, Series};
 use crate::words;
 
@@ -266,7 +266,7 @@ impl RunView {
     pub(crate) fn finish(self) -> anyhow::Result<JobView> {
         match self.end {
             Some(End::Finished(job)) => Ok(*job),
-            Some(End::NothingFits(summary)) => Err(NothingFits { summary }.into()),
+            Some(End::NothingFits(summary)) => Err(Ending::NothingFits { summary }.into()),
             Some(End::Failed(reason)) => anyhow::bail!("{reason}"),
             None => anyhow::bail!(
                 "the node stopped telling about the job before it was over; \

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use market_node::api::{OfferView, QuoteRequest, QuoteView};
 
 use crate::cli::Context;
-use crate::exit::NothingFits;
+use crate::exit::Ending;
 use crate::table::{Side, Table};
 use crate::words;
 
@@ -49,7 +49,7 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     context.print(&view, |view| text(view, detail))?;
     if view.offers.is_empty() {
         let summary = view.summary;
-        return Err(NothingFits { summary }.into());
+        return Err(Ending::NothingFits { summary }.into());
     }
     Ok(())
 }

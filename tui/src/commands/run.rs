@@ -12,7 +12,7 @@ use market_node::api::{
 
 use super::{quote, up};
 use crate::cli::Context;
-use crate::exit::NothingFits;
+use crate::exit::Ending;
 use crate::output::{self, Form};
 use crate::render_run::{self, RunPrinter};
 use crate::running::{RunningNode, StopSignals};
@@ -73,7 +73,7 @@ async fn ask(client: &ApiClient, request: &RunRequest) -> anyhow::Result<()> {
     let view: QuoteView = client.post("/v1/quote", &QuoteRequest { job_file }).await?;
     let Some(best) = view.offers.first() else {
         let summary = view.summary;
-        return Err(NothingFits { summary }.into());
+        return Err(Ending::NothingFits { summary }.into());
     };
     let detail = quote::Detail {
         limit: SHOWN_OFFERS,

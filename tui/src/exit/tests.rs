@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use market_node::api::ClientError;
 
-use super::{NothingFits, code, told};
+use super::{Ending, HELP, code, told};
 
 fn not_running() -> anyhow::Error {
     let home = "/tmp/home".into();
@@ -12,9 +12,12 @@ fn not_running() -> anyhow::Error {
 
 #[test]
 fn each_kind_of_failure_has_its_code() {
-    let summary = "2 offers: 2 above your price".to_owned();
+    let text = || "2 offers: 2 above your price".to_owned();
     assert_eq!(code(&not_running()), 3);
-    assert_eq!(code(&NothingFits { summary }.into()), 4);
+    assert_eq!(code(&Ending::NothingFits { summary: text() }.into()), 4);
+    assert_eq!(code(&Ending::Cancelled.into()), 5);
+    assert_eq!(code(&Ending::ProviderLost { reason: text() }.into()), 6);
+    assert_eq!(code(&Ending::Interrupted("stopped").into()), 130);
     assert_eq!(code(&anyhow::anyhow!("anything else")), 1);
     let refused = ClientError::Refused("not enough money".to_owned());
     assert_eq!(code(&refused.into()), 1);
@@ -49,4 +52,12 @@ fn lines_of_a_cause_stay_lines_and_look_like_no_other_message() {
 fn what_others_wrote_cannot_command_the_terminal() {
     let error: anyhow::Error = ClientError::Refused("\x1b[2Jgone".to_owned()).into();
     assert!(!told(&error).contains('\x1b'));
+}
+
+#[test]
+fn the_help_lists_every_code_once() {
+    let codes = HELP.lines().skip(1);
+    let codes = codes.map(|line| line.split_whitespace().next().unwrap());
+    let codes: Vec<&str> = codes.collect();
+    assert_eq!(codes, ["0", "1", "2", "3", "4", "5", "6", "130"]);
 }

@@ -1,0 +1,223 @@
+//! Owns what the units say.
+//!
+//! Never writes or starts one.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+/// Begins the line of a unit that names its home; a unit without it is not ours.
+const HOME_LINE: &str = "# home: ";
+
+/// Whose systemd runs a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manager {
+    /// The person's own, for a node.
+    User,
+    /// The system's, for an operator.
+    System,
+}
+
+/// One node that systemd runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Unit {
+    /// By whose systemd.
+    pub(crate) manager: Manager,
+    /// This program.
+    pub(crate) program: PathBuf,
+    /// The node's home.
+    pub(crate) home: PathBuf,
+    /// The command and its flags.
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Manager {
+    /// Returns the unit's name.
+    pub(super) fn unit_name(self) -> &'static str {
+        match self {
+            Self::User => "nightshift.service",
+            Self::System => "nightshift-operator.service",
+        }
+    }
+
+    /// Returns where units of this manager lie.
+    pub(super) fn folder(self) -> anyhow::Result<PathBuf> {
+        if self == Self::System {
+            return Ok("/etc/systemd/system".into());
+        }
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let config = variable("XDG_CONFIG_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| Some(variable("HOME")?.join(".config")));
+        let config = config.context("neither XDG_CONFIG_HOME nor HOME is set")?;
+        Ok(config.join("systemd/user"))
+    }
+
+    /// Returns the command that shows what a unit logged.
+    pub(super) fn journal(self) -> &'static str {
+        match self {
+            Self::User => "journalctl --user -u",
+            Self::System => "journalctl -u",
+        }
+    }
+}
+
+impl Unit {
+    /// Returns what `--uninstall` is said with, without the home.
+    pub(super) fn undo_flags(&self) -> &'static str {
+        match self.manager {
+            Manager::User => "up --uninstall",
+            Manager::System => "operator run --uninstall",
+        }
+    }
+
+    /// Returns the command that removes the unit.
+    pub(super) fn undo(&self) -> String {
+        let home = self.home.display();
+        format!("`nightshift --home {home} {}`", self.undo_flags())
+    }
+
+    /// Returns what to know about the unit once it runs.
+    pub(super) fn advice(&self) -> Vec<String> {
+        let (journal, name) = (self.manager.journal(), self.manager.unit_name());
+        let log = self.home.join("logs/nightshift.log");
+        let mut notes = vec![format!(
+            "What it logs: {} and `{journal} {name}`. To undo: {}.",
+            log.display(),
+            self.undo()
+        )];
+        if self.manager == Manager::User {
+            notes.push(
+                "It runs while you are logged in. To let it run always: loginctl enable-linger".to_owned(),
+            );
+        }
+        notes
+    }
+
+    /// Returns the command line that systemd starts.
+    ///
+    /// # Errors
+    /// A path has a character that a unit cannot hold.
+    pub(super) fn exec_start(&self) -> anyhow::Result<String> {
+        let mut words = vec![quoted(path_text(&self.program)?)?];
+        words.push("--home".to_owned());
+        words.push(quoted(path_text(&self.home)?)?);
+        for argument in &self.arguments {
+            words.push(quoted(argument)?);
+        }
+        Ok(words.join(" "))
+    }
+
+    /// Writes the unit.
+    ///
+    /// # Errors
+    /// As [`Unit::exec_start`], and where the home's owner cannot be found out.
+    pub(super) fn text(&self) -> anyhow::Result<String> {
+        let exec_start = self.exec_start()?;
+        let home = path_text(&self.home)?;
+        let undo = self.undo_flags();
+        let (description, own, target) = match self.manager {
+            Manager::User => ("node", USER.to_owned(), "default.target"),
+            Manager::System => ("operator", self.hardening()?, "multi-user.target"),
+        };
+        Ok(format!(
+            "# Written by nightshift; `nightshift {undo}` removes it.\n\
+             {HOME_LINE}{home}\n\
+             [Unit]\n\
+             Description=Nightshift {description}: a peer-to-peer market for GPU compute\n\
+             Documentation=man:nightshift(1)\n\
+             StartLimitIntervalSec=300\n\
+             StartLimitBurst=5\n\
+             \n\
+             [Service]\n\
+             Type=notify\n\
+             ExecStart={exec_start}\n\
+             {SHARED}{own}\
+             \n\
+             [Install]\n\
+             WantedBy={target}\n"
+        ))
+    }
+
+    /// What the operator's unit adds: the rights of the home's owner and no others.
+    fn hardening(&self) -> anyhow::Result<String> {
+        let metadata = std::fs::metadata(&self.home);
+        let metadata = metadata.with_context(|| format!("looking at {}", self.home.display()))?;
+        let home = quoted(path_text(&self.home)?)?;
+        let (user, group) = (metadata.uid(), metadata.gid());
+        Ok(format!(
+            "User={user}\nGroup={group}\nReadWritePaths={home}\n{HARDENING}"
+        ))
+    }
+}
+
+/// Both kinds: a stop drains first, for which the program takes 20 seconds at most.
+const SHARED: &str = "\
+TimeoutStartSec=180
+TimeoutStopSec=45
+KillMode=mixed
+Restart=on-failure
+RestartSec=10
+UMask=0077
+";
+
+/// A node may confine workers in control groups of its own.
+const USER: &str = "Delegate=yes\n";
+
+/// An operator starts no other program and needs the network and its home.
+const HARDENING: &str = "\
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+LimitNOFILE=65536
+";
+
+/// Reads out of a unit which home it runs in; `None` where the unit is not ours.
+pub(super) fn home_of(text: &str) -> Option<PathBuf> {
+    let line = text.lines().find_map(|line| line.strip_prefix(HOME_LINE));
+    line.map(PathBuf::from)
+}
+
+fn path_text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str()
+        .with_context(|| format!("{} is not UTF-8, which a unit cannot hold", path.display()))
+}
+
+/// Writes a word so that systemd reads it back as it is.
+pub(super) fn quoted(word: &str) -> anyhow::Result<String> {
+    anyhow::ensure!(
+        !word.chars().any(char::is_control),
+        "{word:?} has a character that a unit cannot hold"
+    );
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@+=".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return Ok(word.to_owned());
+    }
+    let mut text = String::from("\"");
+    for character in word.chars() {
+        match character {
+            '"' | '\\' => text.extend(['\\', character]),
+            '%' | '$' => text.extend([character, character]),
+            _ => text.push(character),
+        }
+    }
+    text.push('"');
+    Ok(text)
+}
