@@ -91,6 +91,11 @@ impl SellerHandle {
         self.ask(|done| Wish::Price(price, done)).await
     }
 
+    /// Returns whether a lease runs or opens, now and whenever that changes.
+    pub fn occupancy(&self) -> watch::Receiver<bool> {
+        self.occupied.clone()
+    }
+
     /// Waits until no lease runs or opens, or the seller has stopped.
     pub async fn idle(&self) {
         let mut occupied = self.occupied.clone();

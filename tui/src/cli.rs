@@ -13,9 +13,9 @@ use market_node::home::Home;
 use serde::Serialize;
 
 use crate::commands::{self, Command};
-use crate::output::{self, Form};
-use crate::logs::{self, LogFlags};
 use crate::exit;
+use crate::logs::{self, LogFlags};
+use crate::output::{self, Form};
 
 /// How long work that still runs in other threads may hold up the end of the program.
 const LAST_WORK: Duration = Duration::from_secs(2);

@@ -3,12 +3,18 @@
 //! Never does a command's work here.
 
 mod bench;
+mod cancel;
+mod completions;
 mod config_set;
 mod config_show;
 mod demo;
+mod describe;
 mod doctor;
+mod fetch;
 mod init;
 mod job_reference;
+mod logs;
+mod man;
 mod market_book;
 mod operator_init;
 mod operator_issue;
@@ -60,6 +66,14 @@ pub(crate) enum Command {
     Job(JobCommand),
     /// List the jobs that this node bought
     Ps(ps::Args),
+    /// Show everything that is known of one run
+    Describe(describe::Args),
+    /// Show what happened in one run, and follow it
+    Logs(logs::Args),
+    /// End a run; what was done is paid, the rest comes back
+    Cancel(cancel::Args),
+    /// Bring what a run delivered into a folder
+    Fetch(fetch::Args),
     /// Look after this account's money
     #[command(subcommand)]
     Wallet(WalletCommand),
@@ -77,6 +91,10 @@ pub(crate) enum Command {
     /// Repeat the measurements of docs/measurements
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Print what makes a shell complete this program's commands
+    Completions(completions::Args),
+    /// Print the manual page
+    Man(man::Args),
 }
 
 /// What can be looked at.
@@ -139,9 +157,12 @@ impl Command {
     /// Says where this command's logs go.
     pub(crate) fn logs(&self) -> Logs {
         match self {
-            Self::Tui(_) => Logs::File,
-            Self::Up(_) | Self::Operator(OperatorCommand::Run(_)) => Logs::Error("info"),
-            _ => Logs::Error("warn"),
+            Self::Tui(_) => Logs::Screen,
+            Self::Up(args) if args.service.wish().is_none() => Logs::Node,
+            Self::Operator(OperatorCommand::Run(args)) if args.service.wish().is_none() => {
+                Logs::Node
+            }
+            _ => Logs::Brief,
         }
     }
 }
@@ -167,6 +188,12 @@ pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Resu
         Command::Quote(args) => quote::execute(args, context).await,
         Command::Job(JobCommand::Reference(args)) => job_reference::execute(args, context),
         Command::Ps(args) => ps::execute(args, context).await,
+        Command::Describe(args) => describe::execute(args, context).await,
+        Command::Logs(args) => logs::execute(args, context).await,
+        Command::Cancel(args) => cancel::execute(args, context).await,
+        Command::Fetch(args) => fetch::execute(args, context).await,
+        Command::Completions(args) => completions::execute(&args),
+        Command::Man(args) => man::execute(&args),
         Command::Wallet(command) => execute_wallet(command, context).await,
         Command::Operator(command) => execute_operator(command, context).await,
     }

@@ -2,7 +2,8 @@
 //!
 //! Never used outside tests.
 
-use market::agreement::Meter;
+use market::agreement::{Meter, Rates};
+use market::job::{InferSpec, JobKind, JobSpec, Limits};
 use market::lease::Phase;
 use market::receipt::Outcome;
 use market::{
@@ -10,9 +11,9 @@ use market::{
     PricePerHour, Timestamp, TxId,
 };
 use market_node::api::{
-    AuditView, BalanceView, BestPrice, BookRow, BookView, GpuView, HistoryRow, JobView, LeaseView,
-    OfferView, OperatorView, ProviderState, ProviderView, QuoteView, RunId, SandboxView,
-    StatusView, TxView,
+    ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BookRow, BookView, BudgetView,
+    GpuView, HistoryRow, JobDetail, JobView, LeaseView, OfferView, OperatorView, PendingRefund,
+    ProviderState, ProviderView, QuoteView, RunId, SandboxView, StatusView, TxView,
 };
 
 pub(crate) fn amount(text: &str) -> Amount {
@@ -49,6 +50,7 @@ pub(crate) fn consumer() -> StatusView {
         }),
         provider: None,
         jobs: Vec::new(),
+        notes: Vec::new(),
         best_prices: vec![
             best("4T-8G", "0.11", 3),
             best("8T-12G", "0.200000001", 1),
@@ -152,6 +154,108 @@ pub(crate) fn settled(outcome: Outcome) -> JobView {
         progress: Some((200, 200)),
         receipt: true,
         ..job()
+    }
+}
+
+/// The same job, whose provider was lost: money is on its way back, and another provider went on.
+pub(crate) fn refunding() -> JobView {
+    JobView {
+        run: RunId::from_bytes([0x2e; 8]),
+        attempts: 2,
+        outcome: Some(Outcome::Lost),
+        phase: Phase::Ended,
+        pending_refund: Some(pending()),
+        note: Some("every address of the provider refuses".to_owned()),
+        ..job()
+    }
+}
+
+fn pending() -> PendingRefund {
+    PendingRefund {
+        amount: amount("0.19"),
+        due_at: time(),
+    }
+}
+
+/// A run in its second attempt, after its first provider was lost.
+pub(crate) fn detail() -> JobDetail {
+    let job = JobView {
+        attempts: 2,
+        pending_refund: Some(pending()),
+        note: Some("attempt 2 goes on after step 10".to_owned()),
+        ..job()
+    };
+    let first = AttemptView {
+        attempt: 1,
+        agreement: AgreementId::from_bytes([0x8b; 32]),
+        channel: job.channel,
+        provider: NodeId::from_bytes([0x4d; 32]),
+        class: job.class,
+        rates: rates(),
+        phase: Phase::Closing,
+        outcome: Some(Outcome::Lost),
+        lost: Some("every address refuses".to_owned()),
+        from_step: 0,
+        meter: job.meter,
+        deposit: job.deposit,
+        paid: amount("0.005"),
+        refunded: None,
+        pending_refund: Some(pending()),
+        receipt: false,
+        started_at: time(),
+    };
+    let second = AttemptView {
+        attempt: 2,
+        agreement: job.agreement,
+        provider: job.provider,
+        phase: Phase::Running,
+        outcome: None,
+        lost: None,
+        from_step: 10,
+        pending_refund: None,
+        ..first.clone()
+    };
+    JobDetail {
+        artefacts: vec![artefact()],
+        attempts: vec![first, second],
+        budget: BudgetView {
+            max_price: None,
+            total: Some(amount("0.3")),
+            delivery_ticks: Some(30),
+        },
+        spec: spec(),
+        checkpoint_step: Some(10),
+        events: (140, 0),
+        job,
+    }
+}
+
+fn rates() -> Rates {
+    Rates {
+        price_per_hour: price("0.25"),
+        gpus: 1,
+        hold_bps: 2_500,
+        tick_ms: 10_000,
+        prepaid_ticks: 1,
+        delivery_ticks: 30,
+    }
+}
+
+fn spec() -> JobSpec {
+    JobSpec {
+        inputs: Vec::new(),
+        kind: JobKind::Infer(InferSpec::new("Once")),
+        limits: Limits::default(),
+    }
+}
+
+fn artefact() -> ArtefactView {
+    ArtefactView {
+        name: "step-10/model.safetensors".to_owned(),
+        hash: hash(),
+        bytes: 4_300_000,
+        path: "/home/me/trained/step-10/model.safetensors".into(),
+        delivered_at: time(),
     }
 }
 

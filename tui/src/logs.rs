@@ -145,7 +145,9 @@ fn filter(flags: LogFlags, level: Level) -> anyhow::Result<EnvFilter> {
         Ok(directives) if flags.log_level.is_none() && !directives.is_empty() => {
             let parsed = EnvFilter::try_new(&directives);
             parsed.with_context(|| {
-                format!("{VARIABLE} is \"{directives}\"; write for example debug or market_node=trace")
+                format!(
+                    "{VARIABLE} is \"{directives}\"; write for example debug or market_node=trace"
+                )
             })
         }
         _ => Ok(EnvFilter::new(directives(level))),
@@ -200,11 +202,7 @@ where
         .log_internal_errors(false);
     match format {
         Format::Text => layer.with_filter(filter).boxed(),
-        Format::Json => layer
-            .json()
-            .flatten_event(true)
-            .with_filter(filter)
-            .boxed(),
+        Format::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Never starts a thread or a runtime itself: a confined worker must still be alone in its process when it
 //! takes over.
 
+mod awake;
 mod cli;
 mod commands;
 mod exit;
@@ -12,9 +13,12 @@ mod logs;
 mod output;
 mod plot;
 mod quiet;
+mod readiness;
 mod render_run;
+mod run_name;
 mod running;
 mod screen;
+mod service;
 mod table;
 mod words;
 

@@ -41,13 +41,32 @@ pub(crate) fn data(text: &str) -> anyhow::Result<()> {
     write_to(&mut io::stdout().lock(), text).context("writing to standard output")
 }
 
+/// Whether anybody still reads a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Somebody does.
+    There,
+    /// Nobody does, for example after `head` had its lines: more need not be written.
+    Gone,
+}
+
+/// Prints one piece of a stream as it comes.
+pub(crate) fn stream(text: &str) -> anyhow::Result<Readers> {
+    written(&mut io::stdout().lock(), text).context("writing to standard output")
+}
+
 /// Writes a text that ends with a line break. A reader that went away, such as `head`, is no error.
 pub(crate) fn write_to(out: &mut impl Write, text: &str) -> io::Result<()> {
+    written(out, text).map(|_readers| ())
+}
+
+fn written(out: &mut impl Write, text: &str) -> io::Result<Readers> {
     let ending = if text.ends_with('\n') { "" } else { "\n" };
     let written = write!(out, "{text}{ending}").and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Ok(()) => Ok(Readers::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Readers::Gone),
+        Err(error) => Err(error),
     }
 }
 

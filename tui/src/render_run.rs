@@ -20,7 +20,7 @@ use market::lease::Phase;
 use market::progress::{Progress, StepMetric};
 use market_node::api::{JobView, OfferView, RunEvent};
 
-pub(crate) use bill::report;
+pub(crate) use bill::{bill, report};
 pub(crate) use printer::RunPrinter;
 
 use crate::exit::Ending;
@@ -82,8 +82,12 @@ impl RunView {
     /// Takes an event in, `elapsed` after the request.
     pub(crate) fn update(&mut self, event: &RunEvent, elapsed: Duration) {
         match event {
-            RunEvent::Accepted { job, .. } => {
-                self.tick(elapsed, "accepted", &format!("job {}", job.short()));
+            RunEvent::Accepted { run, job } => {
+                self.tick(
+                    elapsed,
+                    "accepted",
+                    &format!("run {run}, job {}", job.short()),
+                );
             }
             RunEvent::Chosen { offer, summary } => {
                 self.tick(elapsed, "chosen", &chosen(offer, summary));
@@ -110,19 +114,25 @@ impl RunView {
                 self.tick(elapsed, "output", &detail);
             }
             RunEvent::Silent { since_ms } => {
-                let detail = format!("no word from the provider for {} s", since_ms / 1_000);
+                let since = words::duration(Duration::from_millis(*since_ms));
+                let detail = format!("no word from the provider for {since}; nothing more is paid");
                 self.tick(elapsed, "silent", &detail);
             }
             RunEvent::Back => self.tick(elapsed, "back", "the provider is heard again"),
-            RunEvent::Lost { reason } => self.tick(elapsed, "lost", reason),
+            RunEvent::Lost { reason } => {
+                self.flush_text();
+                self.step = None;
+                self.tick(
+                    elapsed,
+                    "lost",
+                    &format!("{reason}; what was delivered stays"),
+                );
+            }
             RunEvent::PendingRefund { amount, due_at } => {
-                let detail = format!("{amount} by {}", words::utc(*due_at));
-                self.tick(elapsed, "refund", &detail);
+                let detail = format!("{amount} or more comes back by {} UTC", words::utc(*due_at));
+                self.tick(elapsed, "refund due", &detail);
             }
-            RunEvent::Moved { attempt, from_step } => {
-                let detail = format!("attempt {attempt} goes on after step {from_step}");
-                self.tick(elapsed, "moved", &detail);
-            }
+            RunEvent::Moved { attempt, from_step } => self.moved((*attempt, *from_step), elapsed),
             RunEvent::Note { line } => self.tick(elapsed, "note", line),
             RunEvent::Finished(job) => {
                 self.flush_text();
@@ -138,6 +148,22 @@ impl RunView {
                 self.end = Some(End::Failed(reason.clone()));
             }
         }
+    }
+
+    fn moved(&mut self, (attempt, from_step): (u32, u64), elapsed: Duration) {
+        let from = match from_step {
+            0 => "from the beginning".to_owned(),
+            step => format!("after step {step}"),
+        };
+        if from_step == 0 {
+            self.loss = Series::default();
+        }
+        self.step = None;
+        self.tick(
+            elapsed,
+            "moved",
+            &format!("attempt {attempt} goes on {from}"),
+        );
     }
 
     fn enter(&mut self, phase: Phase, elapsed: Duration) {
@@ -215,7 +241,8 @@ impl RunView {
         }
     }
 
-    fn flush_text(&mut self) {
+    /// Makes a line of generated text that ends without a line break.
+    pub(crate) fn flush_text(&mut self) {
         if !self.open_text.is_empty() {
             self.lines.push(std::mem::take(&mut self.open_text));
         }

@@ -15,7 +15,8 @@ use gpu_probe::Effort;
 use market::gpu::GpuClass;
 use market::lease::Phase;
 use market_node::api::{
-    ApiResult, ApiServer, BestPrice, ProviderState, StatusView, balance_of, node_router, serve,
+    ApiResult, ApiServer, BestPrice, ProviderState, RunId, StatusView, balance_of, node_router,
+    serve,
 };
 use market_node::config::Config;
 use market_node::home::Home;
@@ -23,9 +24,20 @@ use market_node::node::{Node, NodeConfig, NodeTasks};
 use market_node::recover::Leftovers;
 use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::awake;
+use crate::exit::Ending;
+use crate::readiness::{self, News};
 
 /// How long a stopping node waits for what it sells and buys to be settled.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long it then waits for its own parts to end.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// The most that a stop takes, for messages: both of the above and what the runtime waits for at the end.
+const STOP_SECONDS: u64 = 20;
 
 /// What a node does.
 #[derive(Debug)]
@@ -48,6 +60,17 @@ pub(crate) struct RunningNode {
     buyer: Buyer,
     tasks: NodeTasks,
     api: ApiServer,
+}
+
+/// How a node stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// Everything was settled, or is safely on disk.
+    InOrder,
+    /// Something was not settled in time; the next start settles it.
+    Unsettled,
+    /// A second signal came.
+    Forced,
 }
 
 /// Starts a node: the network first, then the measurement where it sells, then the local API.
@@ -81,7 +104,14 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         std::future::pending::<()>().await;
     });
     let buyer = Buyer::new(node.clone());
-    let api = serve(&home, router(&node, &buyer, seller.as_ref()))?;
+    let sleep = stay_awake(seller.as_ref(), &mut tasks);
+    let parts = Parts {
+        node: node.clone(),
+        buyer: buyer.clone(),
+        seller: seller.clone(),
+        sleep,
+    };
+    let api = serve(&home, router(parts))?;
     Ok(RunningNode {
         node,
         seller,
@@ -109,18 +139,53 @@ fn occupation(
     }
 }
 
-impl RunningNode {
-    /// Waits for SIGINT or SIGTERM, or for a part of the node to fail.
-    pub(crate) async fn wait(&mut self) -> anyhow::Result<()> {
-        tokio::select! {
-            signal = stop_signal() => signal,
-            () = self.tasks.failed() => anyhow::bail!("a part of the node stopped; the log says why"),
-        }
+/// Keeps the system awake while this node sells a lease. Returns where it is shown why that fails.
+fn stay_awake(
+    seller: Option<&SellerHandle>,
+    tasks: &mut NodeTasks,
+) -> watch::Receiver<Option<String>> {
+    let (problem_in, problem) = watch::channel(None);
+    if let Some(seller) = seller {
+        let occupancy = seller.occupancy();
+        tasks.spawn(awake::keep(awake::INHIBIT.as_ref(), occupancy, problem_in));
     }
+    problem
+}
 
-    /// Yields a running lease and cancels running jobs, waits a moment for their settlement, and stops. A
-    /// second signal forces.
-    pub(crate) async fn stop(self) {
+/// Runs a node that serves until a signal, or a failure of a part of it, and stops it in order.
+///
+/// Fails where a part failed, and where a second signal forced the end.
+pub(crate) async fn serve_until_stopped(
+    running: RunningNode,
+    mut signals: StopSignals,
+) -> anyhow::Result<()> {
+    let mut running = running;
+    readiness::tell(News::Ready);
+    let result = tokio::select! {
+        () = signals.next() => Ok(()),
+        () = running.tasks.failed() => {
+            Err(anyhow::anyhow!("a part of the node stopped; the log says why"))
+        }
+    };
+    readiness::tell(News::Stopping);
+    eprintln!(
+        "Stopping within {STOP_SECONDS} s: a lease that is sold is yielded, claimed and closed first. \
+         Ctrl-C again to force."
+    );
+    match running.stop(&mut signals).await {
+        Stopped::InOrder | Stopped::Unsettled => result,
+        Stopped::Forced => result.and(Err(Ending::Interrupted(
+            "forced to stop before everything was settled",
+        )
+        .into())),
+    }
+}
+
+impl RunningNode {
+    /// Yields a lease that is sold and claims its pay, lets go of what was bought, and stops. What is not
+    /// settled in time, or forced by a second signal, is settled by the next start, and this says so.
+    pub(crate) async fn stop(self, signals: &mut StopSignals) -> Stopped {
+        let bought = self.unfinished_runs();
         let drained = async {
             let sold = async {
                 if let Some(seller) = &self.seller {
@@ -130,18 +195,47 @@ impl RunningNode {
             };
             tokio::join!(sold, self.buyer.stop());
         };
-        let is_settled = tokio::select! {
-            drained = tokio::time::timeout(DRAIN, drained) => drained.is_ok(),
-            _ = stop_signal() => false,
+        let stopped = tokio::select! {
+            drained = tokio::time::timeout(DRAIN, drained) => match drained {
+                Ok(_) => Stopped::InOrder,
+                Err(_) => Stopped::Unsettled,
+            },
+            () = signals.next() => Stopped::Forced,
         };
-        if !is_settled {
+        if stopped != Stopped::InOrder {
             eprintln!(
                 "Stopped before everything was settled; the next start of this node settles the rest."
             );
         }
+        tell_unfinished(&bought, &self.unfinished_runs());
         drop(self.api);
         drop(self.seller);
-        self.tasks.stop().await;
+        tokio::select! {
+            closed = tokio::time::timeout(CLOSE, self.tasks.stop()) => if closed.is_err() {
+                tracing::warn!("a part of the node does not end; it is left behind");
+            },
+            () = signals.next() => return Stopped::Forced,
+        }
+        stopped
+    }
+
+    /// Lists the runs that were bought and are not over.
+    fn unfinished_runs(&self) -> Vec<RunId> {
+        let jobs = self.buyer.jobs().unwrap_or_default();
+        let unfinished = jobs.iter().filter(|job| job.outcome.is_none());
+        unfinished.map(|job| job.run).collect()
+    }
+}
+
+/// Says what becomes of runs that were not over: some ended with the node, the others go on.
+fn tell_unfinished(before: &[RunId], after: &[RunId]) {
+    for run in before {
+        match after.contains(run) {
+            true => eprintln!(
+                "Run {run} goes on when this node starts again; its provider waits for some minutes."
+            ),
+            false => eprintln!("Run {run} ended; what was done is paid, the rest comes back."),
+        }
     }
 }
 
@@ -181,22 +275,23 @@ struct Parts {
     node: Node,
     buyer: Buyer,
     seller: Option<SellerHandle>,
+    /// Why the system may go to sleep while a lease runs, where it may.
+    sleep: watch::Receiver<Option<String>>,
 }
 
-fn router(node: &Node, buyer: &Buyer, seller: Option<&SellerHandle>) -> Router {
-    let parts = Parts {
-        node: node.clone(),
-        buyer: buyer.clone(),
-        seller: seller.cloned(),
-    };
+fn router(parts: Parts) -> Router {
+    let Parts {
+        node,
+        buyer,
+        seller,
+        ..
+    } = parts.clone();
     let own = Router::new()
         .route("/v1/status", get(status))
         .with_state(parts);
-    let router = own
-        .merge(node_router(node.clone()))
-        .merge(consumer_router(buyer.clone()));
+    let router = own.merge(node_router(node)).merge(consumer_router(buyer));
     match seller {
-        Some(seller) => router.merge(provider_router(seller.clone())),
+        Some(seller) => router.merge(provider_router(seller)),
         None => router,
     }
 }
@@ -206,6 +301,7 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
         node,
         buyer,
         seller,
+        sleep,
     } = parts;
     let balance = balance_of(&node).await.ok();
     let best_prices = best_prices(&node).await;
@@ -229,8 +325,9 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
         provider,
         jobs: jobs
             .into_iter()
-            .filter(|job| job.phase != Phase::Ended)
+            .filter(|job| job.phase != Phase::Ended || job.pending_refund.is_some())
             .collect(),
+        notes: sleep.borrow().iter().cloned().collect(),
         best_prices,
     }))
 }

@@ -94,7 +94,10 @@ pub(crate) fn carry_out(wish: Wish, unit: &Unit, is_running: bool) -> anyhow::Re
 fn install(unit: &Unit, path: PathBuf, is_running: bool) -> anyhow::Result<Report> {
     let name = unit.manager.unit_name();
     check_replaceable(unit, &path)?;
-    let was_active = unit.manager.systemctl(&["is-active", "--quiet", name]).is_ok();
+    let was_active = unit
+        .manager
+        .systemctl(&["is-active", "--quiet", name])
+        .is_ok();
     anyhow::ensure!(
         was_active || !is_running,
         "a node runs in {} already; stop it first (Ctrl-C in its window), then run this again",
@@ -107,9 +110,14 @@ fn install(unit: &Unit, path: PathBuf, is_running: bool) -> anyhow::Result<Repor
     unit.manager.systemctl(&["daemon-reload"])?;
     unit.manager.systemctl(&["enable", name])?;
     // Returns when the node is ready, or with the reason why it is not.
-    unit.manager.systemctl(&["restart", name]).with_context(|| {
-        format!("starting {name}; its unit stays, and {} removes it", unit.undo())
-    })?;
+    unit.manager
+        .systemctl(&["restart", name])
+        .with_context(|| {
+            format!(
+                "starting {name}; its unit stays, and {} removes it",
+                unit.undo()
+            )
+        })?;
     Ok(Report {
         unit: name,
         command: Some(unit.exec_start()?),
@@ -120,7 +128,11 @@ fn install(unit: &Unit, path: PathBuf, is_running: bool) -> anyhow::Result<Repor
 
 fn uninstall(unit: &Unit, path: PathBuf) -> anyhow::Result<Report> {
     let name = unit.manager.unit_name();
-    anyhow::ensure!(path.exists(), "nothing is installed: {} is not there", path.display());
+    anyhow::ensure!(
+        path.exists(),
+        "nothing is installed: {} is not there",
+        path.display()
+    );
     check_replaceable(unit, &path)?;
     unit.manager.systemctl(&["disable", "--now", name])?;
     fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use market::Timestamp;
 use market::lease::Phase;
 use market::receipt::Outcome;
-use market_node::api::{GpuView, ProviderState};
+use market_node::api::{GpuView, JobView, PendingRefund, ProviderState};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -105,6 +105,25 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Failed => "failed",
         Outcome::Lost => "provider lost",
     }
+}
+
+/// Names how a job ended or, while it goes on, its phase.
+pub(crate) fn ended_or_phase(outcome: Option<Outcome>, now: Phase) -> &'static str {
+    outcome.map_or(phase(now), self::outcome)
+}
+
+/// Names where a run stands, and from its second attempt on which one it is.
+pub(crate) fn state(job: &JobView) -> String {
+    let state = ended_or_phase(job.outcome, job.phase);
+    match job.attempts {
+        0 | 1 => state.to_owned(),
+        attempts => format!("{state}, attempt {attempts}"),
+    }
+}
+
+/// Writes what is on its way back and when it is due.
+pub(crate) fn pending_refund(pending: &PendingRefund) -> String {
+    format!("{} by {} UTC", pending.amount, utc(pending.due_at))
 }
 
 /// Names how selling goes.

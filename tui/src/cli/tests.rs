@@ -76,17 +76,95 @@ fn wrong_money_and_wrong_accounts_are_usage_errors() {
 
 #[test]
 fn the_screen_keeps_logs_off_its_terminal() {
-    assert_eq!(parse("nightshift tui").unwrap().command.logs(), Logs::File);
     assert_eq!(
-        parse("nightshift ps").unwrap().command.logs(),
-        Logs::Error("warn")
+        parse("nightshift tui").unwrap().command.logs(),
+        Logs::Screen
     );
+    assert_eq!(parse("nightshift ps").unwrap().command.logs(), Logs::Brief);
 }
 
 #[test]
 fn help_documents_the_exit_codes() {
     let help = Cli::command().render_help().to_string();
-    for code in ["  0  done", "  3  no node runs", "  4  no offer fits"] {
+    for code in ["  0    done", "  3    no node runs", "  130  a signal"] {
         assert!(help.contains(code), "{help}");
+    }
+}
+
+/// Lists every command with its full name, the program itself first.
+fn all_commands() -> Vec<(String, clap::Command)> {
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    let mut found = vec![(String::from("nightshift"), program)];
+    let mut next = 0;
+    while let Some((name, command)) = found.get(next).cloned() {
+        let below = command.get_subcommands();
+        let below = below.map(|sub| (format!("{name} {}", sub.get_name()), sub.clone()));
+        found.extend(below);
+        next += 1;
+    }
+    found
+}
+
+#[test]
+fn every_command_and_every_flag_says_what_it_is_for() {
+    let all = all_commands();
+    assert!(all.len() > 30, "{}", all.len());
+    for (name, command) in all {
+        assert!(command.get_about().is_some(), "{name} has no help text");
+        for argument in command.get_arguments() {
+            let id = argument.get_id();
+            assert!(
+                argument.get_help().is_some(),
+                "{name}: {id} has no help text"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_command_takes_the_flags_of_the_program() {
+    for (name, command) in all_commands() {
+        for flag in ["json", "home", "log_level", "log_format"] {
+            let mut arguments = command.get_arguments();
+            let has = arguments.any(|argument| argument.get_id() == flag);
+            assert!(has, "{name} does not take --{flag}");
+        }
+    }
+}
+
+#[test]
+fn names_of_commands_and_flags_stay_as_they_are() {
+    for (name, mut command) in all_commands() {
+        let help = command.render_long_help().to_string();
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("help");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name.replace(' ', "-"), help));
+    }
+}
+
+#[test]
+fn only_a_node_logs_into_its_home() {
+    for (line, logs) in [
+        ("nightshift up --provide", Logs::Node),
+        ("nightshift operator run", Logs::Node),
+        ("nightshift up --install", Logs::Brief),
+        ("nightshift operator run --uninstall", Logs::Brief),
+        ("nightshift run job.toml", Logs::Brief),
+    ] {
+        assert_eq!(parse(line).unwrap().command.logs(), logs, "{line}");
+    }
+}
+
+#[test]
+fn a_unit_is_either_installed_or_removed() {
+    for wrong in [
+        "nightshift up --install --uninstall",
+        "nightshift operator run --install --uninstall",
+        "nightshift tui --install",
+    ] {
+        assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
     }
 }

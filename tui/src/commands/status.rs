@@ -2,6 +2,8 @@
 //!
 //! Never asks anyone but the node of this home.
 
+use std::io::IsTerminal as _;
+
 use market_node::api::{JobView, ProviderView, StatusView};
 
 use crate::cli::Context;
@@ -15,11 +17,27 @@ pub(crate) struct Args {}
 /// Shows the node at a glance.
 pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()> {
     let view: StatusView = context.client().await?.get("/v1/status").await?;
-    context.print(&view, text)
+    let draw = match std::io::stdout().is_terminal() {
+        true => text,
+        false => plain,
+    };
+    context.print(&view, draw)
 }
 
-/// Writes the box.
+/// Writes the box, for a terminal.
 pub(super) fn text(view: &StatusView) -> String {
+    let title = format!("nightshift {}", words::printable(&view.version));
+    boxed(&title, &rows(view))
+}
+
+/// Writes a line a row, for a file or a pipe.
+pub(super) fn plain(view: &StatusView) -> String {
+    let rows = rows(view);
+    let line = |(name, value): &(&str, String)| format!("{name:<10} {value}\n");
+    rows.iter().map(line).collect()
+}
+
+fn rows(view: &StatusView) -> Vec<(&'static str, String)> {
     let mut rows = service(view);
     rows.extend(wallet(view));
     match &view.provider {
@@ -27,10 +45,12 @@ pub(super) fn text(view: &StatusView) -> String {
         None => rows.push(("selling", "no; this node buys".to_owned())),
     }
     rows.extend(jobs(&view.jobs));
-    boxed(
-        &format!("nightshift {}", words::printable(&view.version)),
-        &rows,
-    )
+    let notes = view
+        .notes
+        .iter()
+        .map(|note| ("note", words::printable(note)));
+    rows.extend(notes);
+    rows
 }
 
 fn service(view: &StatusView) -> Vec<(&'static str, String)> {
@@ -61,7 +81,13 @@ fn wallet(view: &StatusView) -> Vec<(&'static str, String)> {
         ),
         None => "not yet verified".to_owned(),
     };
-    vec![("account", view.account.to_string()), ("wallet", money)]
+    let mut rows = vec![("account", view.account.to_string()), ("wallet", money)];
+    let refund = |job: &JobView| {
+        let pending = words::pending_refund(job.pending_refund.as_ref()?);
+        Some(("refund due", format!("{pending}, of run {}", job.run)))
+    };
+    rows.extend(view.jobs.iter().filter_map(refund));
+    rows
 }
 
 fn selling(view: &ProviderView) -> Vec<(&'static str, String)> {
@@ -95,14 +121,20 @@ fn selling(view: &ProviderView) -> Vec<(&'static str, String)> {
 }
 
 fn jobs(jobs: &[JobView]) -> Vec<(&'static str, String)> {
-    if jobs.is_empty() {
-        return vec![("jobs", "none running".to_owned())];
+    let running = jobs.iter().filter(|job| job.outcome.is_none());
+    let mut rows: Vec<(&'static str, String)> = running.flat_map(job).collect();
+    if rows.is_empty() {
+        rows.push(("jobs", "none running".to_owned()));
     }
-    let row = |job: &JobView| {
-        let steps = job.progress.map(words::steps).unwrap_or_default();
-        let (kind, phase) = (words::printable(&job.kind), words::phase(job.phase));
-        let line = format!("{} {kind} {phase} {steps}", job.job.short());
-        ("job", line.trim_end().to_owned())
-    };
-    jobs.iter().map(row).collect()
+    rows
+}
+
+fn job(job: &JobView) -> Vec<(&'static str, String)> {
+    let steps = job.progress.map(words::steps).unwrap_or_default();
+    let (kind, state) = (words::printable(&job.kind), words::state(job));
+    let line = format!("{} {kind} {state} {steps}", job.run);
+    let note = job.note.as_deref().map(words::printable);
+    let mut rows = vec![("job", line.trim_end().to_owned())];
+    rows.extend(note.map(|note| ("", note)));
+    rows
 }

@@ -1,12 +1,15 @@
 //! Tests of what the reading commands print.
 
+use clap_complete::Shell;
 use insta::assert_snapshot;
+use market::Amount;
 use market::receipt::Outcome;
-use market_node::api::{ProviderState, QuoteView};
+use market_node::api::{JobView, NumberedEvent, ProviderState, QuoteView, RunEvent, RunId};
 
 use super::quote::Detail;
 use super::{
-    market_book, operator_status, ps, quote, status, wallet_balance, wallet_history, wallet_send,
+    completions, describe, logs, man, market_book, operator_status, ps, quote, status,
+    wallet_balance, wallet_history, wallet_send,
 };
 use crate::fixture;
 
@@ -133,5 +136,100 @@ fn empty_lists_say_so() {
         market_book::text(&book),
     ] {
         assert!(text.starts_with("No"), "{text}");
+    }
+}
+
+#[test]
+fn a_status_in_a_file_has_a_line_a_row() {
+    let mut view = fixture::consumer();
+    view.jobs = vec![fixture::job(), fixture::refunding()];
+    view.notes = vec!["this system may go to sleep".to_owned()];
+    assert_snapshot!(status::plain(&view));
+}
+
+#[test]
+fn a_run_that_moved_is_described_with_its_attempts_and_files() {
+    assert_snapshot!(describe::text(&fixture::detail()));
+}
+
+#[test]
+fn a_run_before_its_first_attempt_is_described() {
+    let mut detail = fixture::detail();
+    detail.attempts.clear();
+    detail.artefacts.clear();
+    detail.checkpoint_step = None;
+    detail.budget = market_node::api::BudgetView::default();
+    let text = describe::text(&detail);
+    for part in [
+        "Attempts\nnone yet\n",
+        "Delivered\nnothing yet\n",
+        "another provider would begin again",
+        "its time limit at the first price",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn without_all_the_last_ten_that_ended_are_listed_and_all_that_go_on() {
+    let ended = |number: u8| JobView {
+        run: RunId::from_bytes([number; 8]),
+        ..fixture::settled(Outcome::Completed)
+    };
+    let mut jobs: Vec<JobView> = (0..12).map(ended).collect();
+    jobs.push(fixture::refunding());
+    jobs.push(fixture::job());
+    let listed = ps::recent(jobs);
+    assert_eq!(listed.len(), 12);
+    assert_eq!(listed[9].run, RunId::from_bytes([9; 8]));
+    assert!(listed[10].pending_refund.is_some());
+    assert_eq!(listed[11].outcome, None);
+}
+
+#[test]
+fn logs_tell_how_a_provider_was_lost_and_where_the_job_went_on() {
+    let due_at = fixture::job().started_at;
+    let amount = fixture::amount("0.2");
+    let events = [
+        RunEvent::Silent { since_ms: 15_000 },
+        RunEvent::Back,
+        RunEvent::Lost {
+            reason: "every address refuses".to_owned(),
+        },
+        RunEvent::PendingRefund { amount, due_at },
+        RunEvent::Moved {
+            attempt: 2,
+            from_step: 40,
+        },
+        RunEvent::Note {
+            line: "waiting \x1b[2J for an offer".to_owned(),
+        },
+        RunEvent::Finished(Box::new(JobView {
+            paid: Amount::ZERO,
+            ..fixture::settled(Outcome::Completed)
+        })),
+    ];
+    let mut reader = logs::Reader::new();
+    let events = (0..).zip(events);
+    let lines = events.map(|(n, event)| reader.read(&NumberedEvent { n, event }));
+    let text = lines.collect::<Vec<String>>().join("\n");
+    assert!(!text.contains('\x1b'));
+    assert_snapshot!(text);
+}
+
+#[test]
+fn every_shell_learns_the_commands() {
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish] {
+        let script = completions::script(shell);
+        assert!(script.contains("describe"), "{shell}");
+    }
+}
+
+#[test]
+fn the_manual_names_the_commands_and_the_exit_codes() {
+    let page = man::page().unwrap();
+    assert!(page.starts_with(".ie"), "{page}");
+    for part in [".TH nightshift 1", "describe", "130", "no offer fits"] {
+        assert!(page.contains(part), "{part}: {page}");
     }
 }

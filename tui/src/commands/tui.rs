@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal};
 
 use super::up;
 use crate::cli::Context;
+use crate::running::StopSignals;
 use crate::screen;
 
 /// Arguments of `tui`: how the node runs, where this command starts it.
@@ -13,7 +14,7 @@ use crate::screen;
 #[group(skip)] // clap names the group after the struct, and the flattened one has the same name.
 pub(crate) struct Args {
     #[command(flatten)]
-    up: up::Args,
+    node: up::NodeArgs,
 }
 
 /// Shows the screen until the person leaves; starts a node in this process where none runs.
@@ -23,8 +24,8 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
             "the screen needs a terminal; use `nightshift status` instead, also with --json"
         );
     }
-    if let Some(own) = screen::run(context.home()?, |home| up::start(home, args.up)).await? {
-        own.stop().await;
+    if let Some(own) = screen::run(context.home()?, |home| up::start(home, args.node)).await? {
+        own.stop(&mut StopSignals::listen()?).await;
     }
     Ok(())
 }

@@ -2,18 +2,32 @@
 //!
 //! Never sells unless `--provide` is given.
 
+use anyhow::Context as _;
 use market::PricePerHour;
+use market_node::api::ApiClient;
 use market_node::config::{SellSettings, Settings};
 use market_node::home::Home;
+use market_node::membership::Membership;
 use market_node::network::Multiaddr;
 use provider::SellerConfig;
 
 use crate::cli::Context;
-use crate::running::{self, Roles, RunningNode};
+use crate::exit::Ending;
+use crate::running::{self, Roles, RunningNode, StopSignals};
+use crate::service::{self, Manager, ServiceFlags, Unit, Wish};
 
-/// Arguments of `up`, and of every command that starts a node where none runs.
-#[derive(Debug, Default, clap::Args)]
+/// Arguments of `up`.
+#[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    node: NodeArgs,
+    #[command(flatten)]
+    pub(crate) service: ServiceFlags,
+}
+
+/// How a node runs: arguments of every command that starts one.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct NodeArgs {
     /// Sell this machine's GPU as well
     #[arg(long)]
     provide: bool,
@@ -25,31 +39,69 @@ pub(crate) struct Args {
     listen: Vec<Multiaddr>,
 }
 
-/// Runs the node.
+/// Runs the node, or has systemd run it.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let home = context.home()?;
-    let roles = roles(&home, args)?;
+    if let Some(wish) = args.service.wish() {
+        return hand_over(wish, &home, &args.node, context).await;
+    }
+    let mut signals = StopSignals::listen()?;
+    let roles = roles(&home, args.node)?;
     if roles.sell.is_some() {
         eprintln!("Measuring this machine and testing its sandbox, about ten seconds.");
     }
-    let mut running = running::start(home, roles).await?;
+    let running = tokio::select! {
+        running = running::start(home, roles) => running?,
+        () = signals.next() => return Err(Ending::Interrupted("stopped while starting").into()),
+    };
     announce(&running).await;
-    let result = running.wait().await;
-    eprintln!(
-        "Stopping; a running lease is yielded and settled first. Press Ctrl-C again to force."
-    );
-    running.stop().await;
-    result
+    running::serve_until_stopped(running, signals).await
+}
+
+/// Has systemd run the node from now on, or no more.
+async fn hand_over(
+    wish: Wish,
+    home: &Home,
+    args: &NodeArgs,
+    context: &Context,
+) -> anyhow::Result<()> {
+    Membership::load(home)?;
+    let unit = Unit {
+        manager: Manager::User,
+        program: std::env::current_exe().context("finding this program")?,
+        home: home.path().to_owned(),
+        arguments: args.words(),
+    };
+    let is_running = ApiClient::connect(home).await.is_ok();
+    let report = service::carry_out(wish, &unit, is_running)?;
+    context.print(&report, service::text)
+}
+
+impl NodeArgs {
+    /// Writes the command line that runs such a node.
+    fn words(&self) -> Vec<String> {
+        let mut words = vec!["up".to_owned()];
+        if self.provide {
+            words.push("--provide".to_owned());
+        }
+        if let Some(price) = self.price {
+            words.extend(["--price".to_owned(), price.0.decimal()]);
+        }
+        for address in &self.listen {
+            words.extend(["--listen".to_owned(), address.to_string()]);
+        }
+        words
+    }
 }
 
 /// Starts a node in this process as the arguments say.
-pub(crate) async fn start(home: Home, args: Args) -> anyhow::Result<RunningNode> {
+pub(crate) async fn start(home: Home, args: NodeArgs) -> anyhow::Result<RunningNode> {
     let roles = roles(&home, args)?;
     running::start(home, roles).await
 }
 
 /// Reads the settings and lets the flags beat them.
-fn roles(home: &Home, args: Args) -> anyhow::Result<Roles> {
+fn roles(home: &Home, args: NodeArgs) -> anyhow::Result<Roles> {
     let mut settings = Settings::load(home)?;
     settings.listen_by_flag(&args.listen)?;
     if let Some(price) = args.price {

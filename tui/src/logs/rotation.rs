@@ -39,7 +39,10 @@ impl RotatingFile {
         if self.is_current()? {
             let oldest = self.files.saturating_sub(1);
             for number in (1..oldest).rev() {
-                rename(&numbered(&self.path, number), &numbered(&self.path, number + 1))?;
+                rename(
+                    &numbered(&self.path, number),
+                    &numbered(&self.path, number + 1),
+                )?;
             }
             match oldest {
                 0 => fs::remove_file(&self.path)?,
@@ -66,7 +69,10 @@ impl RotatingFile {
             self.rotate()?;
         }
         if self.lost_bytes > 0 {
-            let note = format!("{} bytes of log were lost: they could not be written\n", self.lost_bytes);
+            let note = format!(
+                "{} bytes of log were lost: they could not be written\n",
+                self.lost_bytes
+            );
             self.file.write_all(note.as_bytes())?;
             self.lost_bytes = 0;
         }

@@ -48,7 +48,10 @@ fn json_lines_parse_and_carry_their_spans() {
     assert_eq!(lines.len(), 1, "{text}");
     let event = &lines[0];
     assert_eq!(event["message"], "a voucher \"of\" two\nlines");
-    assert_eq!((&event["step"], &event["level"]), (&20.into(), &"INFO".into()));
+    assert_eq!(
+        (&event["step"], &event["level"]),
+        (&20.into(), &"INFO".into())
+    );
     let span = &event["span"];
     assert_eq!(
         (&span["name"], &span["agreement"], &span["peer"]),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use market::receipt::Outcome;
 use market_node::api::JobView;
 
+use crate::exit::Ending;
 use crate::output::{self, Form};
 use crate::words;
 
@@ -16,35 +17,43 @@ pub(crate) fn report(form: Form, job: &JobView) -> anyhow::Result<()> {
     if form == Form::Text {
         output::print(form, job, bill)?;
     }
-    let outcome = match job.outcome {
-        Some(Outcome::Completed) => return Ok(()),
-        Some(outcome) => words::outcome(outcome),
-        None => "not over",
-    };
-    anyhow::bail!(
-        "the job did not complete: {outcome}; what was delivered is kept and was paid for"
-    )
+    match job.outcome {
+        Some(Outcome::Completed) => Ok(()),
+        Some(Outcome::Cancelled) => Err(Ending::Cancelled.into()),
+        Some(outcome @ (Outcome::Lost | Outcome::Yielded)) => {
+            let known = job.note.clone();
+            let reason = known.unwrap_or_else(|| words::outcome(outcome).to_owned());
+            Err(Ending::ProviderLost { reason }.into())
+        }
+        outcome => {
+            let outcome = outcome.map_or("not over", words::outcome);
+            anyhow::bail!(
+                "the job did not complete: {outcome}; what was delivered is kept and was paid for"
+            )
+        }
+    }
 }
 
 /// Writes the bill.
 pub(crate) fn bill(job: &JobView) -> String {
     let millis = |millis| words::duration(Duration::from_millis(millis));
-    let outcome = job.outcome.map_or(words::phase(job.phase), words::outcome);
+    let outcome = words::state(job);
     let metered = format!(
         "{} running, {} held",
         millis(job.meter.running_ms),
         millis(job.meter.hold_ms)
     );
-    let refunded = match job.refunded {
-        Some(refunded) => refunded.to_string(),
-        None => "not yet settled".to_owned(),
+    let refunded = match (&job.refunded, &job.pending_refund) {
+        (Some(refunded), _) => refunded.to_string(),
+        (None, Some(pending)) => format!("{}, at least", words::pending_refund(pending)),
+        (None, None) => "not yet settled".to_owned(),
     };
     let receipt = match job.receipt {
         true => "signed by both sides",
         false => "not signed by both sides",
     };
     let rows = [
-        ("job", format!("{} {outcome}", job.job.short())),
+        ("run", format!("{} {outcome}", job.run)),
         ("outputs", job.output.display().to_string()),
         (
             "provider",

@@ -38,7 +38,10 @@ fn a_unit_names_its_home_also_with_spaces() {
         ..unit(Manager::User)
     };
     let text = unit.text().unwrap();
-    assert_eq!(home_of(&text).as_deref(), Some(Path::new("/srv/night shift")));
+    assert_eq!(
+        home_of(&text).as_deref(),
+        Some(Path::new("/srv/night shift"))
+    );
     assert!(text.contains("--home \"/srv/night shift\" up"), "{text}");
 }
 
@@ -46,7 +49,10 @@ fn a_unit_names_its_home_also_with_spaces() {
 fn words_reach_the_program_as_they_are() {
     assert_eq!(quoted("/ip4/0.0.0.0/tcp/0").unwrap(), "/ip4/0.0.0.0/tcp/0");
     assert_eq!(quoted("").unwrap(), "\"\"");
-    assert_eq!(quoted("50% \"$A\" \\").unwrap(), "\"50%% \\\"$$A\\\" \\\\\"");
+    assert_eq!(
+        quoted("50% \"$A\" \\").unwrap(),
+        "\"50%% \\\"$$A\\\" \\\\\""
+    );
     assert!(quoted("two\nlines").is_err());
 }
 
@@ -62,7 +68,9 @@ fn a_unit_of_another_or_for_another_home_is_left_alone() {
         home: "/srv/other".into(),
         ..unit.clone()
     };
-    let error = check_replaceable(&elsewhere, &path).unwrap_err().to_string();
+    let error = check_replaceable(&elsewhere, &path)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("runs the node in /;"), "{error}");
     assert!(error.contains("--home / up --uninstall"), "{error}");
     fs::write(&path, "[Service]\nExecStart=/bin/true\n").unwrap();
@@ -76,7 +84,10 @@ fn a_system_without_systemd_is_told_what_to_do_instead() {
     let missing = folder.path().join("system");
     for manager in [Manager::User, Manager::System] {
         let error = manager.check(&missing).unwrap_err().to_string();
-        assert!(error.contains("systemd does not run on this system"), "{error}");
+        assert!(
+            error.contains("systemd does not run on this system"),
+            "{error}"
+        );
         assert!(error.contains("SIGTERM stops them"), "{error}");
     }
 }

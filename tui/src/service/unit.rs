@@ -89,7 +89,8 @@ impl Unit {
         )];
         if self.manager == Manager::User {
             notes.push(
-                "It runs while you are logged in. To let it run always: loginctl enable-linger".to_owned(),
+                "It runs while you are logged in. To let it run always: loginctl enable-linger"
+                    .to_owned(),
             );
         }
         notes
@@ -206,7 +207,8 @@ pub(super) fn quoted(word: &str) -> anyhow::Result<String> {
         !word.chars().any(char::is_control),
         "{word:?} has a character that a unit cannot hold"
     );
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@+=".contains(character);
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "-_./:@+=".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) {
         return Ok(word.to_owned());
     }

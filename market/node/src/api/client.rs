@@ -100,11 +100,12 @@ impl ApiClient {
         body: &B,
     ) -> Result<Lines, ClientError> {
         let response = self.http.post(url(path)).json(body).send().await?;
-        let response = accept(response).await?;
-        Ok(Lines {
-            response,
-            buffer: Vec::new(),
-        })
+        Lines::of(response).await
+    }
+
+    /// Reads a stream of lines as they come.
+    pub async fn get_lines(&self, path: &str) -> Result<Lines, ClientError> {
+        Lines::of(self.http.get(url(path)).send().await?).await
     }
 }
 
@@ -138,6 +139,14 @@ pub struct Lines {
 }
 
 impl Lines {
+    async fn of(response: reqwest::Response) -> Result<Self, ClientError> {
+        let response = accept(response).await?;
+        Ok(Self {
+            response,
+            buffer: Vec::new(),
+        })
+    }
+
     /// Reads the next document, or `None` at the end of the stream.
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ClientError> {
         loop {

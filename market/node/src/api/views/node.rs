@@ -34,8 +34,10 @@ pub struct StatusView {
     pub balance: Option<BalanceView>,
     /// Selling, where this node sells.
     pub provider: Option<ProviderView>,
-    /// Jobs that this node bought and that are not over.
+    /// Jobs that this node bought and that are not over, or whose refund is on its way.
     pub jobs: Vec<JobView>,
+    /// What a person should know now, a line each; empty while all is well.
+    pub notes: Vec<String>,
     /// The best offers, one a class.
     pub best_prices: Vec<BestPrice>,
 }
