@@ -37,7 +37,7 @@ fn pausing_yields_the_job_at_once_and_what_was_done_is_paid() {
     let (done, last) = (&end.done, end.last());
     assert_eq!(
         (done.code, &last["outcome"]),
-        (Some(1), &"yielded".into()),
+        (Some(6), &"yielded".into()),
         "{done:?}"
     );
     assert!(done.stderr.contains("yielded"), "{}", done.stderr);
@@ -78,7 +78,7 @@ fn a_provider_that_vanishes_keeps_no_more_than_it_was_promised() {
     let (done, last) = (&end.done, end.last());
     assert_eq!(
         (done.code, &last["outcome"]),
-        (Some(1), &"cancelled".into()),
+        (Some(5), &"cancelled".into()),
         "{done:?}"
     );
     let paid = credits::of(&last["paid"]);

@@ -20,15 +20,18 @@ use crate::output::{self, Form};
 /// How long work that still runs in other threads may hold up the end of the program.
 const LAST_WORK: Duration = Duration::from_secs(2);
 
+/// Where the help lists the flags that every command has.
+pub(crate) const FOR_ALL: &str = "For every command";
+
 /// A peer-to-peer market for GPU compute: sell hours of the card that you own, or buy them.
 #[derive(Debug, Parser)]
 #[command(name = "nightshift", version, after_help = exit::HELP)]
 pub(crate) struct Cli {
     /// Folder of this node [default: NIGHTSHIFT_HOME, else nightshift in the platform's data folder]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = FOR_ALL)]
     home: Option<PathBuf>,
     /// Print JSON instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = FOR_ALL)]
     json: bool,
     #[command(flatten)]
     logs: LogFlags,

@@ -16,10 +16,11 @@ use tracing::Subscriber;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::rotation::RotatingFile;
+use crate::cli::FOR_ALL;
 
 /// The environment variable that says what is logged.
 const VARIABLE: &str = "NIGHTSHIFT_LOG";
@@ -78,14 +79,21 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct LogFlags {
     /// Log from this level on: error, warn, info, debug, trace [default: log.level for a node, else warn]
-    #[arg(long, global = true, value_name = "LEVEL", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        hide_possible_values = true,
+        help_heading = FOR_ALL
+    )]
     log_level: Option<Level>,
     /// Write logs as text, or as json with one object a line [default: log.format for a node, else text]
     #[arg(
         long,
         global = true,
         value_name = "FORMAT",
-        hide_possible_values = true
+        hide_possible_values = true,
+        help_heading = FOR_ALL
     )]
     log_format: Option<Format>,
 }
@@ -213,7 +221,12 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::new("info");
-    tracing_subscriber::registry().with(layer::<Registry, W>(format, Ink::Plain, writer, filter))
+    tracing_subscriber::registry().with(layer::<tracing_subscriber::Registry, W>(
+        format,
+        Ink::Plain,
+        writer,
+        filter,
+    ))
 }
 
 #[cfg(test)]

@@ -39,6 +39,12 @@ const CLOSE: Duration = Duration::from_secs(5);
 /// The most that a stop takes, for messages: both of the above and what the runtime waits for at the end.
 const STOP_SECONDS: u64 = 20;
 
+/// What the help of commands that run a node says about their end.
+pub(crate) const STOPPING: &str = "\
+Ctrl-C (SIGINT) or SIGTERM stops the node in order, within 20 s: a lease that is sold is yielded, claimed and \
+closed; what was bought goes on when the node starts again. A second signal forces. It logs into \
+logs/nightshift.log of its home folder.";
+
 /// What a node does.
 #[derive(Debug)]
 pub(crate) struct Roles {

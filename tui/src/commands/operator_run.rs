@@ -16,6 +16,7 @@ use crate::service::{self, Manager, ServiceFlags, Unit, Wish};
 
 /// Arguments of `operator run`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = running::STOPPING)]
 pub(crate) struct Args {
     /// Address to listen on instead of the configured ones; port 0 takes any free one
     #[arg(long, value_name = "MULTIADDR")]

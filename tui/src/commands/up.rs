@@ -18,6 +18,7 @@ use crate::service::{self, Manager, ServiceFlags, Unit, Wish};
 
 /// Arguments of `up`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = running::STOPPING)]
 pub(crate) struct Args {
     #[command(flatten)]
     node: NodeArgs,
