@@ -15,6 +15,8 @@ mod doctor;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod handbook;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod market;
@@ -22,6 +24,8 @@ mod market;
 mod mistakes;
 #[cfg(test)]
 mod node;
+#[cfg(test)]
+mod package;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]
