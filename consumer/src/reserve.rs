@@ -166,6 +166,10 @@ impl Opening {
 
     /// Sends the reservation. An answer that is lost or is no proof is no refusal: the ledger says whether
     /// the channel is open. Returns when it was opened, in protocol time.
+    #[tracing::instrument(name = "reserve", skip_all, fields(
+        agreement = %self.terms.id(&self.node.chain()).short(),
+        peer = %self.terms.payee.node.short(),
+    ))]
     pub(crate) async fn reserve(&self, job: &JobSpec) -> Result<Timestamp, ReserveError> {
         let refused = match self.offer(job).await {
             Ok(at) => return Ok(at),

@@ -17,6 +17,7 @@ use market_node::lease::{LeaseHandle, ReserveRequest};
 use market_node::lease_protocol::{LeaseResponse, Refusal};
 use market_node::node::Node;
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument as _;
 
 use crate::gauge::Gauge;
 use crate::lease::JobStage;
@@ -300,7 +301,9 @@ impl Seller {
             stage: stage_in,
             notes: self.notes.clone(),
         };
-        tokio::spawn(opening.run(reply));
+        let span =
+            tracing::info_span!("sold", agreement = %agreement.short(), peer = %from.short());
+        tokio::spawn(opening.run(reply).instrument(span));
     }
 
     fn decide(

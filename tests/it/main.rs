@@ -38,6 +38,10 @@ mod readme;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
 mod terminal;
 mod tidy;
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod runner;
 mod update;
 mod view;
 
+pub(crate) use model::Farewell;
 pub(crate) use runner::run;
 
 #[cfg(test)]

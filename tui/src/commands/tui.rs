@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal};
 
 use super::up;
 use crate::cli::Context;
-use crate::running::StopSignals;
-use crate::screen;
+use crate::running::{self, StopSignals};
+use crate::screen::{self, Farewell};
 
 /// Arguments of `tui`: how the node runs, where this command starts it.
 #[derive(Debug, clap::Args)]
@@ -24,8 +24,18 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
             "the screen needs a terminal; use `nightshift status` instead, also with --json"
         );
     }
-    if let Some(own) = screen::run(context.home()?, |home| up::start(home, args.node)).await? {
-        own.stop(&mut StopSignals::listen()?).await;
+    let left = screen::run(context.home()?, |home| up::start(home, args.node)).await?;
+    let signals = StopSignals::listen()?;
+    match left {
+        None => Ok(()),
+        Some((own, Farewell::Keep)) => {
+            eprintln!("The node goes on in this terminal. Ctrl-C stops it.");
+            running::serve_until_stopped(own, signals).await
+        }
+        Some((own, Farewell::Stop)) => {
+            let mut signals = signals;
+            own.stop(&mut signals).await;
+            Ok(())
+        }
     }
-    Ok(())
 }

@@ -36,7 +36,7 @@ pub(crate) enum Overlay {
     None,
     /// The list of keys.
     Help,
-    /// The question whether running work may be stopped.
+    /// The question whether the node goes on without the screen.
     ConfirmQuit,
 }
 
@@ -87,6 +87,8 @@ pub(crate) enum Key {
     Quit,
     /// `?`: the list of keys.
     Help,
+    /// `k`: keep the node, where that is asked.
+    Keep,
     /// Ctrl-C: leave without a question.
     Interrupt,
     /// Any other.
@@ -100,8 +102,19 @@ pub(crate) enum Effect {
     Pause,
     /// Sell again.
     Resume,
-    /// End the screen.
+    /// End the screen, and with it a node that lives here.
     Quit,
+    /// End the screen alone; the node goes on in this terminal.
+    Keep,
+}
+
+/// How a person left the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// A node that lives in this process is to stop.
+    Stop,
+    /// It is to go on.
+    Keep,
 }
 
 impl Model {
@@ -130,12 +143,18 @@ impl Model {
         self.status()?.provider.as_ref()
     }
 
-    /// Returns whether a lease or a bought job runs.
+    /// Returns whether the node earns, offers to, or runs a bought job.
     pub(crate) fn is_busy(&self) -> bool {
         let sells = self
             .provider()
-            .is_some_and(|provider| provider.lease.is_some());
-        sells || self.status().is_some_and(|status| !status.jobs.is_empty())
+            .is_some_and(|provider| crate::running::is_offering(provider.state));
+        sells || self.buys()
+    }
+
+    fn buys(&self) -> bool {
+        let jobs = self.status().map(|status| status.jobs.as_slice());
+        let mut jobs = jobs.unwrap_or_default().iter();
+        jobs.any(|job| job.outcome.is_none())
     }
 
     /// Returns the one word for how things are.
@@ -147,8 +166,8 @@ impl Model {
         };
         match &status.provider {
             Some(provider) => crate::words::selling(provider.state),
-            None if status.jobs.is_empty() => "Watching",
-            None => "Buying",
+            None if self.buys() => "Buying",
+            None => "Watching",
         }
     }
 

@@ -27,10 +27,12 @@ pub(super) const HELP: &[&str] = &[
 
 /// The question before running work is stopped.
 pub(super) const CONFIRM_QUIT: &[&str] = &[
-    "The node lives in this window and has work to do.",
-    "Quitting stops it: leases and jobs end early.",
+    "The node lives in this terminal. Keep earning without the screen?",
     "",
-    "q quits; any other key stays.",
+    "k   keep: the screen closes, the node goes on here until Ctrl-C",
+    "q   stop: a lease ends early and is paid; jobs go on at the next start",
+    "",
+    "Any other key stays. `nightshift up --install` runs a node for good.",
 ];
 
 /// Lists earnings and balance.
@@ -72,6 +74,9 @@ pub(super) fn running(model: &Model, width: usize) -> Vec<String> {
     if rows.is_empty() {
         rows.push("nothing".to_owned());
     }
+    let notes = model.status().map(|status| status.notes.as_slice());
+    let notes = notes.unwrap_or_default().iter();
+    rows.extend(notes.map(|note| format!("note: {}", words::printable(note))));
     rows
 }
 
@@ -93,13 +98,19 @@ fn lease_rows(lease: &LeaseView, width: usize) -> Vec<String> {
 
 fn job_rows(job: &JobView, width: usize) -> Vec<String> {
     let kind = words::printable(&job.kind);
-    let phase = words::phase(job.phase);
-    let (id, price, paid) = (job.job.short(), job.price_per_hour, job.paid);
+    let state = words::state(job);
+    let (run, price, paid) = (job.run, job.price_per_hour, job.paid);
     let mut rows = vec![format!(
-        "job {id}  {kind} {phase} on {} at {price}: {paid}",
+        "run {run}  {kind} {state} on {} at {price}: {paid}",
         job.class
     )];
-    rows.extend(job.progress.map(|progress| bar(progress, width)));
+    if job.outcome.is_none() {
+        rows.extend(job.progress.map(|progress| bar(progress, width)));
+    }
+    let refund = job.pending_refund.as_ref().map(words::pending_refund);
+    rows.extend(refund.map(|refund| format!("  comes back: {refund}")));
+    let note = job.note.as_deref().map(words::printable);
+    rows.extend(note.map(|note| format!("  {note}")));
     rows
 }
 

@@ -15,7 +15,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::model::{Effect, Host, Key, Model, Msg};
+use super::model::{Effect, Farewell, Host, Key, Model, Msg};
 use super::update::update;
 use super::view::view;
 
@@ -50,11 +50,11 @@ impl Drop for Screen {
 }
 
 /// Shows the screen until the person leaves. Where no node runs in `home`, `start` starts one in this
-/// process; it is returned when the terminal is given back, so that the caller ends it in order.
+/// process; it is returned when the terminal is given back, so that the caller ends it in order or keeps it.
 pub(crate) async fn run<Node, Starting>(
     home: Home,
     start: impl FnOnce(Home) -> Starting,
-) -> anyhow::Result<Option<Node>>
+) -> anyhow::Result<Option<(Node, Farewell)>>
 where
     Starting: Future<Output = anyhow::Result<Node>>,
 {
@@ -97,7 +97,11 @@ where
                 Effect::Resume => "/v1/provider/resume",
                 Effect::Quit => {
                     poller.abort();
-                    return Ok(node);
+                    return Ok(node.map(|node| (node, Farewell::Stop)));
+                }
+                Effect::Keep => {
+                    poller.abort();
+                    return Ok(node.map(|node| (node, Farewell::Keep)));
                 }
             };
             tokio::spawn(act(home.clone(), path, outbox.clone()));
@@ -189,6 +193,7 @@ pub(super) fn meaning(key: KeyEvent) -> Key {
         KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Key::Interrupt,
         KeyCode::Char('p' | 'P') => Key::Pause,
         KeyCode::Char('q' | 'Q') => Key::Quit,
+        KeyCode::Char('k' | 'K') => Key::Keep,
         KeyCode::Char('?') => Key::Help,
         _ => Key::Other,
     }

@@ -250,3 +250,25 @@ fn keys_mean_what_the_help_says() {
     let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     assert_eq!(meaning(interrupt), Key::Interrupt);
 }
+
+#[test]
+fn k_keeps_the_node_where_q_asked_and_nowhere_else() {
+    let mut model = earning();
+    model.host = Host::Here;
+    assert!(press(&mut model, Key::Keep).is_empty());
+    press(&mut model, Key::Quit);
+    assert_eq!(press(&mut model, Key::Keep), [Effect::Keep]);
+    let mut watching = live(fixture::consumer());
+    watching.host = Host::Here;
+    assert_eq!(press(&mut watching, Key::Quit), [Effect::Quit]);
+}
+
+#[test]
+fn a_refund_on_its_way_and_notes_stand_with_the_work() {
+    let mut status = fixture::consumer();
+    status.jobs = vec![fixture::refunding()];
+    status.notes = vec!["this system may go to sleep".to_owned()];
+    let model = live(status);
+    assert_eq!(model.state_word(), "Watching");
+    assert_snapshot!(drawn(&model, 80, 24));
+}

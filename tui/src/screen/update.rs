@@ -76,7 +76,10 @@ fn pressed(model: &mut Model, key: Key) -> Vec<Effect> {
     let overlay = std::mem::replace(&mut model.overlay, Overlay::None);
     match (overlay, key) {
         (_, Key::Interrupt) | (Overlay::ConfirmQuit, Key::Quit) => vec![Effect::Quit],
-        (Overlay::Help | Overlay::ConfirmQuit, _) | (Overlay::None, Key::Other) => Vec::new(),
+        (Overlay::ConfirmQuit, Key::Keep) => vec![Effect::Keep],
+        (Overlay::Help | Overlay::ConfirmQuit, _) | (Overlay::None, Key::Other | Key::Keep) => {
+            Vec::new()
+        }
         (Overlay::None, Key::Help) => {
             model.overlay = Overlay::Help;
             Vec::new()

@@ -83,6 +83,7 @@ impl BlobStore {
     ///
     /// `progress` hears how many bytes of the blob are here and checked. Cancel-safe: what is checked
     /// stays. One fetch of a blob runs at a time.
+    #[tracing::instrument(name = "blob", skip_all, fields(hash = %blob.hash.short(), peer = %from.short()))]
     pub async fn fetch(
         &self,
         client: &Client,

@@ -11,6 +11,7 @@ use market::lease::{Artefact, Input, Lease, Message, Output, Phase, Record, Role
 use market::progress::Progress;
 use market::{AgreementId, Amount, ChainId, NodeId, Timestamp, wire};
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument as _;
 
 use super::MAILBOX;
 use super::outbox::Outbox;
@@ -132,7 +133,8 @@ pub async fn spawn(
         outbox: outbox.clone(),
         lease: mail.clone(),
     };
-    tokio::spawn(sender.run());
+    let span = tracing::info_span!("lease", agreement = %agreement.short(), peer = %peer.short());
+    tokio::spawn(sender.run().instrument(span.clone()));
     let runner = Runner {
         direction: match role {
             Role::Payer => Direction::Sent,
@@ -148,7 +150,7 @@ pub async fn spawn(
         waiting: VecDeque::new(),
         snapshot,
     };
-    tokio::spawn(runner.run());
+    tokio::spawn(runner.run().instrument(span));
     let handle = LeaseHandle {
         mail,
         outbox,
