@@ -31,11 +31,12 @@ unshare --mount --pid --cgroup --fork --kill-child --mount-proc bash -c '
   mount -t tmpfs none /run && mkdir -p /run/systemd/system /run/user/own /run/home || exit 77
   chmod 700 /run/user/own
   umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup || exit 77
-  export XDG_RUNTIME_DIR=/run/user/own HOME=/run/home DBUS_SESSION_BUS_ADDRESS=
-  unset XDG_CONFIG_HOME NIGHTSHIFT_HOME
+  export XDG_RUNTIME_DIR=/run/user/own HOME=/run/home
+  unset XDG_CONFIG_HOME NIGHTSHIFT_HOME DBUS_SESSION_BUS_ADDRESS
   /usr/lib/systemd/systemd --user --log-target=null &
-  timeout 30 bash -c "until systemctl --user is-system-running --quiet; do read -t 0.2 _ < <(sleep 1); done" \
-    || exit 77
+  ready() { case "$(systemctl --user is-system-running 2>&1)" in running|degraded) ;; *) false ;; esac; }
+  for _ in $(seq 100); do ready && break; sleep 0.2; done
+  ready || exit 77
   bash -eu -c "$0" script "$1" "$2"
 ' "$SCRIPT" "$1" "$2"
 code=$?
