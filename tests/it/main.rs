@@ -11,6 +11,8 @@ mod credits;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod disk_full;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod faults;

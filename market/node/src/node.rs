@@ -125,6 +125,7 @@ impl Node {
                     key: identity.node_key.clone(),
                     clock: clock.clone(),
                     interval_ms: interval,
+                    reserve_bytes: config.settings.disk.reserve_bytes(),
                 },
                 &mut tasks,
             )?),

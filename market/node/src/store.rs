@@ -24,6 +24,8 @@ use std::time::Duration;
 use market::{ChannelId, wire};
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::disk::DiskError;
+
 /// Key of the store's schema; no kind of record has the byte 0.
 const SCHEMA_KEY: &[u8] = b"\0schema";
 
@@ -98,6 +100,9 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// The disk is too full to write anything safely.
+    #[error("nothing was written to the store: {0}")]
+    NoRoom(#[from] DiskError),
     /// The database failed while it was in use.
     #[error("the store failed: {0}")]
     Database(String),

@@ -4,6 +4,7 @@
 //! well), never rewrites one, and never guesses: an unfinished append at the very end is cut with a
 //! warning, anything else that does not verify is an error that says what, where, and what to do.
 
+mod error;
 mod segment;
 
 use std::fs::{self, File, OpenOptions};
@@ -13,6 +14,9 @@ use std::path::{Path, PathBuf};
 use market::ChainId;
 use serde::{Deserialize, Serialize};
 
+pub use error::LogError;
+
+use error::{io, room};
 use segment::{BadHeader, Damage, Link, SegmentHeader};
 
 /// The size at which a new segment is begun, 64 MiB, unless configured otherwise.
@@ -49,91 +53,6 @@ pub struct TornTail {
     pub bytes: u64,
     /// What was wrong with them.
     pub what: String,
-}
-
-/// Why the log cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The operating system refused.
-    #[error("cannot {action} {}: {source}; check the disk and the folder's permissions", path.display())]
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// To which file or folder.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
-    /// Bytes that were once acknowledged do not verify.
-    #[error(
-        "the block log is damaged: {what}, in {} at byte {offset}; it was left as it is: restore this \
-         folder from a backup, or from another operator's log",
-        file.display()
-    )]
-    Damaged {
-        /// The segment's file.
-        file: PathBuf,
-        /// Offset of the damage, in bytes.
-        offset: u64,
-        /// What does not verify.
-        what: String,
-    },
-    /// A segment is absent.
-    #[error(
-        "the block log has no segment that begins with record {expected}, the next one is {}; \
-         restore the missing file to this folder",
-        found.display()
-    )]
-    MissingSegment {
-        /// The record that the next segment should begin with.
-        expected: u64,
-        /// The file that was found instead.
-        found: PathBuf,
-    },
-    /// A newer release wrote it.
-    #[error(
-        "the block log {} has version {found} and this program knows up to {known}: a newer nightshift wrote it; \
-         install that release again",
-        file.display()
-    )]
-    NewerVersion {
-        /// The segment's file.
-        file: PathBuf,
-        /// Its version.
-        found: u32,
-        /// The newest version that this program knows.
-        known: u32,
-    },
-    /// A segment belongs to another chain.
-    #[error("{} holds blocks of chain {found}, this market is chain {expected}", file.display())]
-    OtherChain {
-        /// The segment's file.
-        file: PathBuf,
-        /// The chain that the segment names.
-        found: ChainId,
-        /// The chain of this market.
-        expected: ChainId,
-    },
-    /// A record is larger than any message may be.
-    #[error("a record of {actual} bytes is more than the {max} that the log takes")]
-    TooLarge {
-        /// Bytes of the record.
-        actual: usize,
-        /// Bytes allowed.
-        max: usize,
-    },
-    /// An earlier append failed, so what is on disk is unknown until the log is opened again.
-    #[error("an earlier write to the block log failed; start again to recover")]
-    Poisoned,
-}
-
-fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> LogError {
-    let path = path.to_path_buf();
-    move |source| LogError::Io {
-        action,
-        path,
-        source,
-    }
 }
 
 /// The one writer of a block log.
@@ -323,7 +242,8 @@ impl LogRecovery {
 impl BlockLog {
     /// Appends a record and returns where it lies, once it is on disk for good.
     ///
-    /// After an error the log takes nothing more until it is opened again.
+    /// After [`LogError::NoRoom`] the log is as before; after any other error of the system it takes nothing more
+    /// until it is opened again.
     pub fn append(&mut self, payload: &[u8]) -> Result<Position, LogError> {
         if self.is_poisoned {
             return Err(LogError::Poisoned);
@@ -335,16 +255,26 @@ impl BlockLog {
             });
         }
         self.is_poisoned = true;
+        let appended = self.append_here(payload);
+        self.is_poisoned = match &appended {
+            Ok(_) => false,
+            Err(LogError::NoRoom { .. }) => self.undo().is_err(),
+            Err(_) => true,
+        };
+        appended
+    }
+
+    fn append_here(&mut self, payload: &[u8]) -> Result<Position, LogError> {
         if self.length >= self.config.segment_bytes && self.next > self.segment {
-            self.file = create_segment(&self.config, self.next, &self.link)?;
+            self.file = create_segment(&self.config, self.next, &self.link).map_err(room)?;
             self.segment = self.next;
             self.length = segment::HEADER_BYTES as u64;
         }
         let (record, link) = segment::encode_record(&self.link, payload);
         let path = segment_path(&self.config.directory, self.segment);
-        self.file
-            .write_all(&record)
-            .map_err(io("append to", &path))?;
+        let written = self.file.write_all(&record);
+        written.map_err(io("append to", &path)).map_err(room)?;
+        // A failed sync leaves unknown what is on disk, also where the reason is room.
         self.file.sync_data().map_err(io("sync", &path))?;
         let position = Position {
             segment: self.segment,
@@ -353,8 +283,14 @@ impl BlockLog {
         self.length += record.len() as u64;
         self.next += 1;
         self.link = link;
-        self.is_poisoned = false;
         Ok(position)
+    }
+
+    /// Cuts off what an append left that found no room.
+    fn undo(&mut self) -> std::io::Result<()> {
+        self.file.set_len(self.length)?;
+        self.file.seek(SeekFrom::Start(self.length))?;
+        self.file.sync_all()
     }
 
     /// Returns how many records the log holds.

@@ -2,7 +2,8 @@
 //! what happened.
 //!
 //! Never acknowledges a transaction before its block is in the log and flushed to the index, and
-//! never makes a second block at a height: after a failure of the disk it stops.
+//! never makes a second block at a height: after a failure of the disk it stops. A disk without room is none:
+//! it says so, answers what it knows, and goes on by itself.
 //!
 //! ```text
 //! OperatorHandle --bounded queue--> run(): batch --> Core (on a blocking thread)
@@ -33,6 +34,12 @@ use crate::store::{SetAside, StoreError};
 /// The longest that the chain goes without a block, unless configured otherwise.
 pub const BLOCK_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Room that an operator keeps for finishing a block, 16 MiB, unless configured otherwise.
+pub const MARGIN_BYTES: u64 = 16 << 20;
+
+/// How often an operator without room looks whether there is some.
+const ROOM_RETRY: Duration = Duration::from_secs(1);
+
 /// Requests that may wait for the operator; more are answered with "busy".
 pub const QUEUE_LENGTH: usize = 4_096;
 
@@ -50,6 +57,8 @@ pub struct OperatorConfig {
     pub block_interval: Duration,
     /// The size at which the log begins a new segment, in bytes.
     pub segment_bytes: u64,
+    /// Free space of the disk below which no block is made, in bytes: it is needed to finish one.
+    pub margin_bytes: u64,
     /// Moved on by every block.
     pub clock: ProtocolClock,
 }
@@ -63,6 +72,7 @@ impl OperatorConfig {
             key,
             block_interval: BLOCK_INTERVAL,
             segment_bytes: SEGMENT_BYTES,
+            margin_bytes: MARGIN_BYTES,
             clock: ProtocolClock::new(),
         }
     }

@@ -87,6 +87,11 @@ pub enum Unavailable {
     /// As many requests are waiting as it takes.
     #[error("the operator is busy; try again in a moment")]
     Busy,
+    /// Its disk has no room for another block.
+    #[error(
+        "the operator's disk is full: nothing new becomes final until its people make room; what is final stays"
+    )]
+    DiskFull,
     /// It is stopping, or its disk failed.
     #[error("the operator is stopping or its disk failed")]
     Stopped,

@@ -51,6 +51,7 @@ pub(super) struct OperatorParts {
     pub(super) key: SecretKey,
     pub(super) clock: ProtocolClock,
     pub(super) interval_ms: u64,
+    pub(super) reserve_bytes: u64,
 }
 
 pub(super) fn start_operator(
@@ -61,6 +62,7 @@ pub(super) fn start_operator(
 ) -> Result<OperatorHandle, NodeError> {
     let mut config = OperatorConfig::new(home.folder("ledger")?, genesis.clone(), parts.key);
     config.block_interval = Duration::from_millis(parts.interval_ms);
+    config.margin_bytes = config.margin_bytes.min(parts.reserve_bytes);
     config.clock = parts.clock;
     let (handle, operator, recovered) = Operator::open(config)?;
     tracing::info!(height = recovered.height, "the ledger is replayed");

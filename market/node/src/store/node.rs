@@ -12,12 +12,17 @@ use market::ledger::TrustedSet;
 use market::voucher::Voucher;
 use market::wire::Signed;
 
+use crate::disk;
+
 use super::{Schema, SetAside, StoreError, decode, encode, key, unversioned, versioned};
 
 const SCHEMA: Schema = Schema::newest("nightshift node store");
 
 /// The most bytes of a record's id.
 const MAX_ID_BYTES: usize = 64;
+
+/// Room on the disk without which nothing is written, 2 MiB: the database takes it half a MiB at a time.
+const MARGIN_BYTES: u64 = 2 << 20;
 
 const VOUCHER: u8 = 1;
 const TRUSTED_SET: u8 = 2;
@@ -65,6 +70,7 @@ pub type Record = (Vec<u8>, Vec<u8>);
 #[derive(Debug, Clone)]
 pub struct NodeStore {
     db: sled::Db,
+    directory: Arc<Path>,
     // A mutex and no owning task: a voucher is compared with the newest one and then written, by
     // several leases at a time; it is only taken on threads that may block.
     writer: Arc<Mutex<()>>,
@@ -79,6 +85,7 @@ impl NodeStore {
         let (db, aside) = super::open(directory, SCHEMA)?;
         let store = Self {
             db,
+            directory: directory.into(),
             writer: Arc::default(),
         };
         Ok((store, aside))
@@ -91,6 +98,8 @@ impl NodeStore {
     {
         let store = self.clone();
         tokio::task::spawn_blocking(move || {
+            // The database does not recover from a disk that fills up under it.
+            disk::check_room(&store.directory, 0, MARGIN_BYTES)?;
             {
                 // The lock guards no data of its own, so a poisoned one is as good.
                 let _writer = store.writer.lock().unwrap_or_else(PoisonError::into_inner);

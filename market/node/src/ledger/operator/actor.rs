@@ -12,9 +12,10 @@ use tokio::time::Instant;
 
 use super::core::{Core, Outcome};
 use super::handle::OperatorHandle;
-use super::{BLOCK_INTERVAL, OperatorConfig, OperatorError, QUEUE_LENGTH, Recovered};
+use super::{BLOCK_INTERVAL, OperatorConfig, OperatorError, QUEUE_LENGTH, ROOM_RETRY, Recovered};
 use crate::clock::wall_now;
-use crate::ledger::protocol::{AccountView, LedgerStatus};
+use crate::ledger::log::LogError;
+use crate::ledger::protocol::{AccountView, LedgerStatus, Unavailable};
 
 /// The most transactions of one block; with room for the rest of a block's limits.
 const BATCH_LENGTH: usize = 1_000;
@@ -32,7 +33,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) struct Submission {
     pub(super) transaction: SignedTransaction,
-    pub(super) reply: oneshot::Sender<Outcome>,
+    pub(super) reply: oneshot::Sender<Result<Outcome, Unavailable>>,
 }
 
 /// The Solo operator, opened and not running yet.
@@ -94,9 +95,22 @@ impl Operator {
             if batch.is_empty() && Instant::now() < next_block {
                 continue;
             }
+            if let Err(error) = core.check_room() {
+                no_room(&error, batch);
+                next_block = Instant::now() + ROOM_RETRY.min(block_interval);
+                continue;
+            }
             core = make_block(core, batch, &heads).await?;
             next_block = Instant::now() + block_interval;
         }
+    }
+}
+
+/// Tells everyone who waits that the disk has no room.
+fn no_room(why: &dyn std::fmt::Display, batch: Vec<Submission>) {
+    tracing::error!(%why, waiting = batch.len(), "no block is made until the disk has room again");
+    for submission in batch {
+        let _gone = submission.reply.send(Err(Unavailable::DiskFull));
     }
 }
 
@@ -123,19 +137,26 @@ async fn make_block(
     batch: Vec<Submission>,
     heads: &watch::Sender<CertifiedHeader>,
 ) -> Result<Box<Core>, OperatorError> {
-    let (transactions, replies): (Vec<_>, Vec<_>) = batch
-        .into_iter()
-        .map(|submission| (submission.transaction, submission.reply))
-        .unzip();
+    let transactions: Vec<_> = batch.iter().map(|s| s.transaction.clone()).collect();
     let making = tokio::task::spawn_blocking(move || {
         let made = core.make_block(&transactions, wall_now());
         (core, made)
     });
     let (core, made) = making.await.map_err(|_| OperatorError::Panicked)?;
-    let outcomes = made.inspect_err(|error| tracing::error!(%error, "the operator stops"))?;
+    let outcomes = match made {
+        Ok(outcomes) => outcomes,
+        Err(OperatorError::Log(error @ LogError::NoRoom { .. })) => {
+            no_room(&error, batch);
+            return Ok(core);
+        }
+        Err(error) => {
+            tracing::error!(%error, "the operator stops");
+            return Err(error);
+        }
+    };
     heads.send_replace(core.head.clone());
-    for (reply, outcome) in replies.into_iter().zip(outcomes) {
-        let _gone = reply.send(outcome);
+    for (submission, outcome) in batch.into_iter().zip(outcomes) {
+        let _gone = submission.reply.send(Ok(outcome));
     }
     Ok(core)
 }

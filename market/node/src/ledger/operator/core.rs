@@ -11,6 +11,7 @@ use market::ledger::{
 use market::{AccountId, HeaderId, Timestamp, TxId, wire};
 
 use super::{OperatorConfig, OperatorError, Recovered};
+use crate::disk::{self, DiskError};
 use crate::ledger::log::{BlockLog, LogConfig, LogReader, LogRecovery, Position};
 use crate::ledger::protocol::{AccountView, LedgerStatus, MAX_ACCOUNT_CHANNELS};
 use crate::store::{OperatorIndex, SetAside};
@@ -125,7 +126,8 @@ impl Core {
     /// Executes a batch, signs the block, and returns what became of each transaction once the block
     /// is durable in log and index.
     ///
-    /// After an error the core must not be used again: what is on disk is not known.
+    /// After [`crate::ledger::log::LogError::NoRoom`] everything is as before. After another error the core must not be used again:
+    /// what is on disk is not known.
     pub(super) fn make_block(
         &mut self,
         batch: &[SignedTransaction],
@@ -138,6 +140,13 @@ impl Core {
         let header = &self.head.header;
         self.config.clock.observe(header.height, header.time);
         Ok(outcomes(batch, &block, rejected))
+    }
+
+    /// Checks that there is room to finish a block.
+    pub(super) fn check_room(&self) -> Result<(), DiskError> {
+        let blocks = self.config.directory.join("blocks");
+        disk::check_room(&blocks, self.config.margin_bytes, 0)?;
+        disk::check_room(&self.config.directory, self.config.margin_bytes, 0)
     }
 
     /// Returns the newest header and all sums, which are counted once a block.

@@ -91,7 +91,7 @@ impl OperatorHandle {
         }
         let (reply, outcome) = oneshot::channel();
         self.send(Command::Submit(Submission { transaction, reply }))?;
-        match outcome.await.map_err(|_| Unavailable::Stopped)? {
+        match outcome.await.map_err(|_| Unavailable::Stopped)?? {
             Ok(proof) => Ok(*proof),
             Err(reason @ Rejected::AlreadyApplied { .. }) => match self.transaction(id).await? {
                 Some(proof) => Ok(proof),

@@ -1,0 +1,242 @@
+//! Owns the tests of disks that fill up under a running node: what was acknowledged is kept, the reason is told,
+//! and work goes on by itself when there is room again.
+//!
+//! Never fills a disk of the machine: the full one is a small file system in memory that only the node sees.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::market::LISTEN;
+use crate::processes::{self, Process};
+use crate::program::{self, Done, Running};
+use crate::transcript::retry;
+
+/// How long starting and recovering may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// An operator whose disk is small in one folder of its home.
+struct Cramped {
+    home: PathBuf,
+    /// The small folder, as this process reaches it.
+    seen: PathBuf,
+    running: Running,
+}
+
+impl Cramped {
+    /// Founds a market and starts its operator with `size` (for example `24m`) below `folder` of its home;
+    /// `None` where this system lets nobody mount.
+    fn start(home: &Path, (folder, size): (&str, &str), reserve_mib: u32) -> Option<Self> {
+        program::run(home, &["operator", "init"]).succeeded();
+        let settings =
+            format!("[operator]\nblock_interval_ms = 500\n[disk]\nreserve_mib = {reserve_mib}\n");
+        fs::write(home.join("config.toml"), settings).expect("a setting can be written");
+        let small = home.join(folder);
+        fs::create_dir_all(&small).expect("a folder can be made");
+        let script =
+            "mount -t tmpfs -o size=$0,mode=700 tmpfs \"$1\" || exit 77; shift; exec \"$@\"";
+        let mut command = program::clean("unshare");
+        command.args(["-Urm", "sh", "-c", script, size]).arg(&small);
+        command.arg(program::path()).arg("--home").arg(home);
+        command.args(["operator", "run", "--listen", LISTEN]);
+        let running = program::start(command);
+        let pid = running.child.id();
+        let inside = small
+            .strip_prefix("/")
+            .expect("temporary paths are absolute");
+        let cramped = Self {
+            home: home.to_owned(),
+            seen: PathBuf::from(format!("/proc/{pid}/root")).join(inside),
+            running,
+        };
+        let stderr = &cramped.running.stderr;
+        let found = stderr.wait(
+            0,
+            (LIMIT, "the operator, or that it cannot mount"),
+            |text| {
+                let is_up = text.find("The operator runs").map(|_| true);
+                is_up.or_else(|| {
+                    ["mount:", "unshare:"]
+                        .iter()
+                        .any(|word| text.contains(word))
+                        .then_some(false)
+                })
+            },
+        );
+        if !found {
+            eprintln!("skipped: this system lets nobody mount: {}", stderr.text());
+        }
+        found.then_some(cramped)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        program::run(&self.home, arguments)
+    }
+
+    /// Issues money to the operator's own account.
+    fn issue(&self, amount: &str) -> Done {
+        let account = self.run(&["wallet", "address"]).succeeded();
+        self.run(&["operator", "issue", account.trim(), amount])
+    }
+
+    /// Takes all room but `left` bytes.
+    fn fill(&self, left: u64) {
+        let mut filler = File::create(self.filler()).expect("a file can be made");
+        let page = [0x5a; 4096];
+        while filler.write_all(&page).is_ok() {}
+        let length = filler.metadata().expect("the file is there").len();
+        filler
+            .set_len(length.saturating_sub(left))
+            .expect("a file can be cut");
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.filler()).expect("the filler can be removed");
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.seen.join("filler")
+    }
+
+    /// Issues `amount` again and again until there is room.
+    fn issue_when_there_is_room(&self, amount: &str) {
+        retry((LIMIT, "room for a block"), &self.running.stderr, || {
+            let done = self.issue(amount);
+            match done.code {
+                Some(0) => Ok(()),
+                _ => Err(done.stderr),
+            }
+        });
+    }
+
+    fn balance(&self) -> String {
+        let balance = self.run(&["wallet", "balance", "--json"]).json();
+        balance["available"].as_str().expect("an amount").to_owned()
+    }
+}
+
+impl Drop for Cramped {
+    fn drop(&mut self) {
+        let child = &mut self.running.child;
+        processes::signal(child.id(), Signal::KILL);
+        let _reaped = child.wait();
+        if let Some(process) = Process::of(child.id()) {
+            process.is_gone_within(LIMIT);
+        }
+    }
+}
+
+/// Copies what an operator cannot lose out of a file system that dies with it, and starts from the copy.
+fn balance_of_a_copy(cramped: &Cramped, blocks: &Path) -> String {
+    let copy = cramped.home.with_file_name("copy");
+    for folder in ["keys", "ledger/blocks"] {
+        fs::create_dir_all(copy.join(folder)).expect("a folder can be made");
+    }
+    let file = |from: &Path, to: PathBuf| {
+        fs::copy(from, to).expect("a file can be copied");
+    };
+    for name in [
+        "genesis.json",
+        "config.toml",
+        "keys/node.key",
+        "keys/delegation.bin",
+    ] {
+        file(&cramped.home.join(name), copy.join(name));
+    }
+    for entry in fs::read_dir(blocks).expect("the log can be listed") {
+        let path = entry.expect("the log can be listed").path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "blocks")
+        {
+            let name = path.file_name().expect("a segment has a name");
+            file(&path, copy.join("ledger/blocks").join(name));
+        }
+    }
+    let report = program::run(&copy, &["doctor", "--json"]).stdout;
+    assert!(report.contains("blocks, all whole"), "{report}");
+    let run = ["operator", "run", "--listen", LISTEN];
+    let again = crate::node::Node::start(&copy, &run, "The operator runs");
+    let balance = again.json(&["wallet", "balance"]);
+    balance["available"].as_str().expect("an amount").to_owned()
+}
+
+/// Fills the folder, sees that issuing is refused in words while reading goes on, and makes room again.
+fn fills_up_and_goes_on(cramped: &Cramped, left: u64) {
+    cramped.issue("5").succeeded();
+    cramped.fill(left);
+    let refused = retry((LIMIT, "a refusal"), &cramped.running.stderr, || {
+        let done = cramped.issue("0.000000001");
+        match done.code {
+            Some(0) => Err("it found room".to_owned()),
+            _ => Ok(done),
+        }
+    });
+    assert!(refused.stderr.contains("disk is full"), "{refused:?}");
+    let before = cramped.balance();
+    assert!(
+        before.starts_with('5'),
+        "what is final is still served: {before}"
+    );
+    assert_eq!(
+        cramped.balance(),
+        before,
+        "nothing that was refused is final"
+    );
+    cramped.make_room();
+    cramped.issue_when_there_is_room("2");
+}
+
+#[test]
+fn an_operator_without_room_for_a_block_says_so_and_goes_on_when_there_is_some() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let home = folder.path().join("operator");
+    let Some(cramped) = Cramped::start(&home, ("ledger", "48m"), 16) else {
+        return;
+    };
+    fills_up_and_goes_on(&cramped, 4 << 20);
+    let balance = cramped.balance();
+    assert_eq!(
+        balance_of_a_copy(&cramped, &cramped.seen.join("blocks")),
+        balance
+    );
+}
+
+#[test]
+fn a_block_that_is_cut_short_by_a_full_disk_is_taken_back_and_never_served() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let home = folder.path().join("operator");
+    let Some(cramped) = Cramped::start(&home, ("ledger/blocks", "128k"), 0) else {
+        return;
+    };
+    // A page is left, so that some blocks fit and then one fits in part.
+    fills_up_and_goes_on(&cramped, 4096);
+    let balance = cramped.balance();
+    assert_eq!(balance_of_a_copy(&cramped, &cramped.seen), balance);
+}
+
+#[test]
+fn a_node_whose_store_has_no_room_sends_nothing_and_goes_on_when_there_is_some() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let home = folder.path().join("operator");
+    let Some(cramped) = Cramped::start(&home, ("store", "8m"), 0) else {
+        return;
+    };
+    cramped.issue("5").succeeded();
+    cramped.fill(1 << 20);
+    let receiver = "ab".repeat(32);
+    let send = ["wallet", "send", "--yes", &receiver, "1"];
+    let refused = cramped.run(&send);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(
+        refused.stderr.contains("nothing was written"),
+        "{refused:?}"
+    );
+    assert_eq!(cramped.balance(), "5", "what is not kept is not sent");
+    cramped.make_room();
+    cramped.run(&send).succeeded();
+    assert_eq!(cramped.balance(), "3.9999");
+}
