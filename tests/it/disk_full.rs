@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::market::LISTEN;
+use crate::market::{LISTEN, Market};
 use crate::processes::{self, Process};
 use crate::program::{self, Done, Running};
 use crate::transcript::retry;
@@ -18,7 +18,7 @@ use crate::transcript::retry;
 /// How long starting and recovering may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// An operator whose disk is small in one folder of its home.
+/// A node whose disk is small in one folder of its home.
 struct Cramped {
     home: PathBuf,
     /// The small folder, as this process reaches it.
@@ -29,11 +29,21 @@ struct Cramped {
 impl Cramped {
     /// Founds a market and starts its operator with `size` (for example `24m`) below `folder` of its home;
     /// `None` where this system lets nobody mount.
-    fn start(home: &Path, (folder, size): (&str, &str), reserve_mib: u32) -> Option<Self> {
+    fn operator(home: &Path, small: (&str, &str), reserve_mib: u32) -> Option<Self> {
         program::run(home, &["operator", "init"]).succeeded();
         let settings =
             format!("[operator]\nblock_interval_ms = 500\n[disk]\nreserve_mib = {reserve_mib}\n");
         fs::write(home.join("config.toml"), settings).expect("a setting can be written");
+        let arguments = ["operator", "run", "--listen", LISTEN];
+        Self::start(home, small, (&arguments, "The operator runs"))
+    }
+
+    /// Starts the program with a small file system that it alone sees.
+    fn start(
+        home: &Path,
+        (folder, size): (&str, &str),
+        (arguments, ready): (&[&str], &str),
+    ) -> Option<Self> {
         let small = home.join(folder);
         fs::create_dir_all(&small).expect("a folder can be made");
         let script =
@@ -41,7 +51,7 @@ impl Cramped {
         let mut command = program::clean("unshare");
         command.args(["-Urm", "sh", "-c", script, size]).arg(&small);
         command.arg(program::path()).arg("--home").arg(home);
-        command.args(["operator", "run", "--listen", LISTEN]);
+        command.args(arguments);
         let running = program::start(command);
         let pid = running.child.id();
         let inside = small
@@ -53,23 +63,20 @@ impl Cramped {
             running,
         };
         let stderr = &cramped.running.stderr;
-        let found = stderr.wait(
-            0,
-            (LIMIT, "the operator, or that it cannot mount"),
-            |text| {
-                let is_up = text.find("The operator runs").map(|_| true);
-                is_up.or_else(|| {
-                    ["mount:", "unshare:"]
-                        .iter()
-                        .any(|word| text.contains(word))
-                        .then_some(false)
-                })
-            },
-        );
-        if !found {
+        let what = "the node, or that it cannot mount";
+        let is_up = stderr.wait(0, (LIMIT, what), |text| {
+            let is_refused = ["mount:", "unshare:"]
+                .iter()
+                .any(|word| text.contains(word));
+            match text.contains(ready) {
+                true => Some(true),
+                false => is_refused.then_some(false),
+            }
+        });
+        if !is_up {
             eprintln!("skipped: this system lets nobody mount: {}", stderr.text());
         }
-        found.then_some(cramped)
+        is_up.then_some(cramped)
     }
 
     fn run(&self, arguments: &[&str]) -> Done {
@@ -194,7 +201,7 @@ fn fills_up_and_goes_on(cramped: &Cramped, left: u64) {
 fn an_operator_without_room_for_a_block_says_so_and_goes_on_when_there_is_some() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let home = folder.path().join("operator");
-    let Some(cramped) = Cramped::start(&home, ("ledger", "48m"), 16) else {
+    let Some(cramped) = Cramped::operator(&home, ("ledger", "48m"), 16) else {
         return;
     };
     fills_up_and_goes_on(&cramped, 4 << 20);
@@ -209,7 +216,7 @@ fn an_operator_without_room_for_a_block_says_so_and_goes_on_when_there_is_some()
 fn a_block_that_is_cut_short_by_a_full_disk_is_taken_back_and_never_served() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let home = folder.path().join("operator");
-    let Some(cramped) = Cramped::start(&home, ("ledger/blocks", "128k"), 0) else {
+    let Some(cramped) = Cramped::operator(&home, ("ledger/blocks", "128k"), 0) else {
         return;
     };
     // A page is left, so that some blocks fit and then one fits in part.
@@ -219,24 +226,43 @@ fn a_block_that_is_cut_short_by_a_full_disk_is_taken_back_and_never_served() {
 }
 
 #[test]
-fn a_node_whose_store_has_no_room_sends_nothing_and_goes_on_when_there_is_some() {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let home = folder.path().join("operator");
-    let Some(cramped) = Cramped::start(&home, ("store", "8m"), 0) else {
+fn a_consumer_whose_store_has_no_room_buys_nothing_and_buys_when_there_is_some() {
+    if !program::has_adapter() {
+        return;
+    }
+    let market = Market::start();
+    let home = market.folder.path().join("cramped");
+    program::run(&home, &["init", "--join", &market.join]).succeeded();
+    fs::write(home.join("config.toml"), "[disk]\nreserve_mib = 0\n")
+        .expect("a setting can be written");
+    let up = ["up", "--listen", LISTEN];
+    let Some(cramped) = Cramped::start(&home, ("store", "8m"), (&up, "It buys and watches")) else {
         return;
     };
-    cramped.issue("5").succeeded();
+    let account = cramped.run(&["wallet", "address"]).succeeded();
+    let issue = ["operator", "issue", account.trim(), "5"];
+    market.operator.run(&issue).succeeded();
+    let job = market.train_job("cramped.toml", "steps = 1", "total = \"0.1\"");
+    retry(
+        (LIMIT, "the offer in the book"),
+        &cramped.running.stderr,
+        || {
+            let quote = cramped.run(&["quote", &job]);
+            match quote.code {
+                Some(0) => Ok(()),
+                _ => Err(quote.stderr),
+            }
+        },
+    );
     cramped.fill(1 << 20);
-    let receiver = "ab".repeat(32);
-    let send = ["wallet", "send", "--yes", &receiver, "1"];
-    let refused = cramped.run(&send);
+    let run = ["run", &job, "--yes"];
+    let refused = cramped.run(&run);
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(
         refused.stderr.contains("nothing was written"),
         "{refused:?}"
     );
-    assert_eq!(cramped.balance(), "5", "what is not kept is not sent");
+    assert_eq!(cramped.balance(), "5", "what is not kept is not promised");
     cramped.make_room();
-    cramped.run(&send).succeeded();
-    assert_eq!(cramped.balance(), "3.9999");
+    cramped.run(&run).succeeded();
 }
