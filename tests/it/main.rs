@@ -27,6 +27,8 @@ mod mistakes;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod operator_killed;
+#[cfg(test)]
 mod package;
 #[cfg(test)]
 mod processes;
