@@ -24,13 +24,16 @@ mod input;
 mod output;
 mod payee;
 mod payer;
+mod proof;
 mod record;
 mod state;
+mod timing;
 
 pub use input::{Gone, Input, Message, Rejected};
 pub use output::{Loss, Output, Record};
 pub use record::{PayerRecord, Purpose, ResumeError};
-pub use state::{Artefact, Ending, Lease, Phase, Role, Timing, WaitsFor};
+pub use state::{Artefact, Ending, Lease, Phase, Role, WaitsFor};
+pub use timing::Timing;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,8 @@ use market_node::blobs::BlobStore;
 use sandbox::{FrameError, Killer, LaunchError, LockedReport, Sandbox, Worker};
 use tokio::sync::mpsc;
 
+use crate::kill_switch::KillSwitch;
+
 /// How long a worker may take to warm up and lock itself.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -80,6 +82,8 @@ pub struct Assignment {
     pub blobs: BlobStore,
     /// A folder for outputs that are not complete yet.
     pub scratch: PathBuf,
+    /// What ends the worker from its first instruction on.
+    pub(crate) switch: KillSwitch,
 }
 
 /// A running worker. Dropping it kills the worker.
@@ -120,8 +124,12 @@ pub async fn start(
     events: mpsc::Sender<WorkerEvent>,
 ) -> Result<Session, AgentError> {
     let launch = {
-        let sandbox = assignment.sandbox.clone();
-        tokio::task::spawn_blocking(move || sandbox.launch()?.wait_locked(LOCK_TIMEOUT))
+        let (sandbox, switch) = (assignment.sandbox.clone(), assignment.switch.clone());
+        tokio::task::spawn_blocking(move || {
+            let launched = sandbox.launch()?;
+            switch.arm(launched.killer());
+            launched.wait_locked(LOCK_TIMEOUT)
+        })
     };
     let worker = launch
         .await

@@ -19,8 +19,9 @@ use market_node::node::Node;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::agent::{Session, WorkerEvent};
+use crate::agent::{AgentError, Session, WorkerEvent};
 use crate::gauge::Gauge;
+use crate::kill_switch::KillSwitch;
 use crate::seller::layer_names;
 use bring_up::BroughtUp;
 
@@ -44,6 +45,8 @@ pub(crate) struct LeaseShell {
     pub(crate) channel: ChannelId,
     pub(crate) lease: LeaseHandle,
     pub(crate) stage: watch::Sender<JobStage>,
+    /// What the owner ends the worker with.
+    pub(crate) switch: KillSwitch,
 }
 
 /// What this lease is working on at the moment.
@@ -59,6 +62,7 @@ struct Work {
     steps: u64,
     /// Inputs and a worker on their way; dropping it calls both off.
     bring_up: JoinSet<BroughtUp>,
+    switch: KillSwitch,
     /// What is asked of the ledger.
     money: JoinSet<()>,
     proving: Option<AbortHandle>,
@@ -86,10 +90,13 @@ impl Work {
     /// Ends the worker, or its start, and waits for that.
     async fn stop(&mut self) {
         self.bring_up = JoinSet::new();
-        // Dropping a session kills its worker; that waits a moment, so not on this thread.
-        if let Some(session) = self.session.take() {
-            let _gone = tokio::task::spawn_blocking(move || drop(session)).await;
-        }
+        // Killing waits a moment, so not on this thread. A worker that is only starting goes as well.
+        let (session, switch) = (self.session.take(), self.switch.clone());
+        let _gone = tokio::task::spawn_blocking(move || {
+            switch.pull();
+            drop(session);
+        })
+        .await;
     }
 }
 
@@ -99,6 +106,7 @@ impl LeaseShell {
         let (events_in, mut events) = mpsc::channel(WORKER_EVENTS);
         let mut work = Work {
             steps: steps_of(&self.job),
+            switch: self.switch.clone(),
             ..Work::default()
         };
         let ending = loop {
@@ -174,6 +182,10 @@ impl LeaseShell {
     }
 
     async fn job_failed(&self, work: &mut Work, reason: &str) {
+        if self.switch.is_pulled() {
+            // Its owner wanted the machine, or the lease had ended it already.
+            return self.lease.input(Input::WorkerDone(Outcome::Yielded)).await;
+        }
         tracing::warn!(agreement = %self.agreement.short(), reason, "the job failed");
         work.outcome = Some(Outcome::Failed);
         let reason = reason.to_owned();
@@ -201,12 +213,8 @@ impl LeaseShell {
             }
             WorkerEvent::Ended(result) => {
                 work.session = None;
-                let outcome = match (&result, work.outcome) {
-                    (_, Some(outcome)) => outcome,
-                    (Ok(()), None) => Outcome::Completed,
-                    (Err(_), None) => Outcome::Failed,
-                };
-                if let (Err(error), None) = (&result, work.outcome) {
+                let outcome = outcome_of(work.outcome, &result, &self.switch);
+                if let (Err(error), Outcome::Failed, None) = (&result, outcome, work.outcome) {
                     let reason = error.to_string();
                     self.lease.report(Progress::Failed { reason });
                 }
@@ -276,9 +284,26 @@ impl LeaseShell {
     }
 }
 
+/// Tells how a job ended: by what was known of it before its worker was gone, or else by how the worker went.
+fn outcome_of(
+    known: Option<Outcome>,
+    went: &Result<(), AgentError>,
+    switch: &KillSwitch,
+) -> Outcome {
+    match (known, went) {
+        (Some(outcome), _) => outcome,
+        (None, Ok(())) => Outcome::Completed,
+        (None, Err(_)) if switch.is_pulled() => Outcome::Yielded,
+        (None, Err(_)) => Outcome::Failed,
+    }
+}
+
 fn steps_of(job: &JobSpec) -> u64 {
     match &job.kind {
         market::job::JobKind::Train(train) => train.steps.into(),
         market::job::JobKind::Infer(infer) => infer.max_tokens.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@
 mod agent;
 mod api;
 mod gauge;
+mod kill_switch;
 mod lease;
 mod reservation;
 mod seller;

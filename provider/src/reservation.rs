@@ -169,3 +169,6 @@ fn check_job(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,15 +4,17 @@
 
 mod opening;
 mod view;
+mod words;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use market::lease::Input;
 use market::order::{Ask, AskFigures, Attributes, Evidence, OrderBody, Slot};
 use market::wire;
 use market::{AccountId, AgreementId, Amount, BlobHash, PricePerHour, Signed, Timestamp};
 use market_node::api::ProviderView;
+use market_node::disk::check_room;
 use market_node::lease::{LeaseHandle, ReserveRequest};
 use market_node::lease_protocol::{LeaseResponse, Refusal};
 use market_node::node::Node;
@@ -20,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
 use crate::gauge::Gauge;
+use crate::kill_switch::KillSwitch;
 use crate::lease::JobStage;
 use crate::reservation::{self, Accepted, Arrival, Offered};
 
@@ -59,7 +62,8 @@ pub struct SellerConfig {
 #[derive(Debug)]
 enum Wish {
     View(oneshot::Sender<ProviderView>),
-    Pause(oneshot::Sender<ProviderView>),
+    /// With how long it took to end the worker, where there was one.
+    Pause(Option<Duration>, oneshot::Sender<ProviderView>),
     Resume(oneshot::Sender<ProviderView>),
     Price(PricePerHour, oneshot::Sender<ProviderView>),
 }
@@ -69,6 +73,7 @@ enum Wish {
 pub struct SellerHandle {
     wishes: mpsc::Sender<Wish>,
     occupied: watch::Receiver<bool>,
+    switch: watch::Receiver<KillSwitch>,
 }
 
 impl SellerHandle {
@@ -77,9 +82,18 @@ impl SellerHandle {
         self.ask(Wish::View).await
     }
 
-    /// Stops the running job at once and withdraws all offers.
+    /// Stops the running job at once and withdraws all offers. The worker is ended before anything else, past
+    /// every queue; then the work done is settled.
     pub async fn pause(&self) -> Option<ProviderView> {
-        self.ask(Wish::Pause).await
+        let wished_at = Instant::now();
+        let switch = self.switch.borrow().clone();
+        let pulled = tokio::task::spawn_blocking(move || switch.pull()).await;
+        let took = pulled.unwrap_or(false).then(|| wished_at.elapsed());
+        if let Some(took) = took {
+            let took_ms = took.as_millis();
+            tracing::info!(took_ms, "the worker is gone; the machine is its owner's");
+        }
+        self.ask(|done| Wish::Pause(took, done)).await
     }
 
     /// Offers again.
@@ -148,6 +162,8 @@ pub struct Seller {
     paused: bool,
     current: Option<Current>,
     occupied: watch::Sender<bool>,
+    switch: watch::Sender<KillSwitch>,
+    yield_took: Option<Duration>,
     problem: Option<String>,
 }
 
@@ -172,6 +188,7 @@ impl Seller {
         let (wish, wishes) = mpsc::channel(RESERVATIONS);
         let (notes, noted) = mpsc::channel(RESERVATIONS);
         let (occupied_in, occupied) = watch::channel(false);
+        let (switch_in, switch) = watch::channel(KillSwitch::default());
         let seller = Self {
             report_hash: report_hash(&node, &gauge),
             node,
@@ -186,11 +203,14 @@ impl Seller {
             paused: false,
             current: None,
             occupied: occupied_in,
+            switch: switch_in,
+            yield_took: None,
             problem: None,
         };
         let handle = SellerHandle {
             wishes: wish,
             occupied,
+            switch,
         };
         (handle, seller)
     }
@@ -215,6 +235,11 @@ impl Seller {
     async fn keep_offering(&mut self) {
         if self.paused || self.current.is_some() {
             return;
+        }
+        let reserve = self.node.settings.disk.reserve_bytes();
+        if let Err(low) = check_room(self.node.home.path(), reserve, 0) {
+            self.problem = Some(low.to_string());
+            return self.withdraw().await;
         }
         let Some(now) = self.node.clock.now() else {
             self.problem = Some("no operator has answered yet".to_owned());
@@ -294,7 +319,10 @@ impl Seller {
             stage,
         });
         self.occupied.send_replace(true);
+        let switch = KillSwitch::default();
+        self.switch.send_replace(switch.clone());
         let opening = Opening {
+            switch,
             node: self.node.clone(),
             gauge: Arc::clone(&self.gauge),
             accepted,
@@ -330,6 +358,7 @@ impl Seller {
             Note::Opened(agreement, lease) => {
                 if self.paused {
                     // The owner wanted the machine back while the channel was being opened.
+                    self.pull_switch().await;
                     lease.input(Input::Yield).await;
                 }
                 if let Some(current) = &mut self.current
@@ -343,18 +372,33 @@ impl Seller {
                 if let Some(paid) = paid {
                     self.keep_earning(agreement, paid).await;
                 }
-                self.current = None;
-                self.occupied.send_replace(false);
-                self.keep_offering().await;
+                if self
+                    .current
+                    .as_ref()
+                    .is_some_and(|c| c.agreement == agreement)
+                {
+                    self.current = None;
+                    self.occupied.send_replace(false);
+                    self.keep_offering().await;
+                }
             }
         }
+    }
+
+    /// Ends the worker of the running lease, which is gone when this returns.
+    async fn pull_switch(&self) {
+        let switch = self.switch.borrow().clone();
+        let _stopping = tokio::task::spawn_blocking(move || switch.pull()).await;
     }
 
     async fn grant(&mut self, wish: Wish) {
         let done = match wish {
             Wish::View(done) => done,
-            Wish::Pause(done) => {
+            Wish::Pause(took, done) => {
                 self.paused = true;
+                self.yield_took = took.or(self.yield_took);
+                // A lease that began between the wish and this moment.
+                self.pull_switch().await;
                 if let Some(lease) = self.current.as_ref().and_then(|c| c.lease.as_ref()) {
                     lease.input(Input::Yield).await;
                 }

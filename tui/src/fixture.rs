@@ -87,6 +87,7 @@ pub(crate) fn provider(state: ProviderState, why: &str) -> StatusView {
             problem: None,
         },
         lease: None,
+        yield_took_ms: None,
     };
     StatusView {
         provider: Some(selling),
@@ -109,6 +110,7 @@ pub(crate) fn earning(step: u64, loss: f32) -> StatusView {
         price_per_hour: price("0.25"),
         progress: Some((step, 200)),
         loss: Some(loss),
+        note: None,
     };
     status.provider.as_mut().unwrap().lease = Some(lease);
     status

@@ -82,6 +82,7 @@ impl Leftovers {
     /// # Errors
     /// The store fails.
     pub fn read(node: &Node) -> Result<Self, StoreError> {
+        sweep_work(node);
         let mut purchases = Vec::new();
         for (_, bytes) in node.store.records(RecordKind::Purchase)? {
             let Ok(record) = wire::decode::<PayerRecord>(&bytes, PayerRecord::MAX_BYTES) else {
@@ -152,6 +153,23 @@ impl Leftovers {
             tasks.spawn(async move { claim(&node, channel.id).await });
         }
         while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Removes the unfinished files of an earlier run: nothing of this run writes any yet.
+fn sweep_work(node: &Node) {
+    let Ok(folder) = node.home.folder("work") else {
+        return; // Whoever needs the folder says what is wrong with it.
+    };
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let removed = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(&path),
+            _ => std::fs::remove_file(&path),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(path = %path.display(), %error, "an unfinished file of an earlier run stays");
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::input::{Input, MARGIN_MINUTES, Message, Rejected};
 use super::output::{Output, Record};
-use super::state::{Artefact, Lease, Link, MAX_ARTEFACTS, Phase, WaitsFor};
+use super::state::{Artefact, Lease, Link, MAX_ARTEFACTS, Phase};
 use crate::amount::Amount;
 use crate::receipt::{Outcome, Receipt, SignedReceipt};
 use crate::time::Timestamp;
@@ -64,44 +64,7 @@ impl Lease {
         }
     }
 
-    /// The channel was open at `at`, says the ledger.
-    fn proved(&mut self, at: Timestamp, now: Timestamp) {
-        self.proved_at = Some(at);
-        if now.saturating_since(at) <= self.timing.proof_valid {
-            self.proof_came_at = Some(now);
-        }
-        self.start_if_ready(now);
-        self.resume_if_covered(now);
-    }
-
-    /// When work stops for want of a proof that the channel is still open.
-    fn proof_ends(&self) -> Option<Timestamp> {
-        let came_at = self.proof_came_at.filter(|_| self.started)?;
-        Some(came_at.saturating_add(self.timing.proof_valid))
-    }
-
-    fn has_fresh_proof(&self, now: Timestamp) -> bool {
-        self.proof_ends().is_none_or(|ends| now < ends)
-    }
-
-    /// When the next proof is asked for.
-    fn prove_at(&self) -> Option<Timestamp> {
-        let last = self.proof_came_at.max(self.proof_asked_at)?;
-        let at = last.saturating_add(self.timing.prove_every);
-        (self.started && self.is_metered()).then_some(at)
-    }
-
-    pub(super) fn pause_reason(&self) -> WaitsFor {
-        if !self.has_fresh_proof(self.metered_at) {
-            WaitsFor::Proof
-        } else if self.link == Link::Lost {
-            WaitsFor::OtherSide
-        } else {
-            WaitsFor::Voucher
-        }
-    }
-
-    fn start_if_ready(&mut self, now: Timestamp) {
+    pub(super) fn start_if_ready(&mut self, now: Timestamp) {
         let (Phase::Preparing, true, false, Some(proved_at)) =
             (self.phase, self.inputs_ready, self.started, self.proved_at)
         else {
@@ -320,7 +283,7 @@ impl Lease {
         }
     }
 
-    fn is_metered(&self) -> bool {
+    pub(super) fn is_metered(&self) -> bool {
         matches!(
             self.phase,
             Phase::Preparing | Phase::Running | Phase::Paused | Phase::Delivering
@@ -466,7 +429,7 @@ impl Lease {
         });
         self.receipt = Some(signed.clone());
         self.close_sent = true;
-        self.give_up_at = Some(now.saturating_add(self.timing.closing_patience));
+        self.give_up_at = Some(now.saturating_add(self.timing.receipt_patience));
         self.send(Message::Receipt(signed));
         Ok(())
     }

@@ -138,6 +138,12 @@ impl Launched {
         self.process.id()
     }
 
+    /// Makes a handle that can end the worker from another thread, before it is locked and after.
+    #[must_use]
+    pub fn killer(&self) -> Killer {
+        Killer(self.process.killer())
+    }
+
     /// Waits at most `timeout` for LOCKED as the very first frame; ends the worker otherwise.
     ///
     /// # Errors

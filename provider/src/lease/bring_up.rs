@@ -3,12 +3,13 @@
 //! Never lets the lease wait: both go on beside it and can be called off at any moment.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use market::NodeId;
 use market::job::{self, ArtifactName};
 use market::lease::Input;
-use market_node::blobs::Blob;
+use market_node::blobs::{Blob, FetchError};
+use market_node::disk::check_room;
 use market_node::node::Node;
 use sandbox::Limits;
 use tokio::sync::mpsc;
@@ -18,6 +19,9 @@ use crate::agent::{self, AgentError, Assignment, Session, WorkerEvent};
 
 /// The least memory in which the engine starts, in bytes.
 const LEAST_MEMORY_BYTES: u64 = 1 << 30;
+
+/// How soon an input is asked for again.
+const INPUT_RETRY: Duration = Duration::from_secs(1);
 
 /// Something that a lease needs, or why it is not to be had.
 pub(super) enum BroughtUp {
@@ -48,6 +52,7 @@ impl LeaseShell {
             inputs: work.inputs.clone(),
             blobs: self.node.blobs.clone(),
             scratch,
+            switch: self.switch.clone(),
         };
         work.bring_up
             .spawn(async move { BroughtUp::Worker(agent::start(assignment, events).await) });
@@ -71,25 +76,63 @@ impl LeaseShell {
     }
 }
 
-/// Fetches all inputs, each checked against its hash while it comes in.
+/// Fetches all inputs, each checked against its hash while it comes in. A payer that is out of reach is asked
+/// again for as long as this node is patient.
 async fn fetch(
     node: &Node,
     payer: NodeId,
     inputs: Vec<job::Input>,
 ) -> Result<Vec<(ArtifactName, PathBuf)>, String> {
+    let bytes = inputs.iter().map(|input| input.bytes).sum();
+    let reserve = node.settings.disk.reserve_bytes();
+    if let Err(low) = check_room(node.home.path(), reserve, bytes) {
+        tracing::warn!(%low, "a job's inputs are not taken");
+        return Err("the provider's disk has no room for the inputs".to_owned());
+    }
     let mut files = Vec::with_capacity(inputs.len());
     for input in inputs {
-        let blob = Blob {
-            hash: input.hash,
-            size: input.bytes,
-        };
-        let fetched = node
-            .blobs
-            .fetch(&node.network, payer, blob, &mut |_| {})
-            .await;
-        let path =
-            fetched.map_err(|error| format!("input {} did not arrive: {error}", input.name))?;
+        let path = fetch_one(node, payer, &input).await;
+        let path = path.map_err(|error| format!("input {} did not arrive: {error}", input.name))?;
         files.push((input.name, path));
     }
     Ok(files)
+}
+
+async fn fetch_one(node: &Node, payer: NodeId, input: &job::Input) -> Result<PathBuf, FetchError> {
+    let blob = Blob {
+        hash: input.hash,
+        size: input.bytes,
+    };
+    let mut failing_since = None;
+    loop {
+        // What has arrived stays, so that each try goes on where the last one stopped.
+        let mut arrived = false;
+        let mut progress = |_| arrived = true;
+        let fetched = node
+            .blobs
+            .fetch(&node.network, payer, blob, &mut progress)
+            .await;
+        let error = match fetched {
+            Ok(path) => return Ok(path),
+            Err(error) => error,
+        };
+        if arrived {
+            failing_since = None;
+        }
+        let since = *failing_since.get_or_insert_with(Instant::now);
+        let out_of_patience = since.elapsed() >= node.settings.lease.patience();
+        if out_of_patience || !may_pass(&error) {
+            return Err(error);
+        }
+        tracing::debug!(name = %input.name, %error, "an input is asked for again");
+        tokio::time::sleep(INPUT_RETRY).await;
+    }
+}
+
+/// Tells whether asking the payer again may help.
+fn may_pass(error: &FetchError) -> bool {
+    matches!(
+        error,
+        FetchError::Call(_) | FetchError::NotShared(_) | FetchError::Unreadable { .. }
+    )
 }

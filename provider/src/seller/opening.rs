@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::Note;
 use crate::gauge::Gauge;
+use crate::kill_switch::KillSwitch;
 use crate::lease::{JobStage, LeaseShell};
 use crate::reservation::Accepted;
 
@@ -25,6 +26,7 @@ pub(super) struct Opening {
     pub(super) gauge: Arc<Gauge>,
     pub(super) accepted: Accepted,
     pub(super) stage: watch::Sender<JobStage>,
+    pub(super) switch: KillSwitch,
     pub(super) notes: mpsc::Sender<Note>,
 }
 
@@ -103,6 +105,7 @@ impl Opening {
             channel,
             lease: lease.clone(),
             stage: self.stage,
+            switch: self.switch,
         };
         (lease, effects, shell)
     }

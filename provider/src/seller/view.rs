@@ -7,7 +7,7 @@ use market_node::api::{GpuView, LeaseView, ProviderState, ProviderView, SandboxV
 use market_node::store::RecordKind;
 use serde::{Deserialize, Serialize};
 
-use super::{Current, Seller};
+use super::{Current, Seller, words};
 
 /// What was earned in one lease, as kept on disk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,7 +24,10 @@ impl Seller {
             .filter(|current| current.lease.is_some());
         let (state, why) = match (self.paused, leased.is_some(), &self.offered) {
             (true, _, _) => (ProviderState::Paused, "paused by its owner".to_owned()),
-            (_, true, _) => (ProviderState::Earning, String::new()),
+            (_, true, _) => {
+                let note = leased.and_then(|current| self.lease_note(current));
+                (ProviderState::Earning, note.unwrap_or_default())
+            }
             (_, _, Some(_)) => (
                 ProviderState::Waiting,
                 "the offer stands; nobody took it yet".to_owned(),
@@ -46,8 +49,38 @@ impl Seller {
             earned_today,
             gpus: vec![self.gpu_view()],
             sandbox: self.sandbox_view(),
-            lease: leased.and_then(lease_view),
+            lease: leased.and_then(|current| self.lease_view(current)),
+            yield_took_ms: self
+                .yield_took
+                .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         }
+    }
+
+    fn lease_note(&self, current: &Current) -> Option<String> {
+        let snapshot = current.lease.as_ref()?.snapshot();
+        words::lease_note(words::Standing {
+            phase: snapshot.phase,
+            waits_for: snapshot.waits_for,
+            silent_since: snapshot.silent_since,
+            now: self.node.clock.now().unwrap_or(Timestamp::from_millis(0)),
+            patience: self.node.settings.lease.patience(),
+        })
+    }
+
+    fn lease_view(&self, current: &Current) -> Option<LeaseView> {
+        let snapshot = current.lease.as_ref()?.snapshot();
+        let stage = *current.stage.borrow();
+        Some(LeaseView {
+            agreement: current.agreement,
+            payer: current.payer,
+            phase: snapshot.phase,
+            meter: snapshot.meter,
+            promised: snapshot.promised,
+            price_per_hour: current.price,
+            progress: stage.progress,
+            loss: stage.loss,
+            note: self.lease_note(current),
+        })
     }
 
     fn gpu_view(&self) -> GpuView {
@@ -112,19 +145,4 @@ pub(crate) fn layer_names(report: &sandbox::LockedReport) -> Vec<String> {
     layers
         .map(|layer| format!("{}: {}", layer.name, layer.evidence))
         .collect()
-}
-
-fn lease_view(current: &Current) -> Option<LeaseView> {
-    let snapshot = current.lease.as_ref()?.snapshot();
-    let stage = *current.stage.borrow();
-    Some(LeaseView {
-        agreement: current.agreement,
-        payer: current.payer,
-        phase: snapshot.phase,
-        meter: snapshot.meter,
-        promised: snapshot.promised,
-        price_per_hour: current.price,
-        progress: stage.progress,
-        loss: stage.loss,
-    })
 }

@@ -27,7 +27,7 @@ pub enum ProviderState {
 pub struct ProviderView {
     /// In one word.
     pub state: ProviderState,
-    /// Why not earning, in words; empty while earning.
+    /// Why not earning, in words; while earning, why the job stands still, or nothing.
     pub why: String,
     /// Asked price.
     pub price: PricePerHour,
@@ -41,6 +41,8 @@ pub struct ProviderView {
     pub sandbox: SandboxView,
     /// The running lease.
     pub lease: Option<LeaseView>,
+    /// How long the last yield took from the wish to the end of the worker, in milliseconds.
+    pub yield_took_ms: Option<u64>,
 }
 
 /// One measured adapter.
@@ -86,6 +88,8 @@ pub struct LeaseView {
     pub progress: Option<(u64, u64)>,
     /// Last training loss in nats a token.
     pub loss: Option<f32>,
+    /// One line in words, where the job stands still or its buyer is out of reach.
+    pub note: Option<String>,
 }
 
 /// `POST /v1/provider/price`: a new asking price.

@@ -1,0 +1,50 @@
+//! Owns the sentences in which selling is explained to the owner of the machine.
+//!
+//! Never decides anything: what is so is handed in.
+
+use std::time::Duration;
+
+use market::Timestamp;
+use market::lease::{Phase, WaitsFor};
+
+/// What a running lease is waiting for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) phase: Phase,
+    pub(super) waits_for: Option<WaitsFor>,
+    /// Since when the buyer is out of reach.
+    pub(super) silent_since: Option<Timestamp>,
+    pub(super) now: Timestamp,
+    /// How long a silent buyer is waited for.
+    pub(super) patience: Duration,
+}
+
+/// Says why a lease stands still, or what it does without its buyer; `None` where all is as it should be.
+pub(super) fn lease_note(standing: Standing) -> Option<String> {
+    let limit_s = standing.patience.as_secs();
+    let silent = standing.silent_since.map(|since| {
+        let silent_s = standing.now.saturating_since(since).as_secs();
+        format!("the buyer is out of reach for {silent_s} s")
+    });
+    match (standing.waits_for, silent) {
+        (Some(WaitsFor::Proof), _) => Some(
+            "the operator does not answer, and the last proof that the buyer's deposit is locked is too old: \
+             the job stands still and goes on when the operator is back"
+                .to_owned(),
+        ),
+        (_, Some(silent)) if standing.phase == Phase::Running => {
+            Some(format!("{silent}; what it has paid for is worked off"))
+        }
+        (_, Some(silent)) if standing.phase < Phase::Closing => Some(format!(
+            "{silent}; the job stands still and is settled if that lasts {limit_s} s"
+        )),
+        (Some(WaitsFor::Voucher | WaitsFor::OtherSide), _) => Some(format!(
+            "the buyer has not paid for more time yet; the job stands still and is settled if that lasts \
+             {limit_s} s"
+        )),
+        (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
