@@ -236,7 +236,7 @@ async fn streams_that_never_end_and_floods_of_them_hold_up_nobody_else() {
             flood.throw(framed(good.len(), &good));
         }
         let serves = served.serves_others();
-        slow.run_while(flood.run_while(serves)).await;
+        Box::pin(slow.run_while(flood.run_while(serves))).await;
     }
 }
 
