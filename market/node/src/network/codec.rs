@@ -84,7 +84,11 @@ where
     T: AsyncRead + Unpin + Send,
 {
     let mut prefix = [0u8; 4];
-    io.read_exact(&mut prefix).await.map_err(cut_short)?;
+    // A stream that ends before its first byte was refused, for example by a node that has too much to do.
+    if io.read(&mut prefix[..1]).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    io.read_exact(&mut prefix[1..]).await.map_err(cut_short)?;
     let length = u32::from_le_bytes(prefix);
     let actual = usize::try_from(length).unwrap_or(usize::MAX);
     if actual > max_bytes {

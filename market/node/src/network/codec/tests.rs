@@ -50,7 +50,13 @@ async fn too_large_a_message_is_neither_written_nor_read() {
 #[tokio::test]
 async fn a_message_that_ends_early_or_does_not_decode_is_told_apart() {
     let bytes = written(&vec![1, 2, 3], 64).await.unwrap();
-    for cut in [0, 3, 4, bytes.len() - 1] {
+    let mut nothing = Cursor::new([]);
+    let error = read_message::<Vec<u64>, _>(&mut nothing, 64)
+        .await
+        .unwrap_err();
+    let refused = (error.kind(), Fault::of(&error));
+    assert_eq!(refused, (io::ErrorKind::UnexpectedEof, None), "a refusal");
+    for cut in [1, 3, 4, bytes.len() - 1] {
         let mut io = Cursor::new(&bytes[..cut]);
         let error = read_message::<Vec<u64>, _>(&mut io, 64).await.unwrap_err();
         assert_eq!(Fault::of(&error), Some(&Fault::Truncated), "{cut}");
