@@ -1,21 +1,15 @@
 //! Owns how a person names a run on the command line: by the first digits of its id, or as `latest`.
 //!
-//! Never guesses: a name that fits several runs is refused.
+//! Never looks for the run: the node does, and refuses a name that fits several.
 
+use std::fmt;
 use std::str::FromStr;
-
-use market_node::api::{ApiClient, JobView};
-
-use crate::words;
 
 /// The least digits that name a run.
 const LEAST_DIGITS: usize = 4;
 
 /// The digits of a whole id.
 const ALL_DIGITS: usize = 16;
-
-/// The most runs that a refusal lists.
-const MAX_LISTED: usize = 5;
 
 /// A run as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,38 +44,12 @@ impl FromStr for RunName {
     }
 }
 
-impl RunName {
-    /// Finds the run among those of the node.
-    pub(crate) async fn find(&self, client: &ApiClient) -> anyhow::Result<JobView> {
-        let jobs: Vec<JobView> = client.get("/v1/jobs").await?;
-        self.among(&jobs).cloned()
-    }
-
-    /// Finds the run in a list whose newest is the first.
-    pub(crate) fn among<'a>(&self, jobs: &'a [JobView]) -> anyhow::Result<&'a JobView> {
-        let digits = match self {
-            Self::Latest => {
-                let newest = jobs.first();
-                return newest.ok_or_else(|| {
-                    anyhow::anyhow!("no jobs yet; buy one with `nightshift run JOB.toml`")
-                });
-            }
-            Self::Digits(digits) => digits,
-        };
-        let named = |job: &&JobView| job.run.to_string().starts_with(digits.as_str());
-        let found: Vec<&JobView> = jobs.iter().filter(named).collect();
-        match found.as_slice() {
-            [only] => Ok(only),
-            [] => anyhow::bail!("no run begins with {digits}; `nightshift ps --all` lists them"),
-            several => {
-                let runs = several.iter().take(MAX_LISTED);
-                let runs: Vec<String> = runs.map(|job| job.run.to_string()).collect();
-                anyhow::bail!(
-                    "{} begin with {digits}: {}; type more digits",
-                    words::plural(several.len(), "run"),
-                    runs.join(", ")
-                )
-            }
+impl fmt::Display for RunName {
+    /// Writes the name as the local API takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("latest"),
+            Self::Digits(digits) => f.write_str(digits),
         }
     }
 }

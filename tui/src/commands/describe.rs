@@ -22,8 +22,7 @@ pub(crate) struct Args {
 /// Shows everything that is known of a run.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let client = context.client().await?;
-    let run = args.run.find(&client).await?.run;
-    let view: JobDetail = client.get(&format!("/v1/jobs/{run}")).await?;
+    let view: JobDetail = client.get(&format!("/v1/jobs/{}", args.run)).await?;
     context.print(&view, text)
 }
 

@@ -5,7 +5,7 @@
 use std::path::{self, PathBuf};
 
 use anyhow::Context as _;
-use market_node::api::{ArtefactView, FetchRequest};
+use market_node::api::{ArtefactView, FetchRequest, JobDetail};
 
 use super::describe;
 use crate::cli::Context;
@@ -25,13 +25,13 @@ pub(crate) struct Args {
 /// Copies what was delivered, and asks again for what is missing.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let client = context.client().await?;
-    let job = args.run.find(&client).await?;
+    let path = format!("/v1/jobs/{}", args.run);
     let output = match args.output {
         Some(output) => path::absolute(output).context("finding the output folder")?,
-        None => job.output,
+        None => client.get::<JobDetail>(&path).await?.job.output,
     };
     let request = FetchRequest { output };
-    let path = format!("/v1/jobs/{}/fetch", job.run);
+    let path = format!("{path}/fetch");
     let view: Vec<ArtefactView> = client.post(&path, &request).await?;
     context.print(&view, |view| describe::artefacts(view))
 }

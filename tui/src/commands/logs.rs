@@ -28,8 +28,7 @@ pub(crate) struct Args {
 /// Prints a run's events, one a line.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let client = context.client().await?;
-    let run = args.run.find(&client).await?.run;
-    let (from, follow) = (args.from, args.follow);
+    let (run, from, follow) = (args.run, args.from, args.follow);
     let path = format!("/v1/jobs/{run}/events?from={from}&follow={follow}");
     let mut lines = client.get_lines(&path).await?;
     let mut reader = Reader::new();
