@@ -2,23 +2,41 @@
 //!
 //! Never holds a rule: every call goes to the buyer.
 
-use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::stream;
-use market::AgreementId;
-use market_node::api::{ApiError, ApiResult, JobView, QuoteRequest, QuoteView, RunRequest, ndjson};
+use market_node::api::{
+    ApiError, ApiResult, ArtefactView, FetchRequest, JobDetail, JobView, QuoteRequest, QuoteView,
+    RunId, RunRequest, ndjson,
+};
+use serde::Deserialize;
 
 use crate::buyer::Buyer;
+use crate::fetch::FilesError;
+use crate::runs::FindError;
 
-/// Makes the endpoints of buying.
+/// Makes the endpoints of buying. `{run}` is a run's name, the beginning of one, or `latest`.
 pub fn consumer_router(buyer: Buyer) -> Router {
     Router::new()
         .route("/v1/quote", post(quote))
         .route("/v1/jobs", get(jobs).post(run))
-        .route("/v1/jobs/{agreement}/cancel", post(cancel))
+        .route("/v1/jobs/{run}", get(detail))
+        .route("/v1/jobs/{run}/events", get(events))
+        .route("/v1/jobs/{run}/cancel", post(cancel))
+        .route("/v1/jobs/{run}/fetch", post(fetch))
         .with_state(buyer)
+}
+
+/// What of a run's events is wanted.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct EventsQuery {
+    /// The number of the first event.
+    from: u64,
+    /// Whether to wait for those to come until the run is over.
+    follow: bool,
 }
 
 async fn quote(
@@ -36,15 +54,65 @@ async fn jobs(State(buyer): State<Buyer>) -> ApiResult<Vec<JobView>> {
 async fn run(State(buyer): State<Buyer>, Json(request): Json<RunRequest>) -> Response {
     let events = buyer.run(request);
     ndjson(stream::unfold(events, |mut events| async move {
-        events.recv().await.map(|event| (event, events))
+        let next = events.next().await?;
+        Some((next.event, events))
     }))
 }
 
-async fn cancel(
+fn find(buyer: &Buyer, name: &str) -> Result<RunId, ApiError> {
+    buyer.runs.find(name).map_err(|error| match error {
+        FindError::Store(_) => ApiError::failed(error),
+        FindError::Short(_) | FindError::Ambiguous { .. } => ApiError::bad_request(error),
+        FindError::None | FindError::Unknown(_) => ApiError::not_found(error),
+    })
+}
+
+async fn detail(State(buyer): State<Buyer>, Path(name): Path<String>) -> ApiResult<JobDetail> {
+    let run = find(&buyer, &name)?;
+    let detail = buyer.runs.detail(run).map_err(ApiError::failed)?;
+    detail
+        .map(Json)
+        .ok_or_else(|| ApiError::not_found(format!("run {run} has bought nothing yet")))
+}
+
+async fn events(
     State(buyer): State<Buyer>,
-    Path(agreement): Path<AgreementId>,
-) -> ApiResult<JobView> {
-    let view = buyer.cancel(agreement).await;
-    view.map(Json)
-        .ok_or_else(|| ApiError::not_found(format!("no job runs under agreement {agreement}")))
+    Path(name): Path<String>,
+    Query(query): Query<EventsQuery>,
+) -> Result<Response, ApiError> {
+    let run = find(&buyer, &name)?;
+    let log = buyer.runs.log(run);
+    let log = log.ok_or_else(|| ApiError::not_found(format!("no events of run {run} are kept")))?;
+    let reader = log.reader(query.from);
+    let lines = stream::unfold(reader, move |mut reader| async move {
+        let next = match query.follow {
+            true => reader.next().await,
+            false => reader.kept(),
+        };
+        Some((next?, reader))
+    });
+    Ok(ndjson(lines).into_response())
+}
+
+async fn cancel(State(buyer): State<Buyer>, Path(name): Path<String>) -> ApiResult<JobView> {
+    let run = find(&buyer, &name)?;
+    let view = buyer.cancel(run).map_err(ApiError::failed)?;
+    view.map(Json).ok_or_else(|| {
+        ApiError::not_found(format!(
+            "run {run} has bought nothing yet, and now never will"
+        ))
+    })
+}
+
+async fn fetch(
+    State(buyer): State<Buyer>,
+    Path(name): Path<String>,
+    Json(request): Json<FetchRequest>,
+) -> ApiResult<Vec<ArtefactView>> {
+    let run = find(&buyer, &name)?;
+    let files = buyer.fetch(run, request.output).await;
+    files.map(Json).map_err(|error| match error {
+        FilesError::Find(_) | FilesError::Nothing(_) => ApiError::not_found(error),
+        _ => ApiError::failed(error),
+    })
 }

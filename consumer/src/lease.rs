@@ -1,42 +1,81 @@
-//! Owns carrying out what one lease decides on the buying side: outputs in, reports on, money settled.
+//! Owns carrying out what one lease decides on the buying side: outputs in, reports on, money settled. It also
+//! sees when nothing comes of a provider, and gives it up.
 //!
-//! Never decides what is paid; the lease machine does. Never waits for the person's stream.
+//! Never decides what is paid; the lease machine does. Never waits for a reader of the run's events.
 
-mod feed;
 mod outputs;
 mod reports;
+mod signs;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use market::job::CheckpointFile;
 use market::lease::{Artefact, Ending, Input, Output, Phase};
 use market::ledger::{ChannelState, Operation};
 use market::progress::Progress;
-use market::{AgreementId, BlobHash, ChannelId, NodeId};
-use market_node::api::RunEvent;
-use market_node::lease::{LeaseHandle, ProgressBatch};
+use market::receipt::Outcome;
+use market::{AgreementId, Amount, BlobHash, ChannelId, NodeId, Timestamp};
+use market_node::api::{PendingRefund, RunEvent, RunId};
+use market_node::lease::{LeaseHandle, ProgressBatch, Snapshot};
 use market_node::lease_protocol::LeaseResponse;
 use market_node::node::Node;
 use market_node::recover::forget_purchase;
 use market_node::settle::settle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use feed::Feed;
 pub(crate) use outputs::Announced;
+pub(crate) use signs::Signs;
 
-use self::outputs::Delivery;
-use crate::jobs::Jobs;
+use self::outputs::{Delivery, News};
+use crate::events::EventLog;
+use crate::runs::Runs;
+use crate::verdict::AttemptEnd;
 
 /// How often the ledger is asked again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Outputs that have arrived and wait to be told.
-const STORED: usize = 16;
+/// How often it is looked whether anything comes of the provider.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// News of outputs that wait to be told.
+const NEWS: usize = 16;
+
+/// How old the operator's newest word is before the person is told.
+const OPERATOR_QUIET: Duration = Duration::from_secs(30);
+
+/// Since when a run counts its time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Began {
+    /// What had passed when this process took the run up.
+    pub(crate) before: Duration,
+    pub(crate) at: Instant,
+}
+
+impl Began {
+    /// Returns the milliseconds since the request was accepted.
+    fn elapsed_ms(self) -> u64 {
+        let elapsed = self.before + self.at.elapsed();
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Which reports of the provider were told already.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    /// The number of the next new report; none after a restart, where the first batch says it.
+    pub(crate) next: Option<u64>,
+    /// The newest step that was told before a restart; 0 for none.
+    pub(crate) step: u64,
+}
 
 /// What a bought job is carried out with.
 pub(crate) struct LeaseShell {
     pub(crate) node: Node,
-    pub(crate) jobs: Jobs,
+    pub(crate) runs: Runs,
+    pub(crate) run: RunId,
+    /// Where the person's stream comes from; the job goes on when nobody reads it.
+    pub(crate) log: EventLog,
     pub(crate) provider: NodeId,
     pub(crate) agreement: AgreementId,
     pub(crate) channel: ChannelId,
@@ -45,61 +84,69 @@ pub(crate) struct LeaseShell {
     pub(crate) output: PathBuf,
     pub(crate) announced: Announced,
     pub(crate) lease: LeaseHandle,
-    /// Where the person's stream goes; the job goes on when nobody listens.
-    pub(crate) feed: Feed,
-    pub(crate) accepted_at: Instant,
+    pub(crate) began: Began,
+    pub(crate) signs: Signs,
+    pub(crate) told: Told,
+    /// Hears once how the attempt ended, as soon as nothing more comes of it.
+    pub(crate) ended: Option<oneshot::Sender<AttemptEnd>>,
 }
 
 impl LeaseShell {
-    /// Runs until the lease is over.
+    /// Runs until the lease is over and settled.
     pub(crate) async fn run(
         mut self,
         mut effects: mpsc::Receiver<Output>,
         mut reports: mpsc::Receiver<ProgressBatch>,
     ) {
         let mut watch = self.lease.watch();
-        let mut next_report = 0;
-        let (stored_in, mut stored) = mpsc::channel(STORED);
+        let (news_in, mut news) = mpsc::channel(NEWS);
+        let mut look = tokio::time::interval(LOOK);
         let ending = loop {
             tokio::select! {
                 effect = effects.recv() => match effect {
                     Some(Output::Ended(ending)) => break Some(ending),
-                    Some(effect) => self.carry_out(effect, &stored_in),
+                    Some(effect) => self.carry_out(effect, &news_in).await,
                     None => break None,
                 },
-                Some(batch) = reports.recv() => next_report = self.report(batch, next_report),
-                Some(event) = stored.recv() => self.feed.tell(event),
+                Some(batch) = reports.recv() => self.report(batch),
+                Some(news) = news.recv() => self.hear(news),
                 Ok(()) = watch.changed() => self.show(),
-                () = self.feed.advance() => {}
+                _ = look.tick() => self.look(),
             }
         };
         // What arrived before the end is told before the end.
         while let Ok(batch) = reports.try_recv() {
-            next_report = self.report(batch, next_report);
-        }
-        while let Ok(event) = stored.try_recv() {
-            self.feed.tell(event);
+            self.report(batch);
         }
         for input in &self.inputs {
             self.node.permissions.unshare(*input, self.provider);
         }
         self.forget_outputs().await;
         self.finish(ending).await;
-        self.feed.drain().await;
     }
 
-    fn carry_out(&mut self, effect: Output, stored: &mpsc::Sender<RunEvent>) {
+    async fn carry_out(&mut self, effect: Output, news: &mpsc::Sender<News>) {
         match effect {
-            Output::FetchArtefact(artefact) => self.fetch(artefact, stored.clone()),
+            Output::FetchArtefact(artefact) => self.fetch(artefact, news.clone()),
             Output::AskSettled => self.ask_settled(),
+            Output::Silent { since } => {
+                let since_ms = self.now().saturating_since(since).as_millis();
+                let since_ms = u64::try_from(since_ms).unwrap_or(u64::MAX);
+                self.log.tell(RunEvent::Silent { since_ms });
+            }
+            Output::Back => self.log.tell(RunEvent::Back),
+            Output::Lost(loss) => self.give_up(loss.to_string()),
             Output::PayerClose {
                 sequence,
                 cumulative,
-            } => self.payer_close(Operation::PayerClose {
-                channel: self.channel,
-                sequence,
-                cumulative,
-            }),
+            } => {
+                self.payer_close(Operation::PayerClose {
+                    channel: self.channel,
+                    sequence,
+                    cumulative,
+                });
+                self.note_pending(cumulative).await;
+            }
             Output::Persist(_)
             | Output::Send(_)
             | Output::ProveOpen
@@ -110,35 +157,94 @@ impl LeaseShell {
             | Output::StopWorker
             | Output::Claim(_)
             | Output::CoopClose(_)
-            | Output::Silent { .. }
-            | Output::Back
-            | Output::Lost(_)
             | Output::Ended(_) => {}
         }
     }
 
-    /// Brings an output in, in the background. One that is not taken ends the job.
-    fn fetch(&mut self, artefact: Artefact, stored: mpsc::Sender<RunEvent>) {
+    fn now(&self) -> Timestamp {
+        let now = self.node.clock.now();
+        now.unwrap_or(Timestamp::from_millis(0))
+    }
+
+    /// Brings an output in, in the background. A provider that announces one that is not taken is given up.
+    fn fetch(&mut self, artefact: Artefact, news: mpsc::Sender<News>) {
         if let Err(unwanted) = self.announced.admit(&artefact) {
-            let reason = format!("the job is cancelled: {unwanted}");
-            tracing::warn!(agreement = %self.agreement, reason, "an output is not taken");
-            self.tell_progress(Progress::Failed { reason });
-            let lease = self.lease.clone();
-            // Not in this task: the lease may be waiting for this task to take its next effect.
-            tokio::spawn(async move { lease.input(Input::Cancel).await });
-            return;
+            return self.leave(unwanted.to_string());
         }
+        self.signs.seen(Instant::now());
+        let state = match CheckpointFile::parse(&artefact.name) {
+            Some((step, CheckpointFile::State)) => self.runs.state_path(self.run, step),
+            _ => None,
+        };
         let part = format!(".{}.{}.part", self.agreement.short(), artefact.index);
+        let (path, temporary) = match state {
+            Some(path) => (path.clone(), path.with_file_name(part)),
+            None => (self.output.join(&artefact.name), self.output.join(part)),
+        };
         let delivery = Delivery {
             node: self.node.clone(),
+            runs: self.runs.clone(),
+            run: self.run,
+            log: self.log.clone(),
             lease: self.lease.clone(),
             provider: self.provider,
-            path: self.output.join(&artefact.name),
-            temporary: self.output.join(part),
+            path,
+            temporary,
             artefact,
-            stored,
+            news,
         };
         tokio::spawn(delivery.run());
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Delivered => {
+                self.signs.seen(Instant::now());
+                self.signs.delivered(self.lease.snapshot().meter);
+            }
+            News::Corrupt(reason) => {
+                if self.signs.corrupt() {
+                    self.leave(format!("what the provider delivers is not right: {reason}"));
+                }
+            }
+            News::NoRoom(reason) => {
+                if self.signs.no_room(reason.clone()) {
+                    let line = format!(
+                        "outputs wait, and the job pauses with them, until this machine can take them: {reason}"
+                    );
+                    self.log.tell(RunEvent::Note { line });
+                }
+            }
+        }
+    }
+
+    /// Ends the work with a provider that still answers; what was done is paid as promised.
+    fn leave(&mut self, reason: String) {
+        if self.signs.given_up.is_some() {
+            return;
+        }
+        self.give_up(reason);
+        let lease = self.lease.clone();
+        // Not in this task: the lease may be waiting for this task to take its next effect.
+        tokio::spawn(async move { lease.input(Input::Cancel).await });
+    }
+
+    /// Notes why the provider is given up; the first reason counts.
+    fn give_up(&mut self, reason: String) {
+        if self.signs.given_up.is_some() {
+            return;
+        }
+        tracing::info!(agreement = %self.agreement, reason, "the provider is given up");
+        self.log.tell(RunEvent::Lost {
+            reason: reason.clone(),
+        });
+        let agreement = self.agreement;
+        self.runs.change(self.run, |live| {
+            if let Some(attempt) = live.record.attempt_mut(agreement) {
+                attempt.lost = Some(reason.clone());
+            }
+        });
+        self.signs.given_up = Some(reason);
     }
 
     /// Asks the ledger in the background until the channel is closed.
@@ -178,22 +284,60 @@ impl LeaseShell {
         self.ask_settled();
     }
 
-    /// Passes reports on, each once, and answers them. Returns the number of the next new one.
-    fn report(&mut self, batch: ProgressBatch, next: u64) -> u64 {
+    /// Notes what comes back when the window ends, and that nothing more comes of this attempt.
+    async fn note_pending(&mut self, paid: Amount) {
+        let window = Duration::from_millis(self.node.membership.genesis.challenge_ms);
+        let due_at = self.now().saturating_add(window);
+        let agreement = self.agreement;
+        let pending = self.runs.change(self.run, |live| {
+            let attempt = live.record.attempt_mut(agreement)?;
+            let amount = attempt.deposit.checked_sub(paid)?;
+            let pending = PendingRefund { amount, due_at };
+            (attempt.paid, attempt.phase) = (paid, Phase::Closing);
+            attempt.pending_refund = Some(pending);
+            Some(pending)
+        });
+        self.keep().await;
+        if let Some(PendingRefund { amount, due_at }) = pending.flatten() {
+            self.log.tell(RunEvent::PendingRefund { amount, due_at });
+        }
+        let outcome = self.lease.snapshot().outcome;
+        self.tell_end(outcome.unwrap_or(Outcome::Lost));
+    }
+
+    fn tell_end(&mut self, outcome: Outcome) {
+        let Some(ended) = self.ended.take() else {
+            return;
+        };
+        let _nobody_waits = ended.send(AttemptEnd {
+            outcome,
+            given_up: self.signs.given_up.clone(),
+            work_began: self.signs.work_began,
+            failure: self.signs.failure.clone(),
+        });
+    }
+
+    /// Passes reports on, each once, and answers them.
+    fn report(&mut self, batch: ProgressBatch) {
+        let next = self.told.next.unwrap_or(batch.first);
         let checked = match reports::check(batch.first, batch.reports, next) {
             Ok(checked) => checked,
             Err(reason) => {
                 batch
                     .reply
                     .send(LeaseResponse::Rejected(reason.to_string()));
-                return next;
+                return;
             }
         };
         for report in checked.reports {
+            self.signs.reported(&report, Instant::now());
             if let Progress::Step(step) = &report {
+                if step.step <= self.told.step {
+                    continue;
+                }
                 let progress = Some((step.step, step.steps));
-                self.jobs
-                    .update(self.agreement, |view| view.progress = progress);
+                self.runs
+                    .change(self.run, |live| live.record.progress = progress);
             }
             self.tell_progress(report);
         }
@@ -203,32 +347,82 @@ impl LeaseShell {
         }
         // The provider numbers on from what was acknowledged, so what was left out counts as well.
         batch.reply.send(LeaseResponse::Acknowledged);
-        checked.next
+        self.told.next = Some(checked.next);
     }
 
     fn tell_progress(&mut self, report: Progress) {
-        let at_ms = u64::try_from(self.accepted_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.feed.tell(RunEvent::Progress { at_ms, report });
+        let at_ms = self.began.elapsed_ms();
+        self.log.tell(RunEvent::Progress { at_ms, report });
     }
 
     /// Shows a change of the lease.
     fn show(&mut self) {
         let snapshot = self.lease.snapshot();
-        let before = self.jobs.running(self.agreement);
-        self.jobs.update(self.agreement, |view| {
-            view.phase = snapshot.phase;
-            view.meter = snapshot.meter;
-            view.paid = snapshot.promised;
+        self.signs.changed(&snapshot, Instant::now());
+        let agreement = self.agreement;
+        let before = self.runs.change(self.run, |live| {
+            let attempt = live.record.attempt_mut(agreement)?;
+            let before = (attempt.phase, attempt.paid);
+            attempt.phase = snapshot.phase.min(Phase::Closing);
+            attempt.meter = snapshot.meter;
+            attempt.paid = snapshot.promised;
+            Some(before)
         });
-        let Some(before) = before else { return };
-        if before.phase != snapshot.phase {
+        let Some(Some((phase, paid))) = before else {
+            return;
+        };
+        if phase != snapshot.phase && snapshot.phase != Phase::Ended {
             let phase = snapshot.phase;
-            self.feed.tell(RunEvent::Phase { phase });
+            self.log.tell(RunEvent::Phase { phase });
         }
-        if before.paid != snapshot.promised {
+        if paid != snapshot.promised {
             let promised = snapshot.promised;
-            self.feed.tell(RunEvent::Paid { promised });
+            self.log.tell(RunEvent::Paid { promised });
         }
+    }
+
+    /// Looks whether anything comes of the provider, and says in one line what stands in the way.
+    fn look(&mut self) {
+        let snapshot = self.lease.snapshot();
+        if let Some(reason) = self.signs.hopeless(&snapshot, Instant::now()) {
+            return self.leave(reason);
+        }
+        let note = self.note(&snapshot);
+        let agreement = self.agreement;
+        self.runs.change(self.run, |live| {
+            let newest = live.record.attempts.last();
+            if newest.is_some_and(|attempt| attempt.agreement == agreement) {
+                live.record.note = note;
+            }
+        });
+    }
+
+    fn note(&self, snapshot: &Snapshot) -> Option<String> {
+        if matches!(snapshot.phase, Phase::Closing | Phase::Ended) {
+            return None;
+        }
+        if let Some(since) = snapshot.silent_since {
+            let silent = self.now().saturating_since(since).as_secs();
+            let patience = self.node.settings.lease.patience().as_secs();
+            return Some(format!(
+                "the provider has been silent for {silent} s; nothing more is signed, and after {patience} s \
+                 it is given up"
+            ));
+        }
+        if let Some(reason) = self.signs.room_problem(Instant::now()) {
+            return Some(format!(
+                "outputs wait until this machine can take them: {reason}"
+            ));
+        }
+        let header = self.node.ledger.newest_header()?;
+        let quiet = self.node.ledger.age(&header);
+        (quiet >= OPERATOR_QUIET).then(|| {
+            format!(
+                "the operator has not been heard for {} s; the work goes on as far as its proofs last, and \
+                 money is settled when it is back",
+                quiet.as_secs()
+            )
+        })
     }
 
     /// Removes the outputs from the blob store: they lie in the output folder. One that is an input of another
@@ -250,26 +444,39 @@ impl LeaseShell {
         let _stopping = removal.await;
     }
 
-    async fn finish(&mut self, ending: Option<Ending>) {
-        let Some(mut view) = self.jobs.running(self.agreement) else {
-            return;
-        };
-        let Some(ending) = ending else {
-            let reason = "the lease stopped on this side; see the log for the reason".to_owned();
-            return self.feed.tell(RunEvent::Failed { reason });
-        };
-        view.phase = Phase::Ended;
-        view.meter = self.lease.snapshot().meter;
-        view.outcome = Some(ending.outcome);
-        view.paid = ending.paid;
-        view.refunded = view.deposit.checked_sub(ending.paid);
-        view.receipt = ending
-            .receipt
-            .is_some_and(|receipt| receipt.payer.is_some());
-        if let Err(error) = self.jobs.end(view.clone()).await {
-            tracing::error!(%error, "the job's end could not be noted");
+    async fn keep(&self) {
+        if let Err(error) = self.runs.keep_attempt(self.run, self.agreement).await {
+            tracing::error!(%error, "where a run stands could not be noted");
         }
+    }
+
+    /// Notes how the attempt ended and what it cost.
+    async fn finish(mut self, ending: Option<Ending>) {
+        let Some(ending) = ending else {
+            self.give_up("the lease stopped on this side; the log says why".to_owned());
+            return self.tell_end(Outcome::Lost);
+        };
+        let outcome = match self.signs.given_up {
+            Some(_) => Outcome::Lost,
+            None => ending.outcome,
+        };
+        let (agreement, meter) = (self.agreement, self.lease.snapshot().meter);
+        self.runs.change(self.run, |live| {
+            live.leases.remove(&agreement);
+            let Some(attempt) = live.record.attempt_mut(agreement) else {
+                return;
+            };
+            (attempt.phase, attempt.meter) = (Phase::Ended, meter);
+            attempt.outcome = Some(outcome);
+            attempt.paid = ending.paid;
+            attempt.refunded = attempt.deposit.checked_sub(ending.paid);
+            attempt.pending_refund = None;
+            let receipt = ending.receipt.as_ref();
+            attempt.receipt = receipt.is_some_and(|receipt| receipt.payer.is_some());
+        });
+        self.keep().await;
         forget_purchase(&self.node, self.agreement).await;
-        self.feed.tell(RunEvent::Finished(Box::new(view)));
+        self.tell_end(ending.outcome);
+        self.runs.forget_settled(self.run);
     }
 }

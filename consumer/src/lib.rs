@@ -11,17 +11,24 @@
 
 mod api;
 mod buyer;
+mod events;
+mod fetch;
 mod inputs;
 mod job_file;
-mod jobs;
 mod lease;
 mod need;
+mod record;
 mod reserve;
+mod run;
+mod runs;
+mod verdict;
 
 pub use api::consumer_router;
 pub use buyer::{Buyer, RunError};
+pub use fetch::FilesError;
 pub use inputs::InputError;
 pub use job_file::{
     Budget, JOB_KEYS, JobFile, JobFileError, JobKey, JobKeyKind, Mistake, Task, job_reference,
 };
 pub use reserve::ReserveError;
+pub use runs::FindError;

@@ -9,7 +9,7 @@ use market::{AccountId, Amount, JobId};
 use market_node::api::{BookRow, OfferView, QuoteView, book_row};
 use market_node::book::AskView;
 use market_node::node::Node;
-use matching::{Need, Offer, Precision, Quote, Work};
+use matching::{Need, Offer, Precision, Quote, Rejections, Work};
 
 use crate::job_file::Budget;
 
@@ -29,6 +29,32 @@ pub(crate) fn of(job: &JobSpec, budget: &Budget, buyer: AccountId) -> Need {
         precision: Precision::F32,
     });
     need
+}
+
+/// Says in words what is looked for.
+pub(crate) fn words(job: &JobSpec, budget: &Budget) -> String {
+    let kind = match job.kind {
+        JobKind::Train(_) => "training",
+        JobKind::Infer(_) => "inference",
+    };
+    let mib = job.memory_bytes().div_ceil(1 << 20);
+    let seconds = job.limits.wall_clock_s;
+    let mut words = format!("{kind} with {mib} MiB for up to {seconds} s");
+    if let Some(price) = budget.max_price {
+        words = format!("{words}, at most {price} an hour");
+    }
+    if let Some(total) = budget.total {
+        words = format!("{words}, at most {total} in all");
+    }
+    words
+}
+
+/// Says in words that nothing fits: why each offer does not, or that there is none.
+pub(crate) fn no_offer(looked_for: &str, rejections: &Rejections) -> String {
+    match rejections.considered() {
+        0 => format!("the book of this node holds no offer at all (looked for {looked_for})"),
+        _ => format!("{rejections} (looked for {looked_for})"),
+    }
 }
 
 /// What will be locked for an offer: the budget, or the whole time limit at the offer's price.

@@ -57,16 +57,28 @@ pub enum ReserveError {
     Terms(String),
 }
 
+/// What is known of an opening that brought no proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It did not leave this machine, so it opens nothing.
+    NeverSent,
+    /// The provider has it and says no. It could submit it all the same for as long as it is valid.
+    Refused,
+    /// It may be final, or become so.
+    Unknown,
+}
+
 impl ReserveError {
-    /// Tells whether the opening may be final, or become so, all the same.
-    pub(crate) fn may_have_opened(&self) -> bool {
+    /// Tells what is known of the opening after this.
+    pub(crate) fn fate(&self) -> Fate {
         match self {
-            Self::Refused(refusal) => {
-                matches!(refusal, Refusal::Operator(_) | Refusal::Ledger(_))
+            Self::Refused(Refusal::Operator(_) | Refusal::Ledger(_)) => Fate::Unknown,
+            Self::Refused(_) => Fate::Refused,
+            Self::Call(error) if error.was_not_sent() => Fate::NeverSent,
+            Self::Call(_) | Self::Protocol | Self::Ledger(_) | Self::OtherChannel(_) => {
+                Fate::Unknown
             }
-            Self::Call(error) => !error.was_not_sent(),
-            Self::Protocol | Self::Ledger(_) | Self::OtherChannel(_) => true,
-            Self::Store(_) | Self::Terms(_) => false,
+            Self::Store(_) | Self::Terms(_) => Fate::NeverSent,
         }
     }
 }

@@ -89,7 +89,7 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         seller: roles.sell.map(|_| reservations_in),
     };
     let (node, mut tasks) = Node::start(config).await?;
-    let leftovers = Leftovers::read(&node).context("reading what an earlier run left open")?;
+    let mut leftovers = Leftovers::read(&node).context("reading what an earlier run left open")?;
     let seller = match roles.sell {
         None => None,
         Some(config) => {
@@ -102,6 +102,7 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
             Some(handle)
         }
     };
+    let bought = leftovers.take_jobs(&node);
     let is_selling = occupation(seller.clone());
     let settling = leftovers.settle(node.clone(), is_selling);
     tasks.spawn(async move {
@@ -110,6 +111,7 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         std::future::pending::<()>().await;
     });
     let buyer = Buyer::new(node.clone());
+    buyer.resume(bought);
     let sleep = stay_awake(seller.as_ref(), &mut tasks);
     let parts = Parts {
         node: node.clone(),

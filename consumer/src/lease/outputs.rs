@@ -1,4 +1,5 @@
-//! Owns which announced outputs are taken, and bringing each into the output folder.
+//! Owns which announced outputs are taken, and bringing each to its place: the output folder, or the run's own
+//! folder where it only serves going on elsewhere.
 //!
 //! Never takes more than the job allows, never writes one output over another, and never shows a file that is
 //! not whole and verified.
@@ -7,13 +8,19 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use market::NodeId;
+use market::job::{CheckpointFile, Content};
 use market::lease::{Artefact, Input, Phase};
-use market_node::api::RunEvent;
-use market_node::blobs::Blob;
-use market_node::lease::LeaseHandle;
+use market::{NodeId, Timestamp};
+use market_node::api::{ArtefactView, RunEvent, RunId};
+use market_node::blobs::{Blob, FetchError};
+use market_node::disk::{self, DiskError};
+use market_node::lease::{LeaseHandle, Snapshot};
 use market_node::node::Node;
+use market_node::store::StoreError;
 use tokio::sync::mpsc;
+
+use crate::events::EventLog;
+use crate::runs::Runs;
 
 /// How often an output is asked for again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -55,6 +62,16 @@ impl Announced {
         }
     }
 
+    /// Notes what had arrived before this node was restarted.
+    pub(crate) fn note_delivered(&mut self, snapshot: &Snapshot) {
+        for artefact in &snapshot.artefacts {
+            if snapshot.delivered.contains(&artefact.index) {
+                self.bytes = self.bytes.saturating_add(artefact.bytes);
+                self.names.insert(artefact.name.clone().into());
+            }
+        }
+    }
+
     /// Notes an output, unless it is one that is not taken.
     pub(super) fn admit(&mut self, artefact: &Artefact) -> Result<(), Unwanted> {
         let announced = self.bytes.saturating_add(artefact.bytes);
@@ -73,9 +90,12 @@ impl Announced {
     }
 }
 
-/// One output on its way into the output folder.
+/// One output on its way to its place.
 pub(super) struct Delivery {
     pub(super) node: Node,
+    pub(super) runs: Runs,
+    pub(super) run: RunId,
+    pub(super) log: EventLog,
     pub(super) lease: LeaseHandle,
     pub(super) provider: NodeId,
     pub(super) artefact: Artefact,
@@ -83,55 +103,154 @@ pub(super) struct Delivery {
     pub(super) path: PathBuf,
     /// Where it is written first, on the same file system; no other output has this name.
     pub(super) temporary: PathBuf,
-    pub(super) stored: mpsc::Sender<RunEvent>,
+    pub(super) news: mpsc::Sender<News>,
+}
+
+/// What a delivery tells the lease's task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum News {
+    /// An output is in its place.
+    Delivered,
+    /// The provider gives bytes that are not what it announced.
+    Corrupt(String),
+    /// This machine cannot take the output now.
+    NoRoom(String),
+}
+
+/// Why an output has not arrived yet.
+#[derive(Debug, thiserror::Error)]
+enum NotYet {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("cannot write the output {}: {source}", path.display())]
+    Place {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl NotYet {
+    /// Returns what the lease's task must know of it, unless trying again may simply help.
+    fn news(&self) -> Option<News> {
+        match self {
+            Self::Fetch(error @ FetchError::Corrupt { .. }) => {
+                Some(News::Corrupt(error.to_string()))
+            }
+            Self::Fetch(FetchError::Store(error)) => Some(News::NoRoom(error.to_string())),
+            Self::Fetch(_) => None,
+            Self::Disk(_) | Self::Place { .. } | Self::Store(_) => {
+                Some(News::NoRoom(self.to_string()))
+            }
+        }
+    }
 }
 
 impl Delivery {
-    /// Fetches the output until it is here, verified, and in its place, or the lease is over.
+    /// Fetches the output until it is here, verified, in its place and noted, or the lease is over.
     pub(super) async fn run(self) {
-        let Artefact {
-            index,
-            name,
-            hash,
-            bytes,
-        } = self.artefact.clone();
         while let Err(error) = self.attempt().await {
-            tracing::warn!(name, error, "an output has not arrived yet");
+            let name = &self.artefact.name;
+            tracing::warn!(name, %error, "an output has not arrived yet");
+            if let Some(news) = error.news() {
+                let _over = self.news.send(news).await;
+            }
             if self.lease.snapshot().phase == Phase::Ended {
                 return;
             }
             tokio::time::sleep(RETRY).await;
         }
-        let event = RunEvent::Output {
-            name,
-            hash,
-            bytes,
-            path: self.path,
-        };
-        let _over = self.stored.send(event).await;
+        let index = self.artefact.index;
+        let _over = self.news.send(News::Delivered).await;
         self.lease.input(Input::ArtefactStored { index }).await;
     }
 
-    async fn attempt(&self) -> Result<(), String> {
+    async fn attempt(&self) -> Result<(), NotYet> {
+        let reserve = self.node.settings.disk.reserve_bytes();
+        let place_error = |source| NotYet::Place {
+            path: self.path.clone(),
+            source,
+        };
+        if let Some(folder) = self.path.parent() {
+            let made = tokio::fs::create_dir_all(folder).await;
+            made.map_err(place_error)?;
+            disk::check_room(folder, reserve, self.artefact.bytes)?;
+        }
+        disk::check_room(self.node.home.path(), reserve, self.artefact.bytes)?;
         let blob = Blob {
             hash: self.artefact.hash,
             size: self.artefact.bytes,
         };
         let (blobs, network) = (&self.node.blobs, &self.node.network);
-        let fetched = blobs.fetch(network, self.provider, blob, &mut |_| {}).await;
-        let source = fetched.map_err(|error| error.to_string())?;
+        let source = blobs
+            .fetch(network, self.provider, blob, &mut |_| {})
+            .await?;
         let placed = place(&source, &self.temporary, &self.path).await;
-        placed.map_err(|error| error.to_string())
+        placed.map_err(place_error)?;
+        self.note().await
+    }
+
+    /// Notes the delivery on disk, and tells of it where it is for the person.
+    async fn note(&self) -> Result<(), NotYet> {
+        let Artefact {
+            name, hash, bytes, ..
+        } = self.artefact.clone();
+        let content = Content { hash, bytes };
+        let state = match CheckpointFile::parse(&name) {
+            Some((step, CheckpointFile::State)) => Some(step),
+            _ => None,
+        };
+        let delivered_at = self.node.clock.now();
+        let path = self.path.clone();
+        let view = ArtefactView {
+            name: name.clone(),
+            hash,
+            bytes,
+            path: path.clone(),
+            delivered_at: delivered_at.unwrap_or(Timestamp::from_millis(0)),
+        };
+        let superseded = self.runs.change(self.run, |live| match state {
+            Some(step) => live.record.kept_state(step, content),
+            None => {
+                live.record.delivered(view);
+                live.record.superseded_states()
+            }
+        });
+        self.runs.keep(self.run).await?;
+        for step in superseded.unwrap_or_default() {
+            self.runs.remove_state(self.run, step).await;
+        }
+        if state.is_none() {
+            self.log.tell(RunEvent::Output {
+                name,
+                hash,
+                bytes,
+                path,
+            });
+        }
+        Ok(())
     }
 }
 
-/// Puts a verified blob into the output folder under its name, whole or not at all.
+/// Puts a verified blob into its folder under its name, whole or not at all.
 async fn place(source: &Path, temporary: &Path, path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         tokio::fs::create_dir_all(folder).await?;
     }
-    tokio::fs::copy(source, temporary).await?;
-    tokio::fs::rename(temporary, path).await
+    let placed = async {
+        tokio::fs::copy(source, temporary).await?;
+        let file = tokio::fs::File::open(temporary).await?;
+        file.sync_all().await?;
+        tokio::fs::rename(temporary, path).await
+    };
+    let placed = placed.await;
+    if placed.is_err() {
+        let _left_over = tokio::fs::remove_file(temporary).await;
+    }
+    placed
 }
 
 #[cfg(test)]

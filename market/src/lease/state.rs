@@ -274,6 +274,11 @@ impl Lease {
         &self.terms
     }
 
+    /// Returns how the job ended, as far as this side knows.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
     /// Returns the indices of the outputs that have arrived.
     pub fn delivered(&self) -> &BTreeSet<u32> {
         &self.delivered

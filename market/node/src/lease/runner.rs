@@ -9,6 +9,7 @@ use std::time::Duration;
 use market::agreement::Meter;
 use market::lease::{Artefact, Input, Lease, Message, Output, Phase, Record, Role, WaitsFor};
 use market::progress::Progress;
+use market::receipt::Outcome;
 use market::{AgreementId, Amount, ChainId, NodeId, Timestamp, wire};
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument as _;
@@ -47,6 +48,8 @@ pub struct Snapshot {
     pub artefacts: Vec<Artefact>,
     /// Indices of those that have arrived.
     pub delivered: BTreeSet<u32>,
+    /// How the job ended, as far as this side knows.
+    pub outcome: Option<Outcome>,
     /// What it waits for, where it stands still.
     pub waits_for: Option<WaitsFor>,
     /// Since when the other side is silent or out of reach, in protocol time.
@@ -166,6 +169,7 @@ fn snapshot_of(lease: &Lease) -> Snapshot {
         promised: lease.promised(),
         artefacts: lease.artefacts().to_vec(),
         delivered: lease.delivered().clone(),
+        outcome: lease.outcome(),
         waits_for: lease.waits_for(),
         silent_since: lease.silent_since(),
     }

@@ -1,0 +1,305 @@
+//! Owns the list of runs: the live ones in memory with their events, all of them on disk.
+//!
+//! Never changes a lease; it shows what the run's tasks report.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use market::{AgreementId, wire};
+use market_node::api::{JobDetail, JobView, RunId};
+use market_node::lease::LeaseHandle;
+use market_node::node::Node;
+use market_node::store::{RecordKind, StoreError};
+use tokio::sync::watch;
+
+use crate::events::EventLog;
+use crate::record::RunRecord;
+
+/// The name of a run's events in its folder.
+const EVENTS_FILE: &str = "events.ndjson";
+
+/// The least characters by which a run can be named.
+const MIN_PREFIX: usize = 4;
+
+/// Why no run was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    /// Nothing was bought yet.
+    #[error("this node has bought nothing yet; `nightshift run JOB.toml` buys a job")]
+    None,
+    /// No run has that name.
+    #[error("no run is named {0}; `nightshift ps --all` lists them")]
+    Unknown(String),
+    /// More than one run begins so.
+    #[error("{matches} runs begin with {prefix}; give more of the name")]
+    Ambiguous {
+        /// What was given.
+        prefix: String,
+        /// How many begin with it.
+        matches: usize,
+    },
+    /// Too short to name anything.
+    #[error(
+        "{0} is too short; give at least {MIN_PREFIX} characters of the run's name, or `latest`"
+    )]
+    Short(String),
+    /// The store failed.
+    #[error("the list of runs cannot be read: {0}")]
+    Store(String),
+}
+
+/// What a live run is reached by.
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    pub(crate) record: RunRecord,
+    pub(crate) log: EventLog,
+    pub(crate) cancel: watch::Sender<bool>,
+    pub(crate) leases: BTreeMap<AgreementId, LeaseHandle>,
+}
+
+/// The runs of this node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Runs {
+    node: Node,
+    // A mutex and no owning task: each run's tasks write their own entry, views read all, and the lock is held
+    // for a few instructions only.
+    live: Arc<Mutex<BTreeMap<RunId, Live>>>,
+}
+
+impl Runs {
+    pub(crate) fn new(node: Node) -> Self {
+        Self {
+            node,
+            live: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Live>> {
+        // Every change is one insertion, removal or assignment, so a poisoned lock still holds a whole map.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a run in that is beginning or going on.
+    pub(crate) fn begin(&self, live: Live) {
+        self.lock().insert(live.record.run, live);
+    }
+
+    /// Lets a run go whose record is on disk and will not change any more, or that bought nothing.
+    pub(crate) fn forget(&self, run: RunId) {
+        self.lock().remove(&run);
+    }
+
+    /// Lets a run go if it is over and every channel of it is settled.
+    pub(crate) fn forget_settled(&self, run: RunId) {
+        let mut live = self.lock();
+        let record = live.get(&run).map(|live| &live.record);
+        if record.is_some_and(|record| record.outcome.is_some() && record.is_settled()) {
+            live.remove(&run);
+        }
+    }
+
+    /// Changes a live run in memory, and returns what the change returns.
+    pub(crate) fn change<T>(&self, run: RunId, change: impl FnOnce(&mut Live) -> T) -> Option<T> {
+        self.lock().get_mut(&run).map(change)
+    }
+
+    /// Returns a live run.
+    pub(crate) fn live(&self, run: RunId) -> Option<Live> {
+        self.lock().get(&run).cloned()
+    }
+
+    /// Returns the names of all live runs.
+    pub(crate) fn all_live(&self) -> Vec<RunId> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// Keeps a live run's record on disk; one that has bought nothing is not kept.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) async fn keep(&self, run: RunId) -> Result<(), StoreError> {
+        let record = self.live(run).map(|live| live.record);
+        let Some(record) = record.filter(|record| !record.attempts.is_empty()) else {
+            return Ok(());
+        };
+        let bytes = wire::encode(&record);
+        let id = run.as_bytes();
+        self.node
+            .store
+            .put_record(RecordKind::Run, id, &bytes)
+            .await
+    }
+
+    /// Keeps what a restart must find of one attempt.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) async fn keep_attempt(
+        &self,
+        run: RunId,
+        agreement: AgreementId,
+    ) -> Result<(), StoreError> {
+        let chain = self.node.chain();
+        let live = self.live(run);
+        let job = live.and_then(|live| live.record.attempt_job(agreement, &chain));
+        let Some(job) = job else { return Ok(()) };
+        let (id, bytes) = (agreement.as_bytes(), wire::encode(&job));
+        self.node
+            .store
+            .put_record(RecordKind::Job, id, &bytes)
+            .await?;
+        self.keep(run).await
+    }
+
+    /// Reads all records, the live ones as they are now.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) fn records(&self) -> Result<Vec<RunRecord>, StoreError> {
+        let mut records = BTreeMap::new();
+        for (_, bytes) in self.node.store.records(RecordKind::Run)? {
+            match wire::decode::<RunRecord>(&bytes, RunRecord::MAX_BYTES) {
+                Ok(record) => {
+                    records.insert(record.run, record);
+                }
+                Err(error) => tracing::warn!(%error, "the record of a run cannot be read"),
+            }
+        }
+        for live in self.lock().values() {
+            records.insert(live.record.run, live.record.clone());
+        }
+        let mut records: Vec<RunRecord> = records.into_values().collect();
+        records.sort_by_key(|record| std::cmp::Reverse((record.started_at, record.run)));
+        Ok(records)
+    }
+
+    /// Returns a run's record.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) fn record(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
+        if let Some(live) = self.live(run) {
+            return Ok(Some(live.record));
+        }
+        let bytes = self.node.store.record(RecordKind::Run, run.as_bytes())?;
+        let record = bytes.map(|bytes| wire::decode::<RunRecord>(&bytes, RunRecord::MAX_BYTES));
+        let record = record.transpose();
+        record.map_err(|error| StoreError::Value(error.to_string()))
+    }
+
+    /// Returns all runs that bought something, the newest first.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) fn list(&self) -> Result<Vec<JobView>, StoreError> {
+        let chain = self.node.chain();
+        let records = self.records()?;
+        Ok(records
+            .iter()
+            .filter_map(|record| record.view(&chain))
+            .collect())
+    }
+
+    /// Returns everything that is known of a run; `None` before it has bought something.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) fn detail(&self, run: RunId) -> Result<Option<JobDetail>, StoreError> {
+        let Some(record) = self.record(run)? else {
+            return Ok(None);
+        };
+        let events = self.log(run).map_or((0, 0), |log| log.range());
+        Ok(record.detail(&self.node.chain(), events))
+    }
+
+    /// Finds a run by its name, by the beginning of one, or as `latest`.
+    ///
+    /// # Errors
+    /// Nothing or too much fits.
+    pub(crate) fn find(&self, name: &str) -> Result<RunId, FindError> {
+        if let Ok(run) = name.parse()
+            && self.live(run).is_some()
+        {
+            return Ok(run);
+        }
+        let records = self.records();
+        let records = records.map_err(|error| FindError::Store(error.to_string()))?;
+        let runs: Vec<RunId> = records.iter().map(|record| record.run).collect();
+        find_in(&runs, name)
+    }
+
+    /// Returns the events of a run: those of a live one, or what lies on disk of one that is over.
+    pub(crate) fn log(&self, run: RunId) -> Option<EventLog> {
+        if let Some(live) = self.live(run) {
+            return Some(live.log);
+        }
+        let path = self.events_path(run)?;
+        let log = path.exists().then(|| EventLog::open(&path))?;
+        match log {
+            Ok(log) => {
+                log.close();
+                Some(log)
+            }
+            Err(error) => {
+                tracing::warn!(%error, %run, "the events of a run cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Returns where a run's events lie.
+    pub(crate) fn events_path(&self, run: RunId) -> Option<PathBuf> {
+        Some(self.folder(run)?.join(EVENTS_FILE))
+    }
+
+    /// Returns where the training state of a step lies.
+    pub(crate) fn state_path(&self, run: RunId, step: u32) -> Option<PathBuf> {
+        Some(self.folder(run)?.join(format!("step-{step:06}.training")))
+    }
+
+    /// Removes the training state of a step, which nothing needs any more.
+    pub(crate) async fn remove_state(&self, run: RunId, step: u32) {
+        if let Some(path) = self.state_path(run, step)
+            && let Err(error) = tokio::fs::remove_file(&path).await
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, path = %path.display(), "a training state stays behind");
+        }
+    }
+
+    fn folder(&self, run: RunId) -> Option<PathBuf> {
+        match self.node.home.folder("runs") {
+            Ok(folder) => Some(folder.join(run.to_string())),
+            Err(error) => {
+                tracing::warn!(%error, "the folder of the runs cannot be used");
+                None
+            }
+        }
+    }
+}
+
+/// Finds a run among `runs`, which stand with the newest first.
+fn find_in(runs: &[RunId], name: &str) -> Result<RunId, FindError> {
+    let newest = *runs.first().ok_or(FindError::None)?;
+    if name == "latest" {
+        return Ok(newest);
+    }
+    if name.len() < MIN_PREFIX {
+        return Err(FindError::Short(name.to_owned()));
+    }
+    let prefix = name.to_ascii_lowercase();
+    let fits = |run: &&RunId| run.to_string().starts_with(&prefix);
+    let found: Vec<&RunId> = runs.iter().filter(fits).collect();
+    match found.as_slice() {
+        [run] => Ok(**run),
+        [] => Err(FindError::Unknown(name.chars().take(80).collect())),
+        several => Err(FindError::Ambiguous {
+            prefix,
+            matches: several.len(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
