@@ -1,6 +1,7 @@
-//! Owns the test that types the README: "The same market by hand", line by line, in four terminals.
+//! Owns the tests that type pages as a person would, line by line, in four terminals: "The same market by hand"
+//! of the README, and "An evening" of the handbook.
 //!
-//! Never types a line that the README does not have, but for asking again for what needs a moment.
+//! Never types a line that the page does not have, but for asking again for what needs a moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use crate::credits::nano;
 use crate::processes;
 use crate::program;
-use crate::readme::own_blocks;
+use crate::readme::blocks_of;
 use crate::terminal::{Answer, Terminal};
 use crate::transcript::retry;
 
@@ -31,7 +32,10 @@ const HELD: [(&str, &str); 4] = [
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Commands with what must stand in their output.
-const SHOWN: [(&str, &[&str]); 13] = [
+type Shown = &'static [(&'static str, &'static [&'static str])];
+
+/// What the README's commands show.
+const README: Shown = &[
     (
         "nightshift operator init",
         &["Founded my-market", "operator run"],
@@ -74,11 +78,35 @@ const SHOWN: [(&str, &[&str]); 13] = [
     ("nightshift operator run", &["@/ip4/127.0.0.1/tcp/"]),
 ];
 
+/// What the handbook's evening shows.
+const EVENING: Shown = &[
+    ("nightshift operator init", &["Founded evening"]),
+    ("nightshift config set sell.price", &["sell.price", "0.3"]),
+    (
+        "nightshift config show lease.patience_s",
+        &["300", "default"],
+    ),
+    ("nightshift market book", &["0.3 cr/h", "1 offer"]),
+    ("nightshift sandbox check", &["seccomp"]),
+    ("nightshift status", &["evening"]),
+    ("nightshift describe latest", &["train", "0.3 cr"]),
+    ("nightshift logs -f latest", &["completed"]),
+    (
+        "nightshift logs --follow latest",
+        &["cancelled", "refunded"],
+    ),
+    ("nightshift fetch latest", &["model.safetensors"]),
+    ("nightshift ps --all --id-only", &["\n"]),
+    ("nightshift wallet balance", &["0 cr locked in channels"]),
+    ("nightshift job reference", &["`steps`"]),
+];
+
 /// The terminals of one walk.
 struct Walk {
     home: TempDir,
     terminals: BTreeMap<String, Terminal>,
     typed: BTreeSet<&'static str>,
+    shown: Shown,
 }
 
 #[test]
@@ -86,31 +114,48 @@ fn the_readme_can_be_typed_as_it_stands() {
     if !program::has_adapter() {
         return;
     }
-    let mut walk = Walk {
-        home: tempfile::tempdir().expect("a temporary folder can be made"),
-        terminals: BTreeMap::new(),
-        typed: BTreeSet::new(),
-    };
-    for block in own_blocks() {
-        for line in &block.lines {
-            walk.type_line(&block.terminal, line);
-        }
-    }
-    let untyped: Vec<&str> = SHOWN.iter().map(|(command, _)| *command).collect();
-    let untyped = untyped
-        .into_iter()
-        .filter(|command| !walk.typed.contains(command));
-    assert_eq!(
-        untyped.collect::<Vec<&str>>(),
-        [""; 0],
-        "the README types less than is checked"
-    );
+    let walk = Walk::through("README.md", README);
     check_outputs(&walk.home.path().join("nightshift-try"));
     check_money(&walk.home.path().join("nightshift-try"));
     walk.leave();
 }
 
+#[test]
+fn long_the_handbooks_evening_can_be_typed_as_it_stands() {
+    if !program::has_adapter() {
+        return;
+    }
+    let walk = Walk::through("docs/handbook/15-an-evening.md", EVENING);
+    let folder = walk.home.path().join("nightshift-evening");
+    for name in ["trained/model.safetensors", "copy/model.safetensors"] {
+        let bytes = fs::metadata(folder.join(name)).map(|file| file.len());
+        assert!(matches!(bytes, Ok(1..)), "{name} is not there");
+    }
+    walk.leave();
+}
+
 impl Walk {
+    /// Types every marked block of a page, and sees that each checked command was among them.
+    fn through(page: &str, shown: Shown) -> Self {
+        let mut walk = Self {
+            home: tempfile::tempdir().expect("a temporary folder can be made"),
+            terminals: BTreeMap::new(),
+            typed: BTreeSet::new(),
+            shown,
+        };
+        for block in blocks_of(page) {
+            for line in &block.lines {
+                walk.type_line(&block.terminal, line);
+            }
+        }
+        let commands = shown.iter().map(|(command, _)| *command);
+        let untyped: Vec<&str> = commands
+            .filter(|command| !walk.typed.contains(command))
+            .collect();
+        assert_eq!(untyped, [""; 0], "{page} types less than is checked");
+        walk
+    }
+
     fn type_line(&mut self, name: &str, line: &str) {
         let home = self.home.path();
         let open = || Terminal::open(name, home, Path::new(REPOSITORY));
@@ -127,7 +172,11 @@ impl Walk {
             "in terminal {name}, {line:?} failed:\n{}",
             answer.text
         );
-        for (command, shown) in SHOWN.iter().filter(|(command, _)| line.contains(command)) {
+        for (command, shown) in self
+            .shown
+            .iter()
+            .filter(|(command, _)| line.contains(command))
+        {
             self.typed.insert(command);
             check(terminal, line, (answer.text.as_str(), shown));
         }

@@ -1,9 +1,9 @@
-//! Owns how a test reads the README's commands: the blocks that a person types, terminal by terminal.
+//! Owns how a test reads a page's commands: the blocks that a person types, terminal by terminal.
 //!
 //! Never runs them.
 //!
 //! The convention: a line `<!-- hand:NAME -->`, and on the next line the opening fence of a block. Every
-//! line of the block is typed as it stands into the terminal called NAME, in the order of the README.
+//! line of the block is typed as it stands into the terminal called NAME, in the order of the page.
 
 /// One block that a person types.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,11 +44,11 @@ pub(crate) fn hand_blocks(text: &str) -> Result<Vec<HandBlock>, LostMark> {
     Ok(blocks)
 }
 
-/// Reads the README's own blocks.
-pub(crate) fn own_blocks() -> Vec<HandBlock> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let text = std::fs::read_to_string(path).expect("the README can be read");
-    hand_blocks(&text).expect("every mark of the README has its block")
+/// Reads the blocks of one of the repository's own pages.
+pub(crate) fn blocks_of(page: &str) -> Vec<HandBlock> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = std::fs::read_to_string(path.join(page)).expect("the page can be read");
+    hand_blocks(&text).expect("every mark of the page has its block")
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_mark_without_a_block_is_refused() {
 
 #[test]
 fn the_readme_shows_every_command_of_the_walk_by_hand() {
-    let blocks = own_blocks();
+    let blocks = blocks_of("README.md");
     let typed: Vec<&String> = blocks.iter().flat_map(|block| &block.lines).collect();
     let commands = [
         "operator init",
@@ -112,7 +112,7 @@ fn the_readme_shows_every_command_of_the_walk_by_hand() {
 #[test]
 fn each_terminal_of_the_readme_sets_its_home_before_its_first_command() {
     let mut opened: Vec<String> = Vec::new();
-    for block in own_blocks() {
+    for block in blocks_of("README.md") {
         let is_first = !opened.contains(&block.terminal);
         opened.push(block.terminal.clone());
         let commands = |line: &&String| line.starts_with("nightshift ");
