@@ -47,6 +47,7 @@ pub(crate) fn consumer() -> StatusView {
             available: amount("12.5"),
             in_channels: amount("0.3"),
             height: 1230,
+            stale_s: None,
         }),
         provider: None,
         jobs: Vec::new(),

@@ -327,7 +327,9 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
         peers: node.network.peers().await.len(),
         height: node.clock.height(),
         protocol_time: node.clock.now(),
-        operator_reachable: balance.is_some(),
+        operator_reachable: balance
+            .as_ref()
+            .is_some_and(|known| known.stale_s.is_none()),
         offers: best_prices.iter().map(|best| best.offers).sum(),
         balance,
         provider,

@@ -15,7 +15,7 @@ pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
     ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BookRow, BookView, BudgetView,
     ChannelView, FetchRequest, GpuView, HistoryRow, IssueRequest, JobDetail, JobView, LeaseView,
-    NumberedEvent, OfferView, OperatorView, PendingRefund, PriceRequest, ProviderState,
-    ProviderView, QuoteRequest, QuoteView, RunEvent, RunId, RunIdError, RunRequest, SandboxView,
-    SendRequest, StatusView, TxView,
+    NetworkView, NumberedEvent, OfferView, OperatorView, PeerView, PendingRefund, PriceRequest,
+    ProviderState, ProviderView, QuoteRequest, QuoteView, RunEvent, RunId, RunIdError, RunRequest,
+    SandboxView, SendRequest, ShunnedView, StatusView, TxView,
 };

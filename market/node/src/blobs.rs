@@ -17,6 +17,7 @@ mod permissions;
 mod protocol;
 mod serve;
 mod store;
+mod sweep;
 mod usage;
 mod verify;
 
@@ -28,6 +29,7 @@ pub use protocol::{
 };
 pub use serve::BlobServer;
 pub use store::{Blob, BlobError, BlobStore};
+pub use sweep::Swept;
 
 #[cfg(test)]
 mod tests;

@@ -11,8 +11,8 @@ use market::ledger::{Audit, Bucket, Cause, Operation, SignedTransaction, Transac
 
 use super::server::{ApiError, ApiResult};
 use super::views::{
-    AuditView, BalanceView, BookRow, BookView, HistoryRow, IssueRequest, OperatorView, SendRequest,
-    TxView,
+    AuditView, BalanceView, BookRow, BookView, HistoryRow, IssueRequest, NetworkView, OperatorView,
+    SendRequest, TxView,
 };
 use crate::book::AskView;
 use crate::identity::{fresh_nonce, load_key};
@@ -26,6 +26,7 @@ pub const VALID_FOR_BLOCKS: u64 = 1_000;
 pub fn node_router(node: Node) -> Router {
     let router = Router::new()
         .route("/v1/book", get(book))
+        .route("/v1/network", get(network))
         .route("/v1/wallet/balance", get(balance))
         .route("/v1/wallet/history", get(history))
         .route("/v1/wallet/send", post(send));
@@ -36,6 +37,13 @@ pub fn node_router(node: Node) -> Router {
         None => router,
     };
     router.with_state(node)
+}
+
+async fn network(State(node): State<Node>) -> ApiResult<NetworkView> {
+    let report = node.network.report().await;
+    let report = report.ok_or_else(|| ApiError::failed("this node's network has stopped"))?;
+    let operators = &node.membership.genesis.operators;
+    Ok(Json(NetworkView::of(report, operators)))
 }
 
 async fn book(State(node): State<Node>) -> ApiResult<BookView> {
@@ -67,15 +75,18 @@ async fn balance(State(node): State<Node>) -> ApiResult<BalanceView> {
     balance_of(&node).await.map(Json)
 }
 
-/// Asks the ledger for this node's account, with proofs.
+/// Asks the ledger for this node's account, with proofs; where the operator cannot be reached, what was last
+/// proved.
 pub async fn balance_of(node: &Node) -> Result<BalanceView, ApiError> {
-    let account = node.ledger.account(node.identity.account).await;
-    let balance = account.map_err(ApiError::failed)?;
+    let known = node.ledger.account_or_last(node.identity.account).await;
+    let known = known.map_err(ApiError::failed)?;
+    let balance = known.balance;
     Ok(BalanceView {
         account: balance.account,
         available: balance.available,
         in_channels: balance.in_channels,
         height: balance.height,
+        stale_s: known.stale.map(|(age, _)| age.as_secs()),
     })
 }
 
@@ -140,7 +151,16 @@ pub fn transaction(node: &Node, operation: Operation) -> Result<Transaction, Api
 }
 
 async fn submit(node: &Node, signed: &SignedTransaction) -> Result<TxView, ApiError> {
-    let proof = node.ledger.submit(signed).await.map_err(ApiError::failed)?;
+    let proof = node.ledger.submit(signed).await.map_err(|error| {
+        if !error.is_temporary() {
+            return ApiError::failed(error);
+        }
+        let id = signed.id(&node.chain());
+        ApiError::failed(format!(
+            "{error}. Transaction {id} may still become final: look at `nightshift wallet history` before you send \
+             it again"
+        ))
+    })?;
     Ok(TxView {
         tx: TxId::from_bytes(*signed.id(&node.chain()).as_bytes()),
         height: proof.certified.header.height,

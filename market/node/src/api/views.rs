@@ -4,6 +4,7 @@
 
 mod book;
 mod jobs;
+mod network;
 mod node;
 mod operator;
 mod provider;
@@ -15,6 +16,7 @@ pub use jobs::{
     ArtefactView, AttemptView, BudgetView, FetchRequest, JobDetail, JobView, NumberedEvent,
     PendingRefund, RunEvent, RunRequest,
 };
+pub use network::{NetworkView, PeerView, ShunnedView};
 pub use node::{BalanceView, StatusView};
 pub use operator::{AuditView, IssueRequest, OperatorView};
 pub use provider::{GpuView, LeaseView, PriceRequest, ProviderState, ProviderView, SandboxView};

@@ -16,7 +16,7 @@ use super::files::{open_private, remove_if_there};
 use super::protocol::{BlobRequest, BlobResponse, GROUP_BYTES, MAX_RANGE_BYTES};
 use super::store::{Blob, BlobError, BlobStore, io_error};
 use super::verify::{self, Rejection};
-use crate::network::{CallError, Client};
+use crate::network::{CallError, Client, Offence};
 
 /// Requests of one fetch that are under way at the same time.
 const REQUESTS_IN_FLIGHT: usize = 4;
@@ -100,13 +100,15 @@ impl BlobStore {
             store: self,
             hash: blob.hash,
         };
-        let resumed_at = self.fetch_rest(client, from, blob, progress).await?;
+        let fetched = self.fetch_rest(client, from, blob, progress).await;
+        let resumed_at = self.note_failure(client, from, blob, fetched).await?;
         match self.complete_from_partial(blob).await {
             // What an earlier attempt left had been damaged on disk: once more, from the beginning.
             Err(BlobError::Damaged(_)) if resumed_at > 0 => {
                 let path = self.partial(blob.hash);
                 remove_if_there(&path).map_err(io_error("remove", &path))?;
-                self.fetch_rest(client, from, blob, progress).await?;
+                let fetched = self.fetch_rest(client, from, blob, progress).await;
+                self.note_failure(client, from, blob, fetched).await?;
                 self.complete_from_partial(blob).await?;
             }
             result => result?,
@@ -114,6 +116,53 @@ impl BlobStore {
         drop(reservation);
         let path = self.complete(blob)?;
         Ok(path.ok_or(BlobError::Damaged(blob.hash))?)
+    }
+
+    /// Brings a blob in from the first of `sources` that has it whole; each goes on where the one before stopped.
+    ///
+    /// # Errors
+    /// What the last source did wrong; what this machine did wrong ends it at once.
+    pub async fn fetch_from_any(
+        &self,
+        client: &Client,
+        sources: &[NodeId],
+        blob: Blob,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<PathBuf, FetchError> {
+        let mut failure = FetchError::NotShared(blob.hash);
+        for &source in sources {
+            match self.fetch(client, source, blob, progress).await {
+                Ok(path) => return Ok(path),
+                Err(FetchError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::info!(peer = %source.short(), %error, "a blob is looked for elsewhere");
+                    failure = error;
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    /// Counts a corrupt part against who sent it; gives the room of the partial file back where the disk is
+    /// full.
+    async fn note_failure(
+        &self,
+        client: &Client,
+        from: NodeId,
+        blob: Blob,
+        fetched: Result<u64, FetchError>,
+    ) -> Result<u64, FetchError> {
+        match &fetched {
+            Err(FetchError::Corrupt { .. }) => {
+                client.note_offence(from, Offence::CorruptBlob).await;
+            }
+            Err(FetchError::Store(BlobError::DiskFull(_))) => {
+                let path = self.partial(blob.hash);
+                remove_if_there(&path).map_err(io_error("remove", &path))?;
+            }
+            _ => {}
+        }
+        fetched
     }
 
     /// Returns the file of a blob that is here with the size that is expected.

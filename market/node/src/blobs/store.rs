@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::files::{make_folder, open_private, remove_if_there, sync_folder};
 use super::usage::{Denied, Usage};
 use super::verify;
+use crate::disk::{self, DiskError};
 
 /// The name and the size of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +56,15 @@ pub enum BlobError {
         /// Bytes left.
         free: u64,
     },
+    /// The disk is full, or would be below its reserve.
+    #[error(transparent)]
+    Room(#[from] DiskError),
+    /// The disk became full while something was written.
+    #[error(
+        "the disk became full while writing {0}; what had arrived of it was removed, all that is complete is \
+         intact. Make room and try again"
+    )]
+    DiskFull(PathBuf),
     /// There is no such blob.
     #[error("blob {0} is not in the store")]
     Missing(BlobHash),
@@ -85,16 +95,20 @@ pub(super) fn io_error(
     path: &Path,
 ) -> impl FnOnce(io::Error) -> BlobError + use<> {
     let path = path.to_owned();
-    move |source| BlobError::Io {
-        doing,
-        path,
-        source,
+    move |source| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => BlobError::DiskFull(path),
+        _ => BlobError::Io {
+            doing,
+            path,
+            source,
+        },
     }
 }
 
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
+    reserve_bytes: u64,
     imports: AtomicU64,
     // A mutex and no owning task: blobs are imported, fetched and served on many blocking threads,
     // and the account is touched for a few instructions. Each change is one call on it, so a poisoned
@@ -113,6 +127,15 @@ pub struct BlobStore {
 impl BlobStore {
     /// Opens the store in `folder`, which is made where it is missing; it may hold `quota_bytes`.
     pub fn open(folder: &Path, quota_bytes: u64) -> Result<Self, BlobError> {
+        Self::open_beside_reserve(folder, quota_bytes, 0)
+    }
+
+    /// Opens the store likewise; it takes nothing that would leave the disk less than `reserve_bytes`.
+    pub fn open_beside_reserve(
+        folder: &Path,
+        quota_bytes: u64,
+        reserve_bytes: u64,
+    ) -> Result<Self, BlobError> {
         for part in ["objects", "incoming"] {
             let path = folder.join(part);
             make_folder(&path).map_err(io_error("make the folder", &path))?;
@@ -125,6 +148,7 @@ impl BlobStore {
         Ok(Self {
             inner: Arc::new(Inner {
                 folder: folder.to_owned(),
+                reserve_bytes,
                 imports: AtomicU64::new(0),
                 usage: Mutex::new(usage),
             }),
@@ -136,6 +160,18 @@ impl BlobStore {
             .usage
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.inner.folder
+    }
+
+    /// Removes what has arrived of a blob that nobody fetches now.
+    pub(super) fn remove_partial(&self, hash: BlobHash) -> Result<(), BlobError> {
+        let path = self.partial(hash);
+        remove_if_there(&path).map_err(io_error("remove", &path))?;
+        self.usage().end_fetch(hash, 0);
+        Ok(())
     }
 
     fn object(&self, hash: BlobHash) -> PathBuf {
@@ -196,8 +232,18 @@ impl BlobStore {
         Ok(Blob { hash, size })
     }
 
-    /// Calls `reserve`; where the quota is in the way, removes partial files that nobody works on and
-    /// tries again.
+    /// Tells whether the disk has room for something new beside its reserve.
+    pub fn check_room(&self, new_bytes: u64) -> Result<(), BlobError> {
+        let inner = &self.inner;
+        Ok(disk::check_room(
+            &inner.folder,
+            inner.reserve_bytes,
+            new_bytes,
+        )?)
+    }
+
+    /// Calls `reserve`; where the quota or the disk is in the way, removes partial files that nobody works on
+    /// and tries again.
     pub(super) fn make_room(
         &self,
         wanted: u64,
@@ -207,17 +253,21 @@ impl BlobStore {
             Denied::Quota { free } => BlobError::Quota { wanted, free },
             Denied::Active(hash) => BlobError::Active(hash),
         };
+        let has_room = self.check_room(wanted).is_ok();
         let mut usage = self.usage();
-        match reserve(&mut usage) {
-            Ok(()) => return Ok(()),
-            Err(denied @ Denied::Active(_)) => return Err(refuse(denied)),
-            Err(Denied::Quota { .. }) => {}
+        if has_room {
+            match reserve(&mut usage) {
+                Ok(()) => return Ok(()),
+                Err(denied @ Denied::Active(_)) => return Err(refuse(denied)),
+                Err(Denied::Quota { .. }) => {}
+            }
         }
         for hash in usage.idle_partials() {
             let path = self.partial(hash);
             remove_if_there(&path).map_err(io_error("remove", &path))?;
             usage.end_fetch(hash, 0);
         }
+        self.check_room(wanted)?;
         reserve(&mut usage).map_err(refuse)
     }
 
@@ -230,17 +280,31 @@ impl BlobStore {
         expected: Option<BlobHash>,
     ) -> Result<BlobHash, BlobError> {
         let tree_path = path.with_extension("obao");
+        let adopted = self.adopt_with(path, &tree_path, size, expected);
+        if adopted.is_err() {
+            // It failed anyway, and the next start clears what is left.
+            let _left_behind = remove_if_there(&tree_path);
+        }
+        adopted
+    }
+
+    fn adopt_with(
+        &self,
+        path: &Path,
+        tree_path: &Path,
+        size: u64,
+        expected: Option<BlobHash>,
+    ) -> Result<BlobHash, BlobError> {
         let file = File::open(path).map_err(io_error("open", path))?;
-        let mut tree = open_private(&tree_path).map_err(io_error("write", &tree_path))?;
-        tree.set_len(0).map_err(io_error("write", &tree_path))?;
+        let mut tree = open_private(tree_path).map_err(io_error("write", tree_path))?;
+        tree.set_len(0).map_err(io_error("write", tree_path))?;
         let hash = verify::hash_file(&file, size, &mut tree).map_err(io_error("hash", path))?;
         if expected.is_some_and(|expected| expected != hash) {
-            remove_if_there(&tree_path).map_err(io_error("remove", &tree_path))?;
             return Err(BlobError::Damaged(hash));
         }
         file.sync_all().map_err(io_error("write", path))?;
-        tree.sync_all().map_err(io_error("write", &tree_path))?;
-        self.rename_in(path, &tree_path, Blob { hash, size })?;
+        tree.sync_all().map_err(io_error("write", tree_path))?;
+        self.rename_in(path, tree_path, Blob { hash, size })?;
         Ok(hash)
     }
 
@@ -320,27 +384,41 @@ impl BlobStore {
         Ok(true)
     }
 
+    /// Returns all complete blobs, in no order.
+    pub(super) fn objects(&self) -> io::Result<Vec<Blob>> {
+        objects(&self.inner.folder.join("objects"))
+    }
+
     /// Returns the bytes of all complete blobs.
     pub fn total_bytes(&self) -> u64 {
         self.usage().stored()
     }
 }
 
-fn stored_bytes(objects: &Path) -> io::Result<u64> {
-    let mut total = 0u64;
-    for shard in fs::read_dir(objects)? {
+fn stored_bytes(folder: &Path) -> io::Result<u64> {
+    let sizes = objects(folder)?.into_iter().map(|blob| blob.size);
+    Ok(sizes.fold(0, u64::saturating_add))
+}
+
+/// Lists the blobs of a folder; what is not named by a hash is none.
+fn objects(folder: &Path) -> io::Result<Vec<Blob>> {
+    let mut blobs = Vec::new();
+    for shard in fs::read_dir(folder)? {
         let shard = shard?;
         if !shard.file_type()?.is_dir() {
             continue;
         }
         for object in fs::read_dir(shard.path())? {
             let object = object?;
-            if object.path().extension().is_none() {
-                total = total.saturating_add(object.metadata()?.len());
+            let (first, rest) = (shard.file_name(), object.file_name());
+            let name = format!("{}{}", first.to_string_lossy(), rest.to_string_lossy());
+            if let Ok(hash) = BlobHash::from_str(&name) {
+                let size = object.metadata()?.len();
+                blobs.push(Blob { hash, size });
             }
         }
     }
-    Ok(total)
+    Ok(blobs)
 }
 
 /// Keeps the partial files of an earlier run and removes its unfinished imports.

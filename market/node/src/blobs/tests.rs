@@ -1,5 +1,6 @@
 //! The store, the proof of parts, and transfers between real swarms, honest and not.
 
+mod room;
 mod transfer;
 
 use std::fs;

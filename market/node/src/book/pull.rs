@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::handle::Ingress;
 use super::protocol::{BookPage, BookRequest, BookResponse};
-use crate::network::{CallError, Client};
+use crate::network::{CallError, Client, Offence};
 
 /// The most pages of one book: a hundred thousand orders and their beacons.
 const MAX_PAGES: usize = 64;
@@ -77,6 +77,7 @@ pub(super) async fn pull(
         let next = page.next;
         let Some(messages) = check_page(page, chain).await else {
             tracing::warn!(%node, "another node's order book holds a badly signed order");
+            client.note_offence(node, Offence::CorruptBook).await;
             return Pulled::Failed;
         };
         // The book's task has ended, or there is nothing more.

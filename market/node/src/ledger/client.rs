@@ -4,12 +4,15 @@
 //! the node keeps, and moves the protocol clock. Two headers of one height stop the client for good:
 //! it shows them, and answers nothing else.
 
+mod known;
 mod transport;
 
+pub use known::KnownBalance;
 pub use transport::Transport;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use market::genesis::Genesis;
 use market::ledger::{
@@ -21,16 +24,20 @@ use market::{AccountId, Amount, ChainId, ChannelId, NodeId, Timestamp, TxId, wir
 use super::headers::{Conflict, Headers};
 use super::operator::OperatorError;
 use super::protocol::{
-    AccountView, HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus,
-    Unavailable,
+    HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus, Unavailable,
 };
 use crate::clock::ProtocolClock;
 use crate::network::{CallError, Client};
 use crate::store::{NodeStore, RecordKind, StoreError};
 
-/// Attempts to submit a transaction, and the pause before the second, which doubles each time.
-const SUBMIT_ATTEMPTS: u32 = 5;
-const SUBMIT_PAUSE: Duration = Duration::from_millis(200);
+/// How long a transaction waits for an operator that cannot be reached, for example because it is being
+/// restarted; and the pauses between the attempts, of which each is twice the one before.
+const SUBMIT_PATIENCE: Duration = Duration::from_secs(15);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The most accounts of which the last proved balance is kept.
+const MAX_KEPT_ACCOUNTS: usize = 64;
 
 /// Under which name an equivocation is kept in the node's store.
 const EQUIVOCATION: &[u8] = b"equivocation";
@@ -155,6 +162,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Seen {
     headers: Headers,
+    last: BTreeMap<AccountId, known::Last>,
     equivocation: Option<Box<EquivocationProof>>,
 }
 
@@ -219,24 +227,37 @@ impl LedgerClient {
 
     /// Submits a transaction and returns the verified proof that it is final.
     ///
-    /// Where the operator cannot be reached or is busy, it is submitted again a few times: the ledger
-    /// applies an id at most once, so that a repetition never pays twice.
+    /// Where the operator cannot be reached or is busy, it is submitted again for 15 s: the ledger applies an
+    /// id at most once, so that a repetition never pays twice.
     pub async fn submit(
         &self,
         transaction: &SignedTransaction,
     ) -> Result<FinalityProof, LedgerError> {
-        let mut pause = SUBMIT_PAUSE;
-        for _ in 1..SUBMIT_ATTEMPTS {
+        self.submit_patiently(transaction, SUBMIT_PATIENCE).await
+    }
+
+    /// Submits a transaction likewise, for as long as `patience` lasts.
+    ///
+    /// # Errors
+    /// The ledger refuses it, or no operator could be reached all that time. It may become final all the same
+    /// until its last valid height.
+    pub async fn submit_patiently(
+        &self,
+        transaction: &SignedTransaction,
+        patience: Duration,
+    ) -> Result<FinalityProof, LedgerError> {
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
             match self.submit_once(transaction).await {
-                Err(error) if error.is_temporary() => {
+                Err(error) if error.is_temporary() && begun.elapsed() + pause < patience => {
                     tracing::debug!(%error, "submitting again");
                     tokio::time::sleep(pause).await;
-                    pause *= 2;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 result => return result,
             }
         }
-        self.submit_once(transaction).await
     }
 
     async fn submit_once(
@@ -275,46 +296,10 @@ impl LedgerClient {
         let LedgerResponse::Account(view) = self.ask(LedgerRequest::Account(account)).await? else {
             return Err(other("an account"));
         };
-        let AccountView {
-            head,
-            account: proof,
-            channels: proofs,
-        } = *view;
-        self.observe(&head).await?;
-        let available = match proof {
-            None => Amount::ZERO,
-            Some(proof) => match self.leaf_of(&proof, &head)? {
-                Leaf::Account(record) if record.id == account => record.available,
-                _ => return Err(other("the account that was asked for")),
-            },
-        };
-        let mut channels = Vec::with_capacity(proofs.len());
-        for proof in &proofs {
-            match self.leaf_of(proof, &head)? {
-                Leaf::Channel(record) => channels.push(record.clone()),
-                _ => return Err(other("channels")),
-            }
-        }
-        Ok(Balance {
-            account,
-            available,
-            in_channels: locked_by(account, &channels)?,
-            channels,
-            height: head.header.height,
-            time: head.header.time,
-        })
-    }
-
-    /// Checks a proof that must be about the block of `head`, which was observed already.
-    fn leaf_of<'a>(
-        &self,
-        proof: &'a StateProof,
-        head: &CertifiedHeader,
-    ) -> Result<&'a Leaf, LedgerError> {
-        if proof.certified.header != head.header {
-            return Err(other("proofs of one block"));
-        }
-        Ok(proof.verify(&self.shared.trusted)?)
+        self.observe(&view.head).await?;
+        let balance = self.balance_in(account, &view)?;
+        self.keep(&view, &balance).await;
+        Ok(balance)
     }
 
     /// Returns a channel with its proof, or `None` where the operator says that there is none.

@@ -12,6 +12,7 @@
 //! ```
 
 mod actor;
+mod block_time;
 mod core;
 mod handle;
 

@@ -1,5 +1,6 @@
 //! Real swarms on the loopback interface: calls, look-ups, gossip, hostile bytes.
 
+mod dead_link;
 mod hostile;
 mod raw;
 mod versions;

@@ -37,13 +37,17 @@ pub(super) struct Disk {
     pub(super) blobs: BlobStore,
 }
 
-pub(super) fn open_disk(home: &Home) -> Result<Disk, NodeError> {
+pub(super) fn open_disk(home: &Home, settings: &Config) -> Result<Disk, NodeError> {
     let (store, set_aside) = NodeStore::open(&home.folder("store")?)?;
     if let Some(aside) = set_aside {
         tracing::error!(renamed_to = %aside.renamed_to.display(), why = aside.why,
             "this node's store was unreadable and is set aside: vouchers in it are not claimed by this node");
     }
-    let blobs = BlobStore::open(&home.folder("blobs")?, BLOB_QUOTA_BYTES)?;
+    let blobs = BlobStore::open_beside_reserve(
+        &home.folder("blobs")?,
+        BLOB_QUOTA_BYTES,
+        settings.disk.reserve_bytes(),
+    )?;
     Ok(Disk { store, blobs })
 }
 

@@ -53,4 +53,7 @@ pub struct BalanceView {
     pub in_channels: Amount,
     /// Height of the block that proves it.
     pub height: u64,
+    /// Where the operator cannot be reached: how many seconds old this is by protocol time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_s: Option<u64>,
 }

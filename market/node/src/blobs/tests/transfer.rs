@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::network::fixture::{TestNode, node, within};
-use crate::network::{Client, Inbound, InboundStream};
+use crate::network::{Client, Inbound, InboundStream, Offence};
 
 /// What a server does with the part at an offset.
 type Mischief = fn(u64, &mut BlobResponse);
@@ -159,6 +159,41 @@ async fn a_lying_server_is_found_out_and_the_fetch_goes_on_elsewhere_from_there(
     let missing = honest.blob.size - resumed_at;
     let asked = honest.parts.load(Ordering::Relaxed);
     assert_eq!(asked, missing.div_ceil(u64::from(MAX_RANGE_BYTES)));
+}
+
+#[tokio::test]
+async fn a_lying_server_is_counted_and_another_source_is_tried() {
+    let lying = pair(lie_after_the_first_part).await;
+    let bytes = &lying.bytes;
+    let folder = tempfile::tempdir().unwrap();
+    let serving = store(folder.path());
+    serving.import_bytes(bytes).unwrap();
+    let honest = node(3, &[lying.receiver.address().await]).await;
+    let receiver = &lying.receiver.client;
+    within(async {
+        while !receiver
+            .peers()
+            .await
+            .iter()
+            .any(|peer| peer.node == honest.id())
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let permissions = Permissions::new();
+    permissions.share(lying.blob.hash, lying.receiver.id());
+    let (_running, id) = (honest.client.clone(), honest.id());
+    serve(honest.inbound, (serving, permissions), self::honest);
+    let sources = [lying.server, id];
+    let mut unheard = |_| {};
+    let fetch = lying
+        .receiving
+        .fetch_from_any(receiver, &sources, lying.blob, &mut unheard);
+    let path = within(fetch).await.unwrap();
+    assert!(fs::read(path).unwrap() == *bytes);
+    let report = receiver.report().await.unwrap();
+    assert_eq!(report.refusals[&Offence::CorruptBlob], 1);
 }
 
 #[tokio::test]

@@ -10,8 +10,10 @@ use matching::{Capacity, Need, Posting, Side};
 use super::fixture::{START, ask, class, slot};
 use crate::book::{AskView, BookConfig, BookError, BookHandle, PostError, start};
 use crate::clock::ProtocolClock;
-use crate::network::fixture::{TestNode, chain, hidden_node, node, within};
-use crate::network::{Inbound, InboundStream, Topic};
+use crate::network::fixture::{TestNode, chain, config, hidden_node, node, within};
+use crate::network::{
+    Client, Inbound, InboundStream, Protocol, Topic, peer_of, start as start_network,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -39,6 +41,7 @@ fn route(mut inbound: InboundStream, book: BookHandle) {
 
 struct BookNode {
     book: BookHandle,
+    network: Client,
     clock: ProtocolClock,
     address: Option<Multiaddr>,
 }
@@ -63,6 +66,7 @@ async fn book_on(node: TestNode) -> BookNode {
     route(node.inbound, book.clone());
     BookNode {
         book,
+        network: node.client,
         clock,
         address,
     }
@@ -161,4 +165,48 @@ async fn an_order_out_of_range_is_refused_at_home() {
     let result = only.book.post(slot(0), OrderBody::Ask(bad), HOUR).await;
     assert!(matches!(result, Err(PostError::Refused(_))));
     assert!(only.book.asks().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn books_keep_and_take_offers_while_the_operator_is_away() {
+    // What the operator is to the books of others: the place where they meet.
+    let (hub, _inbound, event_loop) = start_network(config(1, &[])).await.unwrap();
+    let operator = tokio::spawn(event_loop.run());
+    let peer = peer_of(config(1, &[]).key.node());
+    let meeting = [hub
+        .listen_addresses()
+        .await
+        .remove(0)
+        .with(Protocol::P2p(peer))];
+    let provider = book_on(node(2, &meeting).await).await;
+    let consumer = book_on(node(3, &meeting).await).await;
+    provider.set_clock();
+    consumer.set_clock();
+    let posted = provider
+        .book
+        .post(slot(0), OrderBody::Ask(ask()), HOUR)
+        .await;
+    posted.unwrap();
+    // The two have found each other through the operator, and need it no longer.
+    within(async {
+        while consumer.network.peers().await.len() < 2 || provider.network.peers().await.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    consumer.wait_for_asks(1).await;
+    operator.abort();
+    within(async {
+        while consumer.network.peers().await.len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(consumer.book.asks().await.unwrap().len(), 1);
+    let posted = provider
+        .book
+        .post(slot(1), OrderBody::Ask(ask()), HOUR)
+        .await;
+    posted.unwrap();
+    consumer.wait_for_asks(2).await;
 }

@@ -1,5 +1,7 @@
 //! The client: it returns what is proved, and stops at what contradicts itself.
 
+mod away;
+
 use market::ledger::{CertifiedHeader, ChannelState, Operation};
 use market::voucher::Voucher;
 use market::wire::Signed;

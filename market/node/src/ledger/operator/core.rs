@@ -3,6 +3,7 @@
 //! Never commits a block to the state before it is durable.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
 
 use market::ledger::{
     Audit, Block, CertifiedHeader, ChannelState, FinalityProof, Key, Rejected, SignedTransaction,
@@ -10,6 +11,7 @@ use market::ledger::{
 };
 use market::{AccountId, HeaderId, Timestamp, TxId, wire};
 
+use super::block_time::BlockTime;
 use super::{OperatorConfig, OperatorError, Recovered};
 use crate::disk::{self, DiskError};
 use crate::ledger::log::{BlockLog, LogConfig, LogReader, LogRecovery, Position};
@@ -28,6 +30,7 @@ pub(super) struct Core {
     pub(super) index: OperatorIndex,
     /// Header and certificate of the newest block.
     pub(super) head: CertifiedHeader,
+    time: BlockTime,
     /// The sums as of the newest block, once they were asked for.
     audit: Option<Audit>,
 }
@@ -103,11 +106,13 @@ impl Core {
         };
         let mut log = replayed.log.open()?;
         let mut state = replayed.state;
+        let mut time = BlockTime::resume(state.tip().time, &config.directory, wall);
         let head = match replayed.head {
             Some(head) => head,
             // Block 0 carries no certificate, so a market begins by signing block 1.
             None => {
-                let executed = make(&config, (&mut state, &mut log, &index), &[], wall)?;
+                let parts = (&mut state, &mut log, &index);
+                let executed = make(&config, parts, &[], (&mut time, wall))?;
                 executed.0.certified()
             }
         };
@@ -118,6 +123,7 @@ impl Core {
             log,
             index,
             head,
+            time,
             audit: None,
         };
         Ok((core, recovered))
@@ -134,7 +140,7 @@ impl Core {
         wall: Timestamp,
     ) -> Result<Vec<Outcome>, OperatorError> {
         let parts = (&mut self.state, &mut self.log, &self.index);
-        let (block, rejected) = make(&self.config, parts, batch, wall)?;
+        let (block, rejected) = make(&self.config, parts, batch, (&mut self.time, wall))?;
         self.head = block.certified();
         self.audit = None;
         let header = &self.head.header;
@@ -193,16 +199,19 @@ fn make(
     config: &OperatorConfig,
     (state, log, index): (&mut State, &mut BlockLog, &OperatorIndex),
     batch: &[SignedTransaction],
-    wall: Timestamp,
+    (time, wall): (&mut BlockTime, Timestamp),
 ) -> Result<(Block, Vec<(TxId, Rejected)>), OperatorError> {
     // Header time rises with every block, whatever the wall clock does.
     let after_tip = state.tip().time.as_millis().saturating_add(1);
-    let now = wall.max(Timestamp::from_millis(after_tip));
+    let instant = Instant::now();
+    let proposed = time.propose(wall, instant);
+    let now = proposed.max(Timestamp::from_millis(after_tip));
     let executed = execute(state, batch, now, &config.key)?;
     let position = log.append(&wire::encode(&executed.block))?;
     state.commit(executed.delta)?;
     index.apply(&executed.block, position)?;
     index.flush()?;
+    time.made(now, instant);
     Ok((executed.block, executed.rejected))
 }
 

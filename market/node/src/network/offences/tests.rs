@@ -54,7 +54,7 @@ fn what_is_nobodys_fault_is_only_counted() {
 #[test]
 fn many_offenders_do_not_fill_memory() {
     let (mut offenders, start) = (Offenders::default(), Instant::now());
-    for number in 0..3_000u64 {
+    for number in 0..1_200u64 {
         let now = start + Duration::from_millis(number);
         offenders.note(PeerId::random(), Offence::Slow, now);
         let grave = PeerId::random();

@@ -191,14 +191,13 @@ async fn random_bytes_on_any_protocol_harm_nobody() {
     let all = own.chain(libp2p.map(StreamProtocol::new));
     let mut runner = TestRunner::deterministic();
     for protocol in all {
+        let mut hostile = served.raw(protocol.clone(), Manner::Ends);
         for _ in 0..4 {
             let bytes = prop::collection::vec(any::<u8>(), 0..4_096);
-            let bytes = bytes.new_tree(&mut runner).unwrap().current();
-            let mut hostile = served.raw(protocol.clone(), Manner::Ends);
-            let _closed_or_empty = hostile.send(bytes).await;
+            hostile.throw(bytes.new_tree(&mut runner).unwrap().current());
         }
+        hostile.run_while(served.serves_others()).await;
     }
-    served.serves_others().await;
 }
 
 #[tokio::test]

@@ -1,0 +1,149 @@
+//! An operator that goes away and comes back, over real swarms.
+
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::network::fixture::within;
+use crate::network::{Client, Inbound, Multiaddr, NetworkConfig, Protocol, peer_of, start};
+
+/// An operator that other nodes reach.
+struct Reachable {
+    running: Running,
+    address: Multiaddr,
+    tasks: [JoinHandle<()>; 2],
+    _network: Client,
+}
+
+impl Reachable {
+    async fn at(folder: &TempDir, listen: Multiaddr) -> Self {
+        let running = Running::start(config(folder));
+        let network = NetworkConfig {
+            listen: vec![listen],
+            ..NetworkConfig::new(key(200), genesis().chain_id())
+        };
+        let (client, mut inbound, event_loop) = start(network).await.unwrap();
+        let event_loop = tokio::spawn(event_loop.run());
+        let address = client.listen_addresses().await.remove(0);
+        let handle = running.handle.clone();
+        let answering = tokio::spawn(async move {
+            while let Some(inbound) = inbound.recv().await {
+                if let Inbound::Ledger { request, reply, .. } = inbound {
+                    let handle = handle.clone();
+                    tokio::spawn(async move { reply.send(handle.answer(request).await) });
+                }
+            }
+        });
+        Self {
+            running,
+            address,
+            tasks: [answering, event_loop],
+            _network: client,
+        }
+    }
+
+    async fn start(folder: &TempDir) -> Self {
+        Self::at(folder, "/ip4/127.0.0.1/tcp/0".parse().unwrap()).await
+    }
+
+    /// Ends it as a kill would; returns where it was.
+    async fn kill(self) -> Multiaddr {
+        for task in self.tasks {
+            task.abort();
+            let _cancelled = task.await;
+        }
+        self.running.kill().await;
+        self.address
+    }
+}
+
+/// A client on a node of its own.
+async fn remote(operator: &Reachable, folder: &TempDir) -> LedgerClient {
+    let peer = peer_of(key(200).node());
+    let network = NetworkConfig {
+        bootstrap: vec![operator.address.clone().with(Protocol::P2p(peer))],
+        ..NetworkConfig::new(key(9), genesis().chain_id())
+    };
+    let (client, _inbound, event_loop) = start(network).await.unwrap();
+    tokio::spawn(event_loop.run());
+    let (store, _) = NodeStore::open(&folder.path().join("node")).unwrap();
+    let transport = Transport::Remote(client);
+    LedgerClient::open(transport, &genesis(), store, ProtocolClock::new())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_transaction_waits_for_an_operator_that_is_being_restarted_and_applies_once() {
+    let folder = TempDir::new().unwrap();
+    let operator = Reachable::start(&folder).await;
+    let client = remote(&operator, &folder).await;
+    let issued = within(client.submit(&issue(1, &key(1), 5_000))).await;
+    let before = issued.unwrap().certified.header.height;
+    let address = operator.kill().await;
+    let payment = transfer(2, &key(1), &key(2), 1_000);
+    let (first, second) = (client.clone(), client.clone());
+    let restarted = async {
+        // The payment is on its way while nobody is there.
+        let gone = client.status().await.unwrap_err();
+        assert!(gone.is_temporary(), "{gone}");
+        Reachable::at(&folder, address).await
+    };
+    let twice = async { tokio::join!(first.submit(&payment), second.submit(&payment)) };
+    let ((one, other), back) = within(async { tokio::join!(twice, restarted) }).await;
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.certified.header.height, other.certified.header.height);
+    assert!(
+        one.certified.header.height > before,
+        "the same chain goes on"
+    );
+    let payee = within(client.account(key(2).account())).await.unwrap();
+    assert_eq!(payee.available, nano(1_000));
+    assert!(client.clock().height() > Some(before));
+    back.kill().await;
+}
+
+#[tokio::test]
+async fn while_the_operator_is_away_the_last_proved_balance_is_shown_with_its_age() {
+    let folder = TempDir::new().unwrap();
+    let operator = Reachable::start(&folder).await;
+    let client = remote(&operator, &folder).await;
+    within(client.submit(&issue(1, &key(1), 5_000)))
+        .await
+        .unwrap();
+    let account = key(1).account();
+    let fresh = within(client.account_or_last(account)).await.unwrap();
+    assert!(fresh.stale.is_none());
+    operator.kill().await;
+    let time = client.clock().now().unwrap();
+    let known = within(client.account_or_last(account)).await.unwrap();
+    assert_eq!(known.balance, fresh.balance);
+    let (age, why) = known.stale.unwrap();
+    assert!(why.is_temporary(), "{why}");
+    assert!(client.clock().now().unwrap() > time, "time goes on alone");
+    assert!(age < Duration::from_secs(60), "{age:?}");
+    // Nothing was ever asked about this one.
+    let unknown = within(client.account_or_last(key(3).account())).await;
+    assert!(unknown.is_err_and(|error| error.is_temporary()));
+}
+
+#[tokio::test]
+async fn the_last_proved_balance_survives_a_restart_of_the_node() {
+    let folder = TempDir::new().unwrap();
+    let operator = Reachable::start(&folder).await;
+    let client = remote(&operator, &folder).await;
+    within(client.submit(&issue(1, &key(1), 5_000)))
+        .await
+        .unwrap();
+    let account = key(1).account();
+    let fresh = within(client.account(account)).await.unwrap();
+    let store = client.shared.store.clone();
+    let transport = client.shared.transport.clone();
+    drop(client);
+    operator.kill().await;
+    let again = LedgerClient::open(transport, &genesis(), store, ProtocolClock::new())
+        .await
+        .unwrap();
+    let known = within(again.account_or_last(account)).await.unwrap();
+    assert_eq!(known.balance, fresh);
+    assert!(known.stale.is_some());
+}
