@@ -196,7 +196,7 @@ async fn random_bytes_on_any_protocol_harm_nobody() {
             let bytes = prop::collection::vec(any::<u8>(), 0..4_096);
             hostile.throw(bytes.new_tree(&mut runner).unwrap().current());
         }
-        hostile.run_while(served.serves_others()).await;
+        hostile.run_while(Box::pin(served.serves_others())).await;
     }
 }
 
@@ -234,8 +234,8 @@ async fn streams_that_never_end_and_floods_of_them_hold_up_nobody_else() {
             slow.throw(vec![good.len() as u8, 0]);
             flood.throw(framed(good.len(), &good));
         }
-        let serves = served.serves_others();
-        Box::pin(slow.run_while(flood.run_while(serves))).await;
+        let serves = Box::pin(served.serves_others());
+        slow.run_while(flood.run_while(serves)).await;
     }
 }
 

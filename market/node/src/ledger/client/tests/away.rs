@@ -89,7 +89,7 @@ async fn a_transaction_waits_for_an_operator_that_is_being_restarted_and_applies
         Reachable::at(&folder, address).await
     };
     let twice = async { tokio::join!(first.submit(&payment), second.submit(&payment)) };
-    let ((one, other), back) = within(async { tokio::join!(twice, restarted) }).await;
+    let ((one, other), back) = within(Box::pin(async { tokio::join!(twice, restarted) })).await;
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_eq!(one.certified.header.height, other.certified.header.height);
     assert!(
