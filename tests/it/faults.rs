@@ -2,8 +2,12 @@
 //!
 //! Never looks inside a process: it sees what a person or a script sees.
 
+mod consumer_dies;
 mod latency;
+mod link;
 mod operator_away;
+mod provider_dies;
+mod yields;
 
 use serde_json::Value;
 
@@ -12,8 +16,11 @@ use crate::market::{Market, Plan};
 use crate::node::Node;
 use crate::purchase::{self, Purchase};
 
-/// What each job may cost: enough for the slowest machine.
-const BUDGET: &str = "total = \"0.5\"";
+/// What each job may cost: enough for the slowest machine, and for short ticks.
+const BUDGET: &str = "total = \"0.5\"\ndelivery_ticks = 300";
+
+/// Ticks so short that a provider without vouchers pauses before the fastest machine is done.
+const SHORT_TICK_MS: u32 = 200;
 
 /// Buys a training of `steps` steps for the market's first consumer and returns once two checkpoints have come.
 fn start(market: &Market, steps: u32) -> Purchase {
@@ -25,9 +32,30 @@ fn start(market: &Market, steps: u32) -> Purchase {
     job
 }
 
+/// Returns the newest run of a consumer.
+fn newest(consumer: &Node) -> Value {
+    let jobs = consumer.json(&["ps", "--all"]);
+    jobs[0].clone()
+}
+
+/// Returns the lease that a provider sells now; null where it sells none.
+fn sold(provider: &Node) -> Value {
+    provider.json(&["status"])["provider"]["lease"].clone()
+}
+
 /// Returns what a provider has earned.
 fn earned(provider: &Node) -> i128 {
     credits::of(&provider.json(&["status"])["provider"]["earned"])
+}
+
+/// Waits until the providers that live have noted what was paid as earned, and no more.
+fn wait_for_earned(market: &Market, paid: i128) {
+    market.provider.retry("what was earned", || {
+        let earned: i128 = market.providers().map(earned).sum();
+        assert!(earned <= paid, "{earned} was earned where {paid} was paid");
+        let is_noted = earned == paid;
+        is_noted.then_some(()).ok_or(format!("{earned} of {paid}"))
+    });
 }
 
 /// The steps of a run are reported in order and none twice, up to the last one.

@@ -119,6 +119,14 @@ impl Market {
         std::iter::once(&self.provider).chain(&self.more_providers)
     }
 
+    /// Finds the provider with this id, as offers name it.
+    pub(crate) fn provider_of(&mut self, id: &serde_json::Value) -> &mut Node {
+        let others = self.more_providers.iter_mut();
+        let mut all = std::iter::once(&mut self.provider).chain(others);
+        let found = all.find(|provider| provider.id() == *id);
+        found.unwrap_or_else(|| panic!("no provider is {id}"))
+    }
+
     /// Lists all consumers.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = &Node> {
         std::iter::once(&self.consumer).chain(&self.more_consumers)

@@ -125,6 +125,13 @@ impl Node {
         printed.trim().to_owned()
     }
 
+    /// Returns the machine's own id, as offers name it.
+    pub(crate) fn id(&self) -> String {
+        let address = self.json(&["wallet", "address"]);
+        let id = address["node"].as_str();
+        id.expect("a node has an id").to_owned()
+    }
+
     /// Tries again and again until `attempt` returns something.
     pub(crate) fn retry<T>(&self, what: &str, attempt: impl FnMut() -> Result<T, String>) -> T {
         self.retry_within(READY, what, attempt)

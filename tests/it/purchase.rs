@@ -46,6 +46,14 @@ pub(crate) fn small_training(market: &Market, steps: u32, budget: &str) -> Strin
     market.train_job("job.toml", &train, budget)
 }
 
+/// Writes the job file of a training that is longer than any test.
+pub(crate) fn long_training(market: &Market) -> String {
+    let small = SMALL.replace("log_every = 1", "log_every = 50");
+    let train = format!("steps = 400000\ncheckpoint_every = 50000\n{small}");
+    let budget = "total = \"5\"\ndelivery_ticks = 10000\n[limits]\nwall_clock_s = 80000";
+    market.train_job("long.toml", &train, budget)
+}
+
 impl Purchase {
     /// Buys the job of a job file.
     pub(crate) fn start(buyer: &Node, file: &str, output: &Path) -> Self {
@@ -74,6 +82,13 @@ impl Purchase {
         self.wait_after(0, what, find)
     }
 
+    /// Waits for an event by its name, after the first `skipped` ones.
+    pub(crate) fn wait_for_event(&self, skipped: usize, name: &str) -> Value {
+        self.wait_after(skipped, name, |event| {
+            (event["event"] == name).then(|| event.clone())
+        })
+    }
+
     /// Waits until a model has been delivered.
     pub(crate) fn wait_for_checkpoint(&self) {
         self.wait_for("a checkpoint", |event| is_model(event).then_some(()));
@@ -84,6 +99,11 @@ impl Purchase {
         self.wait_for(&format!("step {least}"), |event| {
             step(event).filter(|step| *step >= least.into())
         });
+    }
+
+    /// Returns the events so far.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        events(&self.running.stdout.text())
     }
 
     /// Presses Ctrl-C.
@@ -110,6 +130,20 @@ impl End {
 pub(crate) fn events(text: &str) -> Vec<Value> {
     text.lines()
         .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// Reads the lines of `nightshift logs --json`, each an event with its number, which must count on.
+pub(crate) fn numbered_events(text: &str) -> Vec<Value> {
+    let lines = events(text);
+    let numbers: Vec<u64> = lines.iter().filter_map(|line| line["n"].as_u64()).collect();
+    assert!(
+        numbers.len() == lines.len() && numbers.is_sorted_by(|n, next| n < next),
+        "numbers of events: {numbers:?}"
+    );
+    lines
+        .into_iter()
+        .map(|mut line| line["event"].take())
         .collect()
 }
 
@@ -166,20 +200,20 @@ fn check_model(path: &str, bytes: &[u8]) {
     assert_eq!(bytes.len(), 8 + length + end, "{path} is cut off");
 }
 
-/// Waits until nothing of the consumer is locked. What is left is what it had, less what was paid and the fee of
-/// each opening; and all money of the market adds up.
-pub(crate) fn check_refund(market: &Market, paid: i128, openings: i128) {
+/// Waits until nothing of the consumer is locked, and returns what it has paid to providers: what it had, less
+/// what is left and the fee of each opening. All money of the market adds up.
+pub(crate) fn check_refund(market: &Market, openings: i128) -> i128 {
     let consumer = &market.consumer;
     let available = consumer.retry("the refund", || {
-        let balance = consumer.json(&["wallet", "balance"]);
+        let asked = consumer.run(&["wallet", "balance", "--json"]);
+        let balance: Value = serde_json::from_str(&asked.stdout).map_err(|_| asked.stderr)?;
         match credits::of(&balance["in_channels"]) {
             0 => Ok(credits::of(&balance["available"])),
             _ => Err(balance.to_string()),
         }
     });
-    let fees = openings * credits::nano("0.0001");
-    assert_eq!(available, credits::nano("10") - paid - fees);
     check_sums(market);
+    credits::nano("10") - available - openings * credits::nano("0.0001")
 }
 
 /// The sums of all money agree.
