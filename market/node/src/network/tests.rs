@@ -78,6 +78,18 @@ async fn a_dropped_reply_closes_the_call() {
     let refuse = server.wait_for(|inbound| matches!(inbound, Inbound::Ledger { .. }).then_some(()));
     let (answer, ()) = within(async { tokio::join!(call, refuse) }).await;
     assert_eq!(answer.unwrap_err(), CallError::Closed);
+    // To be busy is no offence, however often.
+    for _ in 0..20 {
+        let call = caller
+            .client
+            .call_ledger(server.id(), LedgerRequest::Status);
+        let refuse =
+            server.wait_for(|inbound| matches!(inbound, Inbound::Ledger { .. }).then_some(()));
+        let (answer, ()) = within(async { tokio::join!(call, refuse) }).await;
+        assert_eq!(answer.unwrap_err(), CallError::Closed);
+    }
+    let report = caller.client.report().await.unwrap();
+    assert!(report.refusals.is_empty(), "{:?}", report.refusals);
 }
 
 #[tokio::test]

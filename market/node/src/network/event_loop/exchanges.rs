@@ -138,8 +138,10 @@ impl EventLoop {
         error: OutboundFailure,
         callers: CallersOf<Resp>,
     ) {
+        // An answer that breaks off may be that of an honest node which is stopped; one that arrived whole and
+        // is no answer is not.
         if let OutboundFailure::Io(error) = &error
-            && let Some(fault) = Fault::of(error)
+            && let Some(fault @ (Fault::TooLarge { .. } | Fault::Undecodable(_))) = Fault::of(error)
         {
             self.note_offence(peer, offence(fault));
         }

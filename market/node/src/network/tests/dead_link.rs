@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::{LedgerRequest, NodeId, answer_ledger};
-use crate::network::fixture::{TestNode, config, node, start_node};
+use crate::network::fixture::{TestNode, config, hidden_node, start_node};
 use crate::network::{Client, Inbound, Multiaddr, Protocol, peer_of};
 
 /// How long the issue gives a node to notice, with a margin for a busy machine.
@@ -35,8 +35,8 @@ async fn copy(
 }
 
 impl Relay {
-    async fn to(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    /// Carries what arrives at `listener` to `target`.
+    fn on(listener: TcpListener, target: SocketAddr) -> Self {
         let address = listener.local_addr().unwrap();
         let (carries, carried) = watch::channel(true);
         tokio::spawn(async move {
@@ -58,11 +58,14 @@ impl Relay {
 
     /// Returns where the node behind it is reached through it.
     fn leads_to(&self, node: NodeId) -> Multiaddr {
-        let address: Multiaddr = format!("/ip4/127.0.0.1/tcp/{}", self.address.port())
-            .parse()
-            .unwrap();
-        address.with(Protocol::P2p(peer_of(node)))
+        dialled(self.address).with(Protocol::P2p(peer_of(node)))
     }
+}
+
+fn dialled(address: SocketAddr) -> Multiaddr {
+    format!("/ip4/127.0.0.1/tcp/{}", address.port())
+        .parse()
+        .unwrap()
 }
 
 fn port_of(address: &Multiaddr) -> u16 {
@@ -97,11 +100,15 @@ async fn answers(client: &Client, node: NodeId) -> bool {
 
 #[tokio::test]
 async fn long_a_link_that_dies_silently_is_noticed_and_used_again_when_it_is_back() {
-    let server = node(1, &[]).await;
-    let target = SocketAddr::from(([127, 0, 0, 1], port_of(&server.address().await)));
-    let relay = Relay::to(target).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // The server is known by the relay's address alone.
-    let mut caller = start_node(config(2, &[relay.leads_to(server.id())])).await;
+    let mut behind = config(1, &[]);
+    behind.advertise = vec![dialled(listener.local_addr().unwrap())];
+    let server = start_node(behind).await;
+    let target = SocketAddr::from(([127, 0, 0, 1], port_of(&server.address().await)));
+    let relay = Relay::on(listener, target);
+    // It cannot dial back, because the caller does not listen.
+    let mut caller = hidden_node(2, &[relay.leads_to(server.id())]).await;
     let (id, _running) = (server.id(), server.client.clone());
     answer_ledger(server.inbound);
     sees(&mut caller, |inbound| {
