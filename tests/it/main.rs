@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod by_hand;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod credits;
@@ -18,6 +20,8 @@ mod doctor;
 mod faults;
 #[cfg(test)]
 mod handbook;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod lease;
 #[cfg(test)]
@@ -38,6 +42,8 @@ mod program;
 mod proxy;
 #[cfg(test)]
 mod purchase;
+#[cfg(test)]
+mod race;
 mod readme;
 #[cfg(test)]
 mod reference;
@@ -46,7 +52,11 @@ mod service;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod terminal;
 mod tidy;
 #[cfg(test)]
 mod transcript;
+#[cfg(test)]
+mod versions;

@@ -85,7 +85,12 @@ impl Market {
         let mut providers = plan.prices.iter().enumerate().map(|(number, price)| {
             let up = ["up", "--provide", "--price", price];
             let home = numbered(folder.path(), "provider", number);
-            spawn_member(&home, (&join, plan), &up, "It sells")
+            let provider = spawn_member(&home, (&join, plan), &up, "It sells");
+            if plan.prices.len() > 2 {
+                // So many at once would measure each other.
+                provider.wait_until_ready();
+            }
+            provider
         });
         let provider = providers.next().expect("a market has a provider");
         let more_providers: Vec<Node> = providers.collect();

@@ -20,6 +20,9 @@ use crate::transcript::retry;
 /// How long a node may take to be ready; measuring a slow card is the longest part.
 pub(crate) const READY: Duration = Duration::from_secs(90);
 
+/// How often a node is started that ends with an error, such as a provider that measured a busy card.
+const RESTARTS: u32 = 10;
+
 /// How long a node may take to stop.
 const STOP: Duration = Duration::from_secs(20);
 
@@ -102,10 +105,40 @@ impl Node {
 
     /// Starts a node that was stopped or killed again, with the same arguments.
     pub(crate) fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// Starts it again with further variables in its environment.
+    pub(crate) fn restart_with(&mut self, environment: &[(String, String)]) {
+        self.begin_again(environment);
+        self.wait_until_ready();
+    }
+
+    /// Starts it again as a service manager does: once more where it ends with an error, some times at most.
+    pub(crate) fn restart_as_a_service(&mut self) {
+        let is_up = (0..RESTARTS).any(|_| {
+            self.begin_again(&[]);
+            let ready = self.ready;
+            let what = "a node that is ready or says why not";
+            self.running.stderr.wait(0, (READY, what), |text| {
+                let is_ready = text.contains(ready);
+                (is_ready || text.contains("error: ")).then_some(is_ready)
+            })
+        });
+        assert!(is_up, "it does not start: {}", self.running.stderr.text());
+    }
+
+    fn begin_again(&mut self, environment: &[(String, String)]) {
         self.end(Signal::TERM);
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        self.running = program::start(program::command(&self.home, &arguments));
-        self.wait_until_ready();
+        let mut command = program::command(&self.home, &arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        self.running = program::start(command);
+    }
+
+    /// Returns the id of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.child.id()
     }
 
     /// Runs a command in this node's home.
