@@ -19,8 +19,8 @@ use matching::{Need, Quote};
 
 use crate::events::{EventLog, Reader};
 use crate::fetch::{self, FilesError};
-use crate::inputs::{self, InputError};
-use crate::job_file::{JobFile, JobFileError};
+use crate::inputs::{self, InputError, Resolved};
+use crate::job_file::{JobFile, JobFileError, Source};
 use crate::run::{self, Run};
 use crate::runs::Runs;
 use crate::{need, reserve};
@@ -104,6 +104,15 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Returns how much more the account would have to hold, where money is what is missing.
+    pub(crate) fn missing(&self) -> Option<Amount> {
+        match self {
+            Self::Money { missing, .. } => Some(*missing),
+            Self::Dust { rest, minimum, .. } => minimum.checked_sub(*rest),
+            _ => None,
+        }
+    }
+
     /// Tells a ledger that does not answer from one that says something wrong.
     fn operator(error: LedgerError) -> Self {
         match error.is_temporary() {
@@ -132,6 +141,8 @@ impl std::fmt::Debug for Buyer {
 pub(crate) struct Prepared {
     pub(crate) file: JobFile,
     pub(crate) job: JobSpec,
+    /// Where each input came from.
+    pub(crate) sources: Vec<Source>,
 }
 
 impl Buyer {
@@ -227,8 +238,18 @@ impl Buyer {
     pub(crate) async fn prepare(&self, job_file: &std::path::Path) -> Result<Prepared, RunError> {
         let file = JobFile::read(job_file)?;
         let scratch = self.node.home.folder("work")?;
-        let job = inputs::resolve(&file, &self.node.blobs, &scratch).await?;
-        Ok(Prepared { file, job })
+        let Resolved { job, sources } = inputs::resolve(&file, &self.node.blobs, &scratch).await?;
+        Ok(Prepared { file, job, sources })
+    }
+
+    /// Checks the inputs of a job that is to be offered once more; see [`inputs::check`].
+    pub(crate) async fn check_inputs(
+        &self,
+        job: &JobSpec,
+        sources: &[Source],
+    ) -> Result<Vec<String>, RunError> {
+        let scratch = self.node.home.folder("work")?;
+        Ok(inputs::check((&job.inputs, sources), &self.node.blobs, &scratch).await?)
     }
 
     /// Checks that the account can lock a deposit and pay the fee for opening, as the ledger will.

@@ -1,4 +1,5 @@
-//! Owns bringing a job's inputs into the blob store: local files, and addresses with a pinned hash.
+//! Owns bringing a job's inputs into the blob store: local files, and addresses with a pinned hash. It brings
+//! them anew where they are damaged or gone before they are offered.
 //!
 //! Never uses content that does not match its pinned hash, and never keeps more than the limit.
 
@@ -67,9 +68,30 @@ pub enum InputError {
     /// The job is out of range.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// It is damaged or gone in the store, and where it came from has something else now.
+    #[error(
+        "the input {name} is not whole in this node's store ({reason}), and {origin} has other content now; \
+         buy the job anew"
+    )]
+    Lost {
+        /// The input.
+        name: String,
+        /// What is wrong with it.
+        reason: BlobError,
+        /// Where it came from.
+        origin: String,
+    },
     /// The store's thread failed.
     #[error("storing the inputs was interrupted")]
     Interrupted,
+}
+
+/// A job, and where each of its inputs came from.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) job: JobSpec,
+    /// In the order of the job's inputs.
+    pub(crate) sources: Vec<Source>,
 }
 
 /// Brings all inputs in and returns the job that names them by hash.
@@ -77,33 +99,92 @@ pub(crate) async fn resolve(
     file: &JobFile,
     blobs: &BlobStore,
     scratch: &Path,
-) -> Result<JobSpec, InputError> {
-    let (inputs, kind) = match &file.task {
+) -> Result<Resolved, InputError> {
+    let (named, kind) = match &file.task {
         Task::Train { data, spec } => {
-            let blob = match data {
-                Source::Path(path) => import(blobs, file.folder.join(path)).await?,
-                Source::Url { url, hash } => download(blobs, url, *hash, scratch).await?,
+            let source = match data {
+                Source::Path(path) => Source::Path(file.folder.join(path)),
+                Source::Url { .. } => data.clone(),
             };
-            let input = input(DATA_NAME.parse()?, blob);
-            (vec![input], JobKind::Train(spec.clone()))
+            let named = vec![(DATA_NAME.parse()?, source)];
+            (named, JobKind::Train(spec.clone()))
         }
         Task::Infer { model, spec } => {
             let folder = file.folder.join(model);
-            let mut inputs = Vec::new();
-            for name in [&spec.config, &spec.weights] {
-                let blob = import(blobs, folder.join(name.as_str())).await?;
-                inputs.push(input(name.clone(), blob));
-            }
-            (inputs, JobKind::Infer(spec.clone()))
+            let place = |name: &ArtifactName| Source::Path(folder.join(name.as_str()));
+            let names = [&spec.config, &spec.weights];
+            let named = names.map(|name| (name.clone(), place(name))).to_vec();
+            (named, JobKind::Infer(spec.clone()))
         }
     };
-    let spec = JobSpec {
+    let (mut inputs, mut sources) = (Vec::new(), Vec::new());
+    for (name, source) in named {
+        let blob = bring(&source, blobs, scratch).await?;
+        inputs.push(input(name, blob));
+        sources.push(source);
+    }
+    let job = JobSpec {
         inputs,
         kind,
         limits: file.limits,
     };
-    spec.validate()?;
-    Ok(spec)
+    job.validate()?;
+    Ok(Resolved { job, sources })
+}
+
+/// Checks inputs before they are offered, and brings those anew that are damaged or gone, from where they came.
+/// Returns a line for each of those.
+///
+/// # Errors
+/// Where one came from there is nothing, or something else.
+pub(crate) async fn check(
+    (inputs, sources): (&[Input], &[Source]),
+    blobs: &BlobStore,
+    scratch: &Path,
+) -> Result<Vec<String>, InputError> {
+    let mut lines = Vec::new();
+    for (input, source) in inputs.iter().zip(sources) {
+        let Err(reason) = check_blob(blobs, input.hash).await? else {
+            continue;
+        };
+        let blob = bring(source, blobs, scratch).await?;
+        let (name, origin) = (input.name.to_string(), words(source));
+        if blob.hash != input.hash {
+            let _not_wanted = blobs.remove(blob.hash);
+            return Err(InputError::Lost {
+                name,
+                reason,
+                origin,
+            });
+        }
+        lines.push(format!(
+            "the input {name} was not whole in this node's store ({reason}); it was brought anew from {origin}"
+        ));
+    }
+    Ok(lines)
+}
+
+fn words(source: &Source) -> String {
+    match source {
+        Source::Path(path) => path.display().to_string(),
+        Source::Url { url, .. } => url.clone(),
+    }
+}
+
+async fn check_blob(
+    blobs: &BlobStore,
+    hash: BlobHash,
+) -> Result<Result<Blob, BlobError>, InputError> {
+    let blobs = blobs.clone();
+    let checked = tokio::task::spawn_blocking(move || blobs.check(hash)).await;
+    checked.map_err(|_| InputError::Interrupted)
+}
+
+async fn bring(source: &Source, blobs: &BlobStore, scratch: &Path) -> Result<Blob, InputError> {
+    match source {
+        Source::Path(path) => import(blobs, path.clone()).await,
+        Source::Url { url, hash } => download(blobs, url, *hash, scratch).await,
+    }
 }
 
 fn input(name: ArtifactName, blob: Blob) -> Input {
@@ -129,8 +210,8 @@ async fn download(
     pinned: BlobHash,
     scratch: &Path,
 ) -> Result<Blob, InputError> {
-    if let Some(size) = blobs.size(pinned) {
-        return Ok(Blob { hash: pinned, size });
+    if let Ok(blob) = check_blob(blobs, pinned).await? {
+        return Ok(blob);
     }
     let path = scratch.join(format!("download-{}", pinned.short()));
     fetch_to(url, &path).await?;

@@ -13,8 +13,8 @@ pub use keys::{JobKey, KEYS as JOB_KEYS, Kind as JobKeyKind, reference as job_re
 use check::Checked;
 use market::job::{InferSpec, Limits, TrainSpec};
 use market::{Amount, BlobHash, PricePerHour};
-use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
 
 /// The most bytes of a job file.
 const MAX_BYTES: u64 = 256 << 10;
@@ -55,7 +55,7 @@ pub enum Task {
 }
 
 /// Where an input comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// A file on this machine.
     Path(PathBuf),

@@ -29,7 +29,7 @@ pub(crate) use signs::Signs;
 
 use self::outputs::{Delivery, News};
 use crate::events::EventLog;
-use crate::runs::Runs;
+use crate::runs::{Live, Runs};
 use crate::verdict::AttemptEnd;
 
 /// How often the ledger is asked again.
@@ -208,7 +208,7 @@ impl LeaseShell {
                 }
             }
             News::NoRoom(reason) => {
-                if self.signs.no_room(reason.clone()) {
+                if self.signs.no_room(reason.clone(), Instant::now()) {
                     let line = format!(
                         "outputs wait, and the job pauses with them, until this machine can take them: {reason}"
                     );
@@ -453,8 +453,16 @@ impl LeaseShell {
     /// Notes how the attempt ended and what it cost.
     async fn finish(mut self, ending: Option<Ending>) {
         let Some(ending) = ending else {
-            self.give_up("the lease stopped on this side; the log says why".to_owned());
-            return self.tell_end(Outcome::Lost);
+            let reason = "the lease stopped on this side; the log says why".to_owned();
+            self.give_up(reason.clone());
+            self.tell_end(Outcome::Lost);
+            let (chain, agreement) = (self.node.chain(), self.agreement);
+            let find = |live: &mut Live| live.record.attempt_job(agreement, &chain);
+            // Nobody works under it any more, so its deposit comes back.
+            if let Some(job) = self.runs.change(self.run, find).flatten() {
+                self.runs.settle_alone(self.run, job, reason).await;
+            }
+            return;
         };
         let outcome = match self.signs.given_up {
             Some(_) => Outcome::Lost,
@@ -477,6 +485,6 @@ impl LeaseShell {
         self.keep().await;
         forget_purchase(&self.node, self.agreement).await;
         self.tell_end(ending.outcome);
-        self.runs.forget_settled(self.run);
+        self.runs.forget_settled(self.run).await;
     }
 }

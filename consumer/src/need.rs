@@ -2,6 +2,8 @@
 //!
 //! Never ranks; `matching` does.
 
+use std::time::Duration;
+
 use market::agreement::{Meter, Rates};
 use market::job::{JobKind, JobSpec};
 use market::order::Attributes;
@@ -49,11 +51,16 @@ pub(crate) fn words(job: &JobSpec, budget: &Budget) -> String {
     words
 }
 
-/// Says in words that nothing fits: why each offer does not, or that there is none.
-pub(crate) fn no_offer(looked_for: &str, rejections: &Rejections) -> String {
+/// Says in words that nothing fits: why each offer does not, or that there is none, and for how long was looked.
+pub(crate) fn no_offer(looked_for: &str, rejections: &Rejections, looked: Duration) -> String {
+    let seconds = looked.as_secs();
+    let looked = match seconds {
+        0 => format!("looked for {looked_for}"),
+        _ => format!("looked {seconds} s for {looked_for}"),
+    };
     match rejections.considered() {
-        0 => format!("the book of this node holds no offer at all (looked for {looked_for})"),
-        _ => format!("{rejections} (looked for {looked_for})"),
+        0 => format!("the book of this node holds no offer at all ({looked})"),
+        _ => format!("{rejections} ({looked})"),
     }
 }
 

@@ -15,7 +15,7 @@ use market_node::api::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::job_file::Budget;
+use crate::job_file::{Budget, Source};
 
 /// A run, as it lies on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,8 @@ pub(crate) struct RunRecord {
     pub(crate) outcome: Option<Outcome>,
     /// What a person should know now.
     pub(crate) note: Option<String>,
+    /// Where each of the job's inputs came from, in their order.
+    pub(crate) sources: Vec<Source>,
 }
 
 /// A whole delivered checkpoint.
@@ -329,4 +331,4 @@ impl From<Budget> for BudgetView {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

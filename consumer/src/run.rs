@@ -11,6 +11,7 @@
 
 mod attempt;
 mod seek;
+mod wait;
 
 use std::time::Instant;
 
@@ -70,12 +71,15 @@ impl Run {
             is_cancelled: false,
             outcome: None,
             note: None,
+            sources: prepared.sources,
         };
+        let blobs = record.job.inputs.iter().map(|input| input.hash).collect();
         buyer.runs.begin(Live {
             record,
             log: log.clone(),
             cancel,
             leases: std::collections::BTreeMap::new(),
+            blobs,
         });
         log.tell(RunEvent::Accepted { run, job });
         let before = std::time::Duration::ZERO;
@@ -174,7 +178,7 @@ impl Run {
         let reason = "cancelled before anything was bought".to_owned();
         self.log.tell(RunEvent::Failed { reason });
         self.log.close();
-        self.buyer.runs.forget(self.run);
+        self.buyer.runs.forget(self.run).await;
     }
 
     fn has_bought(&self) -> bool {
@@ -190,7 +194,7 @@ impl Run {
         }
         self.log.tell(failed(error));
         self.log.close();
-        self.buyer.runs.forget(self.run);
+        self.buyer.runs.forget(self.run).await;
     }
 
     /// Ends a run that bought something.
@@ -212,7 +216,7 @@ impl Run {
             self.log.tell(RunEvent::Finished(Box::new(view)));
         }
         self.log.close();
-        runs.forget_settled(self.run);
+        runs.forget_settled(self.run).await;
     }
 
     async fn keep(&self) {
@@ -232,6 +236,9 @@ impl Run {
         ];
         let blobs = self.buyer.node.blobs.clone();
         let wanted = [checkpoint.weights.hash, checkpoint.state.hash];
+        self.buyer
+            .runs
+            .change(self.run, |live| live.blobs.extend(wanted));
         let imported = tokio::task::spawn_blocking(move || {
             let import = |path: Option<std::path::PathBuf>| {
                 let blob = path.and_then(|path| blobs.import_path(&path).ok());

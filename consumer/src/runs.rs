@@ -2,14 +2,16 @@
 //!
 //! Never changes a lease; it shows what the run's tasks report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use market::{AgreementId, wire};
-use market_node::api::{JobDetail, JobView, RunId};
+use market::receipt::Outcome;
+use market::{AgreementId, BlobHash, wire};
+use market_node::api::{JobDetail, JobView, PendingRefund, RunId};
 use market_node::lease::LeaseHandle;
 use market_node::node::Node;
+use market_node::recover::end_job;
 use market_node::store::{RecordKind, StoreError};
 use tokio::sync::watch;
 
@@ -56,6 +58,8 @@ pub(crate) struct Live {
     pub(crate) log: EventLog,
     pub(crate) cancel: watch::Sender<bool>,
     pub(crate) leases: BTreeMap<AgreementId, LeaseHandle>,
+    /// What was brought into the blob store for it, and leaves with it.
+    pub(crate) blobs: BTreeSet<BlobHash>,
 }
 
 /// The runs of this node. Cheap to clone.
@@ -65,6 +69,8 @@ pub(crate) struct Runs {
     // A mutex and no owning task: each run's tasks write their own entry, views read all, and the lock is held
     // for a few instructions only.
     live: Arc<Mutex<BTreeMap<RunId, Live>>>,
+    // Held over reading a record and writing it down, so that an older one never replaces a newer one on disk.
+    writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Runs {
@@ -72,6 +78,7 @@ impl Runs {
         Self {
             node,
             live: Arc::default(),
+            writing: Arc::default(),
         }
     }
 
@@ -86,17 +93,44 @@ impl Runs {
     }
 
     /// Lets a run go whose record is on disk and will not change any more, or that bought nothing.
-    pub(crate) fn forget(&self, run: RunId) {
-        self.lock().remove(&run);
+    pub(crate) async fn forget(&self, run: RunId) {
+        let gone = self.lock().remove(&run);
+        if let Some(gone) = gone {
+            self.remove_blobs(gone.blobs).await;
+        }
     }
 
-    /// Lets a run go if it is over and every channel of it is settled.
-    pub(crate) fn forget_settled(&self, run: RunId) {
-        let mut live = self.lock();
-        let record = live.get(&run).map(|live| &live.record);
-        if record.is_some_and(|record| record.outcome.is_some() && record.is_settled()) {
-            live.remove(&run);
+    /// Lets a run go if it is over and every channel of it is settled, and with it what was brought into the
+    /// blob store for it.
+    pub(crate) async fn forget_settled(&self, run: RunId) {
+        let gone = {
+            let mut live = self.lock();
+            let record = live.get(&run).map(|live| &live.record);
+            match record.is_some_and(|record| record.outcome.is_some() && record.is_settled()) {
+                true => live.remove(&run),
+                false => None,
+            }
+        };
+        if let Some(gone) = gone {
+            self.remove_blobs(gone.blobs).await;
         }
+    }
+
+    /// Takes blobs out of the store that no other run needs and nobody may fetch.
+    async fn remove_blobs(&self, mut blobs: BTreeSet<BlobHash>) {
+        for live in self.lock().values() {
+            blobs.retain(|hash| !live.blobs.contains(hash));
+        }
+        blobs.retain(|hash| !self.node.permissions.is_shared(*hash));
+        let store = self.node.blobs.clone();
+        let removal = tokio::task::spawn_blocking(move || {
+            for hash in blobs {
+                if let Err(error) = store.remove(hash) {
+                    tracing::warn!(%error, "an input stays in the blob store");
+                }
+            }
+        });
+        let _stopping = removal.await;
     }
 
     /// Changes a live run in memory, and returns what the change returns.
@@ -109,6 +143,15 @@ impl Runs {
         self.lock().get(&run).cloned()
     }
 
+    /// Returns what is on its way back to this node, from all runs.
+    pub(crate) fn pending_refunds(&self) -> Vec<PendingRefund> {
+        let live = self.lock();
+        let attempts = live.values().flat_map(|live| &live.record.attempts);
+        attempts
+            .filter_map(|attempt| attempt.pending_refund)
+            .collect()
+    }
+
     /// Returns the names of all live runs.
     pub(crate) fn all_live(&self) -> Vec<RunId> {
         self.lock().keys().copied().collect()
@@ -119,6 +162,7 @@ impl Runs {
     /// # Errors
     /// The store fails.
     pub(crate) async fn keep(&self, run: RunId) -> Result<(), StoreError> {
+        let _writing = self.writing.lock().await;
         let record = self.live(run).map(|live| live.record);
         let Some(record) = record.filter(|record| !record.attempts.is_empty()) else {
             return Ok(());
@@ -131,7 +175,8 @@ impl Runs {
             .await
     }
 
-    /// Keeps what a restart must find of one attempt.
+    /// Keeps what a restart must find of one attempt. The run comes first: an attempt that only the run knows of is
+    /// settled at the next start, and an end that the run did not know of would be bought once more.
     ///
     /// # Errors
     /// The store fails.
@@ -140,7 +185,9 @@ impl Runs {
         run: RunId,
         agreement: AgreementId,
     ) -> Result<(), StoreError> {
+        self.keep(run).await?;
         let chain = self.node.chain();
+        let _writing = self.writing.lock().await;
         let live = self.live(run);
         let job = live.and_then(|live| live.record.attempt_job(agreement, &chain));
         let Some(job) = job else { return Ok(()) };
@@ -148,8 +195,27 @@ impl Runs {
         self.node
             .store
             .put_record(RecordKind::Job, id, &bytes)
-            .await?;
-        self.keep(run).await
+            .await
+    }
+
+    /// Closes an attempt on which no lease works, and notes what it cost.
+    pub(crate) async fn settle_alone(&self, run: RunId, job: JobView, reason: String) {
+        let agreement = job.agreement;
+        let job = end_job(&self.node, job).await;
+        self.change(run, |live| {
+            live.leases.remove(&agreement);
+            if let Some(attempt) = live.record.attempt_mut(agreement) {
+                attempt.phase = job.phase;
+                attempt.outcome = Some(Outcome::Lost);
+                (attempt.paid, attempt.refunded) = (job.paid, job.refunded);
+                attempt.pending_refund = None;
+                attempt.lost.get_or_insert(reason);
+            }
+        });
+        if let Err(error) = self.keep(run).await {
+            tracing::error!(%error, %run, "where a run stands could not be noted");
+        }
+        self.forget_settled(run).await;
     }
 
     /// Reads all records, the live ones as they are now.

@@ -3,7 +3,9 @@
 //! Pure: never asks a clock, the book or the ledger.
 
 use market::Amount;
+use market::lease::Phase;
 use market::receipt::Outcome;
+use market_node::api::AttemptView;
 
 /// How an attempt ended, as this side saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,21 @@ pub(crate) struct AttemptEnd {
     pub(crate) work_began: bool,
     /// What the job said when it failed.
     pub(crate) failure: Option<String>,
+}
+
+impl AttemptEnd {
+    /// Returns how an attempt ended that is settled and not given up, as it is kept: what a node finds that was
+    /// stopped before it had decided what follows.
+    pub(crate) fn kept(attempt: &AttemptView) -> Option<Self> {
+        let is_decided = attempt.phase == Phase::Ended && attempt.lost.is_none();
+        let outcome = attempt.outcome.filter(|_| is_decided)?;
+        Some(Self {
+            outcome,
+            given_up: None,
+            work_began: attempt.meter.running_ms > 0,
+            failure: None,
+        })
+    }
 }
 
 /// What the run may still do.

@@ -92,8 +92,7 @@ impl Signs {
     }
 
     /// This machine could not take an output; tells whether that is new.
-    pub(crate) fn no_room(&mut self, reason: String) -> bool {
-        let now = Instant::now();
+    pub(crate) fn no_room(&mut self, reason: String, now: Instant) -> bool {
         let is_new = self.room_problem(now).is_none();
         self.room = Some((reason, now));
         is_new

@@ -15,7 +15,7 @@ fn chain() -> ChainId {
     ChainId::from_bytes([9; 32])
 }
 
-fn attempt(number: u8, deposit: u64, paid: u64) -> AttemptView {
+pub(crate) fn attempt(number: u8, deposit: u64, paid: u64) -> AttemptView {
     let class: GpuClass = "8T-12G".parse().unwrap();
     AttemptView {
         attempt: number.into(),
@@ -68,6 +68,7 @@ fn record() -> RunRecord {
         is_cancelled: false,
         outcome: None,
         note: None,
+        sources: vec![Source::Path("/data.txt".into())],
     }
 }
 

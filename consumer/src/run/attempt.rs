@@ -5,9 +5,9 @@
 use std::time::Instant;
 
 use market::job::JobSpec;
-use market::lease::{Input, Lease, Role};
+use market::lease::{Input, Lease, Phase, Role};
 use market::receipt::Outcome;
-use market::{AgreementId, NodeId, Timestamp};
+use market::{AgreementId, ChainId, NodeId, Timestamp};
 use market_node::api::{JobView, RunEvent};
 use market_node::recover::{Purchase, end_job};
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +17,7 @@ use super::{Ended, Run};
 use crate::buyer::{Buyer, RunError};
 use crate::events::EventLog;
 use crate::lease::{Announced, Began, LeaseShell, Signs, Told};
-use crate::record::new_attempt;
+use crate::record::{RunRecord, new_attempt};
 use crate::reserve::Opening;
 use crate::verdict::AttemptEnd;
 
@@ -28,7 +28,7 @@ impl Run {
     /// Starts the lease of a channel that is open since `at`.
     pub(super) async fn open(
         &self,
-        search: Search,
+        search: &Search,
         opening: Opening,
         at: Timestamp,
     ) -> Result<Ended, RunError> {
@@ -40,7 +40,6 @@ impl Run {
         let view = new_attempt((number, from_step), &terms, &chain, at);
         let (agreement, channel, deposit) = (view.agreement, view.channel, view.deposit);
         let provider = terms.payee.node;
-        share(&self.buyer, &search.job, provider);
         let now = node.clock.now().unwrap_or(at);
         let key = node.identity.node_key.clone();
         let rates = (terms.rates, terms.deposit);
@@ -55,12 +54,16 @@ impl Run {
         let work = Work {
             agreement,
             provider,
-            job: search.job,
+            job: search.job.clone(),
             signs: Signs::new(rates, input_bytes, patience, Instant::now()),
         };
         self.keep_events();
+        if let Err(error) = runs.keep_attempt(self.run, agreement).await {
+            self.abandon(agreement, error.to_string());
+            unshare(&self.buyer, &work.job, provider);
+            return Err(error.into());
+        }
         let ended = self.start(lease, work, Some(at)).await;
-        runs.keep_attempt(self.run, agreement).await?;
         opening.forget().await;
         self.log.tell(RunEvent::Opened {
             agreement,
@@ -72,6 +75,19 @@ impl Run {
             self.log.tell(RunEvent::Moved { attempt, from_step });
         }
         Ok(ended)
+    }
+
+    /// Closes, in the background, an attempt that could not be noted and so did not begin.
+    fn abandon(&self, agreement: AgreementId, reason: String) {
+        let chain = self.buyer.node.chain();
+        let job = self.buyer.runs.change(self.run, |live| {
+            live.record.attempt_mut(agreement)?.lost = Some(reason.clone());
+            live.record.attempt_job(agreement, &chain)
+        });
+        if let Some(job) = job.flatten() {
+            let (runs, run) = (self.buyer.runs.clone(), self.run);
+            tokio::spawn(async move { runs.settle_alone(run, job, reason).await });
+        }
     }
 
     /// Puts the events on disk from the first agreement on.
@@ -161,7 +177,7 @@ impl Run {
                                 work.signs = work.signs.resumed(record.delivered_meter);
                                 work
                             }
-                            None => return self.settle_alone(job, ended).await,
+                            None => return self.lose(job, ended).await,
                         };
                         if let Ok(end) = self.start(lease, work, None).await.await {
                             let _nobody_waits = ended.send(end);
@@ -173,7 +189,7 @@ impl Run {
             }
             None => tracing::warn!(%agreement, "nothing on disk lets a lease go on"),
         }
-        self.settle_alone(job, ended).await;
+        self.lose(job, ended).await;
     }
 
     /// Returns what a lease works on that goes on after a restart.
@@ -196,29 +212,16 @@ impl Run {
         })
     }
 
-    /// Closes an attempt that cannot go on, notes what it cost, and says that it is lost.
-    async fn settle_alone(&self, job: JobView, ended: oneshot::Sender<AttemptEnd>) {
+    /// Says that an attempt cannot go on, and settles it.
+    async fn lose(&self, job: JobView, ended: oneshot::Sender<AttemptEnd>) {
         let reason = "this node was restarted and could not take the work up again".to_owned();
-        let agreement = job.agreement;
         let _nobody_waits = ended.send(AttemptEnd {
             outcome: Outcome::Lost,
             given_up: None,
             work_began: true,
             failure: Some(reason.clone()),
         });
-        let job = end_job(&self.buyer.node, job).await;
-        let runs = &self.buyer.runs;
-        runs.change(self.run, |live| {
-            if let Some(attempt) = live.record.attempt_mut(agreement) {
-                attempt.phase = job.phase;
-                attempt.outcome = Some(Outcome::Lost);
-                (attempt.paid, attempt.refunded) = (job.paid, job.refunded);
-                attempt.pending_refund = None;
-                attempt.lost.get_or_insert(reason);
-            }
-        });
-        self.keep().await;
-        runs.forget_settled(self.run);
+        self.buyer.runs.settle_alone(self.run, job, reason).await;
     }
 }
 
@@ -230,9 +233,17 @@ struct Work {
     signs: Signs,
 }
 
-fn share(buyer: &Buyer, job: &JobSpec, provider: NodeId) {
+/// Lets a provider fetch a job's inputs.
+pub(super) fn share(buyer: &Buyer, job: &JobSpec, provider: NodeId) {
     for input in &job.inputs {
         buyer.node.permissions.share(input.hash, provider);
+    }
+}
+
+/// Takes one [`share`] back.
+pub(super) fn unshare(buyer: &Buyer, job: &JobSpec, provider: NodeId) {
+    for input in &job.inputs {
+        buyer.node.permissions.unshare(input.hash, provider);
     }
 }
 
@@ -251,7 +262,7 @@ pub(crate) fn resume(buyer: &Buyer, mut jobs: Vec<(JobView, Option<Purchase>)>) 
         let (open, rest) = std::mem::take(&mut jobs).into_iter().partition(is_its);
         jobs = rest;
         let open: Vec<(JobView, Option<Purchase>)> = open;
-        if record.outcome.is_none() || !open.is_empty() {
+        if record.outcome.is_none() || !record.is_settled() || !open.is_empty() {
             resume_run(buyer, record, open);
         }
     }
@@ -263,29 +274,29 @@ pub(crate) fn resume(buyer: &Buyer, mut jobs: Vec<(JobView, Option<Purchase>)>) 
     }
 }
 
-fn resume_run(
-    buyer: &Buyer,
-    record: crate::record::RunRecord,
-    open: Vec<(JobView, Option<Purchase>)>,
-) {
+fn resume_run(buyer: &Buyer, record: RunRecord, open: Vec<(JobView, Option<Purchase>)>) {
     let run = record.run;
     let log = open_events(buyer, run);
     let (cancel, cancelled) = tokio::sync::watch::channel(record.is_cancelled);
+    let open = with_unknown(&record, open, &buyer.node.chain());
     let newest = record
         .attempts
         .last()
         .filter(|newest| newest.lost.is_none());
+    let mut running = newest.and_then(AttemptEnd::kept).map(already);
     let newest = newest.map(|newest| newest.agreement);
     let is_over = record.outcome.is_some();
     let now = buyer.node.clock.now();
     let before = now.map_or_else(Default::default, |now| {
         now.saturating_since(record.started_at)
     });
+    let blobs = record.job.inputs.iter().map(|input| input.hash).collect();
     buyer.runs.begin(crate::runs::Live {
         record,
         log: log.clone(),
         cancel,
         leases: std::collections::BTreeMap::new(),
+        blobs,
     });
     let handle = || Run {
         buyer: buyer.clone(),
@@ -297,10 +308,9 @@ fn resume_run(
             at: Instant::now(),
         },
     };
-    let mut running = None;
     for (job, purchase) in open {
         let (ended_in, ended) = oneshot::channel();
-        if newest == Some(job.agreement) {
+        if newest == Some(job.agreement) && running.is_none() {
             running = Some(ended);
         }
         let task = handle();
@@ -312,6 +322,30 @@ fn resume_run(
     let line = "this node was restarted; the run goes on".to_owned();
     log.tell(RunEvent::Note { line });
     tokio::spawn(Box::pin(handle().work(running)));
+}
+
+/// Adds the attempts that are not settled by the run's own record, and of which nothing else is kept.
+fn with_unknown(
+    record: &RunRecord,
+    mut open: Vec<(JobView, Option<Purchase>)>,
+    chain: &ChainId,
+) -> Vec<(JobView, Option<Purchase>)> {
+    for attempt in &record.attempts {
+        let agreement = attempt.agreement;
+        let is_open = open.iter().any(|(job, _)| job.agreement == agreement);
+        if !is_open && attempt.phase != Phase::Ended {
+            let job = record.attempt_job(agreement, chain);
+            open.extend(job.map(|job| (job, None)));
+        }
+    }
+    open
+}
+
+/// Returns an end that has been told already.
+fn already(end: AttemptEnd) -> Ended {
+    let (ended_in, ended) = oneshot::channel();
+    let _here = ended_in.send(end);
+    ended
 }
 
 fn open_events(buyer: &Buyer, run: market_node::api::RunId) -> EventLog {

@@ -11,6 +11,8 @@ use market_node::api::{OfferView, RunEvent};
 use market_node::identity::fresh_nonce;
 use matching::{Offer, Quote};
 
+use super::attempt::{share, unshare};
+use super::wait::{Wait, wait_for};
 use super::{Ended, Run, wanted};
 use crate::buyer::RunError;
 use crate::need;
@@ -50,51 +52,86 @@ struct Sent {
 }
 
 impl Run {
-    /// Finds somebody. The first attempt of a run takes what there is now; a later one waits.
+    /// Finds somebody. The first attempt of a run takes what there is now; a later one waits, and where a refund
+    /// on its way pays for it, as long as that takes.
     pub(super) async fn seek(&mut self) -> Result<Sought, RunError> {
+        let began = Instant::now();
+        let Some(mut search) = self.search().await? else {
+            return Ok(Sought::Cancelled);
+        };
+        let is_first = search.record.attempts.is_empty();
         let patience = self.buyer.node.settings.lease.patience();
-        let until = Instant::now() + patience;
-        let mut told = false;
+        let mut until = began + patience;
+        let mut told = None;
         loop {
             if *self.cancelled.borrow() {
                 return Ok(Sought::Cancelled);
             }
-            let Some(record) = self.record() else {
-                return Ok(Sought::Cancelled);
-            };
-            let is_first = record.attempts.is_empty();
-            let error = match self.seek_once(record).await {
+            let error = match self.seek_once(&search, began).await {
                 Ok(ended) => return Ok(Sought::Open(ended)),
-                Err(error) if is_first || Instant::now() >= until => return Err(error),
+                Err(error) if is_first => return Err(error),
                 Err(error) => error,
             };
-            if !std::mem::replace(&mut told, true) {
-                let line = format!(
-                    "{error}; waiting up to {} s for another provider",
-                    patience.as_secs()
-                );
-                self.log.tell(RunEvent::Note { line: line.clone() });
-                self.buyer
-                    .runs
-                    .change(self.run, |live| live.record.note = Some(line));
+            let wait = self.wait_for(&error);
+            if let Wait::Refund { left, .. } = wait {
+                until = until.max(Instant::now() + left + patience);
+            }
+            if Instant::now() >= until {
+                return Err(error);
+            }
+            if told.replace(wait.kind()) != Some(wait.kind()) {
+                self.tell_wait(wait.words(&error, patience));
             }
             tokio::select! {
                 () = tokio::time::sleep(SEEK_AGAIN) => {}
                 () = wanted(&mut self.cancelled) => {}
             }
+            let Some(record) = self.record() else {
+                return Ok(Sought::Cancelled);
+            };
+            search.record = record;
         }
     }
 
-    async fn seek_once(&self, record: RunRecord) -> Result<Ended, RunError> {
+    /// Makes ready what is to be bought: whole inputs, and the newest checkpoint. `None` where the run is gone.
+    async fn search(&self) -> Result<Option<Search>, RunError> {
+        let Some(record) = self.record() else {
+            return Ok(None);
+        };
+        let buyer = &self.buyer;
+        for line in buyer.check_inputs(&record.job, &record.sources).await? {
+            tracing::warn!(run = %self.run, line);
+            self.log.tell(RunEvent::Note { line });
+        }
         let (job, from_step) = self.next_job(&record).await;
-        let search = Search {
+        Ok(Some(Search {
             record,
             job,
             from_step,
+        }))
+    }
+
+    /// Decides what is waited for after an attempt to go on that came to nothing.
+    fn wait_for(&self, error: &RunError) -> Wait {
+        let now = self.buyer.node.clock.now();
+        let (Some(missing), Some(now)) = (error.missing(), now) else {
+            return Wait::Provider;
         };
-        let quote = self.quote(&search).await?;
+        wait_for(missing, self.buyer.runs.pending_refunds(), now)
+    }
+
+    fn tell_wait(&self, line: String) {
+        self.log.tell(RunEvent::Note { line: line.clone() });
+        self.buyer
+            .runs
+            .change(self.run, |live| live.record.note = Some(line));
+    }
+
+    async fn seek_once(&self, search: &Search, began: Instant) -> Result<Ended, RunError> {
+        let quote = self.quote(search).await?;
         let Some(best) = quote.offers.first() else {
-            return Err(RunError::NoOffer(self.nothing_fits(&search, &quote)));
+            let words = nothing_fits(search, &quote, began.elapsed());
+            return Err(RunError::NoOffer(words));
         };
         let budget = search.record.next_budget();
         let deposit = reserve::terms(&self.buyer.node, best, &search.job, &budget, 0);
@@ -126,18 +163,8 @@ impl Run {
         Ok(quote)
     }
 
-    fn nothing_fits(&self, search: &Search, quote: &Quote) -> String {
-        let looked_for = need::words(&search.job, &search.record.next_budget());
-        let mut summary = need::no_offer(&looked_for, &quote.rejections);
-        let failed = search.record.failed_providers().len();
-        if failed > 0 {
-            summary = format!("{summary}; {failed} that failed this run not counted");
-        }
-        summary
-    }
-
     /// Tries the offers in order until one is open.
-    async fn reserve_one(&self, search: Search, quote: &Quote) -> Result<Ended, RunError> {
+    async fn reserve_one(&self, search: &Search, quote: &Quote) -> Result<Ended, RunError> {
         let payer_nonce = fresh_nonce()?;
         let mut last = String::new();
         let mut sent = Sent::default();
@@ -153,7 +180,7 @@ impl Run {
                 offer: Box::new(shown),
                 summary: quote.rejections.to_string(),
             });
-            match self.attempt(&search, offer, payer_nonce, &mut sent).await {
+            match self.attempt(search, offer, payer_nonce, &mut sent).await {
                 Ok((opening, at)) => {
                     // They carry the nonce that is used now, so they open nothing any more.
                     for opening in sent.doubtful.into_iter().chain(sent.refused) {
@@ -170,6 +197,7 @@ impl Run {
             }
         }
         if let Some((opening, at)) = look_again(sent).await {
+            share(&self.buyer, &search.job, opening.terms().payee.node);
             return self.open(search, opening, at).await;
         }
         Err(RunError::AllRefused { tried, last })
@@ -186,17 +214,13 @@ impl Run {
         let (node, job) = (&self.buyer.node, &search.job);
         let terms = reserve::terms(node, offer, job, &search.record.next_budget(), payer_nonce)?;
         let provider = terms.payee.node;
-        for input in &job.inputs {
-            node.permissions.share(input.hash, provider);
-        }
         let opening = Opening::sign(node, terms).await?;
+        share(&self.buyer, job, provider);
         let error = match opening.reserve(job).await {
             Ok(at) => return Ok((opening, at)),
             Err(error) => error,
         };
-        for input in &job.inputs {
-            node.permissions.unshare(input.hash, provider);
-        }
+        unshare(&self.buyer, job, provider);
         match error.fate() {
             reserve::Fate::Unknown => sent.doubtful.push(opening),
             reserve::Fate::Refused => sent.refused.push(opening),
@@ -204,6 +228,17 @@ impl Run {
         }
         Err(error)
     }
+}
+
+/// Says in words what was looked for, for how long, and why nothing fits.
+fn nothing_fits(search: &Search, quote: &Quote, looked: Duration) -> String {
+    let looked_for = need::words(&search.job, &search.record.next_budget());
+    let mut summary = need::no_offer(&looked_for, &quote.rejections, looked);
+    let failed = search.record.failed_providers().len();
+    if failed > 0 {
+        summary = format!("{summary}; {failed} that failed this run not counted");
+    }
+    summary
 }
 
 /// Looks for a while whether one of the openings without an answer is final after all; then leaves them to be

@@ -1,6 +1,7 @@
 //! Tests of what follows an attempt's end.
 
 use market::Amount;
+use market::lease::Phase;
 use market::receipt::Outcome;
 
 use super::{AttemptEnd, MAX_ATTEMPTS, Means, Verdict, decide};
@@ -108,4 +109,21 @@ fn nothing_goes_on_without_money_or_for_ever() {
         decide(&ended(Outcome::Lost), tried),
         Verdict::Over(Outcome::Lost, Some(_))
     ));
+}
+
+#[test]
+fn an_end_that_was_kept_before_the_node_stopped_is_decided_on_and_not_bought_again() {
+    let mut attempt = crate::record::tests::attempt(1, 1_000, 300);
+    assert_eq!(AttemptEnd::kept(&attempt), None, "it still runs");
+    attempt.phase = Phase::Ended;
+    attempt.outcome = Some(Outcome::Completed);
+    attempt.meter.running_ms = 5_000;
+    let end = AttemptEnd::kept(&attempt).expect("it is over");
+    let over = Verdict::Over(Outcome::Completed, None);
+    assert_eq!(decide(&end, means()), over);
+    attempt.outcome = Some(Outcome::Yielded);
+    let end = AttemptEnd::kept(&attempt).expect("it is over");
+    assert!(goes_on(&end));
+    attempt.lost = Some("silent".to_owned());
+    assert_eq!(AttemptEnd::kept(&attempt), None, "given up long ago");
 }

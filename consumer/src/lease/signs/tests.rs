@@ -96,9 +96,15 @@ fn a_full_disk_here_or_a_silent_link_excuses_the_provider() {
     let mut signs = signs(100_000, start);
     signs.reported(&step(), start);
     let paused = snapshot(Phase::Paused, 3_000);
-    assert!(signs.no_room("the disk is full".to_owned()));
-    assert!(!signs.no_room("the disk is full".to_owned()), "told once");
-    assert_eq!(signs.hopeless(&paused, Instant::now()), None);
+    assert!(signs.no_room("the disk is full".to_owned(), start));
+    let told_again = signs.no_room("the disk is full".to_owned(), start);
+    assert!(!told_again, "told once");
+    assert_eq!(signs.hopeless(&paused, start), None);
+    let later = start + ROOM_MEMORY;
+    assert!(
+        signs.room_problem(later).is_none(),
+        "it is not met any more"
+    );
     signs.room = None;
     let silent = Snapshot {
         silent_since: Some(market::Timestamp::from_millis(1)),

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use market::NodeId;
+use market::{BlobHash, NodeId};
 use tokio::sync::Semaphore;
 
 use super::permissions::Permissions;
 use super::protocol::{BlobRequest, BlobResponse, MAX_RANGE_BYTES, RangeBytes};
-use super::store::{Blob, BlobStore};
+use super::store::{Blob, BlobError, BlobStore};
 use super::verify;
 use crate::network::Reply;
 
@@ -46,6 +46,27 @@ impl BlobStore {
                 BlobResponse::Unreadable
             }
         }
+    }
+}
+
+impl BlobStore {
+    /// Reads a whole blob, and its tree, as they would be given out, and checks them.
+    ///
+    /// # Errors
+    /// It is not here, or is damaged.
+    pub fn check(&self, hash: BlobHash) -> Result<Blob, BlobError> {
+        let opened = self.open_object(hash);
+        let (size, content, tree) = opened.map_err(|_| BlobError::Missing(hash))?;
+        let blob = Blob { hash, size };
+        let mut start = 0;
+        // A blob without bytes has no part that could be checked.
+        let mut is_whole = size > 0 || hash == BlobHash::of(b"");
+        while is_whole && start < size {
+            let end = size.min(start + u64::from(MAX_RANGE_BYTES));
+            is_whole = verify::encode(blob, &(start..end), &content, &tree).is_ok();
+            start = end;
+        }
+        is_whole.then_some(blob).ok_or(BlobError::Damaged(hash))
     }
 }
 

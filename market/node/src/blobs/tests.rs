@@ -148,6 +148,20 @@ fn a_part_is_given_only_to_a_node_it_was_shared_with() {
 }
 
 #[test]
+fn a_blob_that_two_leases_share_with_a_node_is_shared_until_both_are_over() {
+    let (hash, node) = (BlobHash::of(b"an input"), NodeId::from_bytes([1; 32]));
+    let permissions = Permissions::new();
+    permissions.share(hash, node);
+    permissions.share(hash, node);
+    permissions.unshare(hash, node);
+    assert!(permissions.allows(hash, node) && permissions.is_shared(hash));
+    permissions.unshare(hash, node);
+    assert!(!permissions.allows(hash, node) && !permissions.is_shared(hash));
+    permissions.unshare(hash, node);
+    assert!(!permissions.allows(hash, node));
+}
+
+#[test]
 fn a_part_must_lie_in_the_blob_and_be_cut_at_groups() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
