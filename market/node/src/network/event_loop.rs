@@ -7,7 +7,7 @@ mod events;
 mod exchanges;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use libp2p::gossipsub::{self, MessageAcceptance};
@@ -46,10 +46,15 @@ pub(super) struct Callers {
     book: Waiting<BookResponse>,
 }
 
+/// How long a node may take to say what it speaks, once a call has found that this is not the same.
+const INTRODUCED_WITHIN: Duration = Duration::from_secs(2);
+
 /// A call that found no version in common.
 pub(super) struct Unexplained {
     peer: PeerId,
     spoken: Spoken,
+    /// When its caller is told without an introduction.
+    due: Instant,
     fail: Box<dyn FnOnce(CallError) + Send>,
 }
 
@@ -68,7 +73,8 @@ pub struct EventLoop {
     pub(super) seek: Seek,
     pub(super) callers: Callers,
     pub(super) answers: Answers,
-    /// Calls that found no version in common, before the other side has said what it speaks.
+    /// Calls that found no version in common, before the other side has said what it speaks. The oldest is
+    /// first.
     pub(super) unexplained: Vec<Unexplained>,
     // What others do wrong.
     pub(super) counts: Arc<Counts>,
@@ -82,6 +88,7 @@ impl EventLoop {
             let redial = self.bootstrap.next_due();
             let search_end = self.seek.next_deadline();
             let pardon = self.offenders.next_end();
+            let introduction_end = self.unexplained.first().map(|call| call.due);
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 command = self.commands.recv() => match command {
@@ -96,6 +103,7 @@ impl EventLoop {
                 () = sleep_until(redial) => self.dial_bootstrap(),
                 () = sleep_until(search_end) => self.seek.give_up_overdue(Instant::now()),
                 () = sleep_until(pardon) => self.pardon(),
+                () = sleep_until(introduction_end) => self.explain_overdue(),
             }
         }
     }

@@ -57,6 +57,15 @@ impl EventLoop {
         }
     }
 
+    /// Tells the callers that have waited long enough for a node to introduce itself.
+    pub(super) fn explain_overdue(&mut self) {
+        let now = Instant::now();
+        let overdue = self.unexplained.iter().filter(|call| call.due <= now);
+        for peer in overdue.map(|call| call.peer).collect::<Vec<_>>() {
+            self.explain(&peer);
+        }
+    }
+
     /// Tells how the network stands.
     pub(super) fn report(&self) -> NetworkReport {
         let shunned = self.offenders.all_shunned(Instant::now()).into_iter();

@@ -2,11 +2,15 @@
 //!
 //! Never carries out commands; the parent does.
 
+use std::error::Error;
+use std::io;
 use std::time::Instant;
 
+use libp2p::allow_block_list::Blocked;
 use libp2p::core::ConnectedPoint;
+use libp2p::identify::UpgradeError;
 use libp2p::kad::{self, QueryId, QueryResult};
-use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::swarm::{ConnectionId, ListenError, StreamUpgradeError, SwarmEvent};
 use libp2p::{PeerId, identify, ping};
 
 use super::{EventLoop, MAX_ADDRESSES_PER_PEER};
@@ -41,6 +45,13 @@ impl EventLoop {
             } => {
                 tracing::debug!(%peer, %error, "could not connect");
                 self.on_dial_failed(&peer, Some(call_error(&error)));
+            }
+            SwarmEvent::IncomingConnectionError {
+                peer_id: Some(peer),
+                error: ListenError::Denied { cause },
+                ..
+            } if cause.downcast_ref::<Blocked>().is_some() => {
+                self.note_offence(peer, Offence::Shunned);
             }
             SwarmEvent::NewListenAddr { address, .. } => {
                 tracing::info!(%address, "listening");
@@ -82,8 +93,12 @@ impl EventLoop {
     }
 
     pub(super) fn on_identify(&mut self, event: identify::Event) {
-        let identify::Event::Received { peer_id, info, .. } = event else {
-            return;
+        let (peer_id, info) = match event {
+            identify::Event::Received { peer_id, info, .. } => (peer_id, info),
+            identify::Event::Error { peer_id, error, .. } => {
+                return self.on_not_introduced(peer_id, &error);
+            }
+            _ => return,
         };
         let expected = network_name(&self.names.chain);
         if info.protocol_version != expected {
@@ -104,6 +119,24 @@ impl EventLoop {
                 kademlia.add_address(&peer_id, address);
             }
         }
+    }
+
+    /// Counts what is wrong with a node's introduction, and keeps nobody waiting for it.
+    fn on_not_introduced(&mut self, peer: PeerId, error: &StreamUpgradeError<UpgradeError>) {
+        tracing::debug!(%peer, %error, "a node did not introduce itself");
+        // A link that ends amid an introduction is no offence.
+        let is_wrong = |error: &UpgradeError| match error {
+            UpgradeError::Codec(error) => {
+                let system = error.source().and_then(|cause| cause.downcast_ref());
+                system.map(io::Error::kind) == Some(io::ErrorKind::InvalidData)
+            }
+            UpgradeError::PublicKey(_) => true,
+            _ => false,
+        };
+        if matches!(error, StreamUpgradeError::Apply(error) if is_wrong(error)) {
+            self.note_offence(peer, Offence::Undecodable);
+        }
+        self.explain(&peer);
     }
 
     /// Notes what a node speaks, says where it shares no version with this one, and tells the callers that

@@ -2,13 +2,15 @@
 //!
 //! Never looks into a message: it is handed on, or its sender is noted for what is wrong with its bytes.
 
+use std::time::Instant;
+
 use libp2p::request_response::{
     self, InboundFailure, Message, OutboundFailure, OutboundRequestId, ResponseChannel,
 };
 use libp2p::{PeerId, gossipsub};
 use market::NodeId;
 
-use super::{Callers, EventLoop, Unexplained};
+use super::{Callers, EventLoop, INTRODUCED_WITHIN, Unexplained};
 use crate::network::answers::Answer;
 use crate::network::behaviour::BehaviourEvent;
 use crate::network::call::Waiting;
@@ -156,6 +158,7 @@ impl EventLoop {
         self.unexplained.push(Unexplained {
             peer,
             spoken,
+            due: Instant::now() + INTRODUCED_WITHIN,
             fail: Box::new(move |error| {
                 let _caller_gone = done.send(Err(error));
             }),

@@ -184,6 +184,20 @@ async fn a_message_cut_short_is_counted_and_a_repeated_one_is_one_request() {
 }
 
 #[tokio::test]
+async fn an_introduction_that_is_none_costs_its_sender_the_connection() {
+    let served = served().await;
+    let push = StreamProtocol::new("/ipfs/id/push/1.0.0");
+    for bytes in [vec![5, 0xff, 0xff, 0xff, 0xff, 0xff], vec![0xff; 12]] {
+        let before = served.count(Offence::Undecodable).await;
+        let mut hostile = served.raw(push.clone(), Manner::Ends);
+        hostile.send(bytes).await;
+        hostile.wait_for_goodbye().await;
+        assert_eq!(served.count(Offence::Undecodable).await, before + 1);
+    }
+    served.serves_others().await;
+}
+
+#[tokio::test]
 async fn random_bytes_on_any_protocol_harm_nobody() {
     let served = served().await;
     let libp2p = ["/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/meshsub/1.1.0"];
@@ -215,6 +229,10 @@ async fn who_offends_again_and_again_is_refused_for_a_while() {
         "{taken:?}"
     );
     let report = served.client.report().await.unwrap();
+    assert!(
+        report.refusals[&Offence::Shunned] >= 1,
+        "it is counted that it came back"
+    );
     assert_eq!(report.shunned.len(), 1);
     assert_eq!(report.shunned[0].node, hostile.id());
     assert_eq!(report.shunned[0].offence, Offence::Oversized);

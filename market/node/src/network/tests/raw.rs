@@ -17,6 +17,8 @@ pub(super) enum Manner {
     Ends,
     /// It leaves the stream open and says no more.
     Lingers,
+    /// It takes the streams of others and never says a word on them.
+    Listens,
 }
 
 /// Sends and receives bytes as they are.
@@ -32,7 +34,7 @@ impl Codec for Raw {
     where
         T: AsyncRead + Unpin + Send,
     {
-        Err(io::ErrorKind::Unsupported.into())
+        futures::future::pending().await
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Vec<u8>>
@@ -57,7 +59,7 @@ impl Codec for Raw {
         io.flush().await?;
         match self.0 {
             Manner::Ends => Ok(()),
-            Manner::Lingers => futures::future::pending().await,
+            Manner::Lingers | Manner::Listens => futures::future::pending().await,
         }
     }
 
@@ -97,10 +99,16 @@ impl RawPeer {
         manner: Manner,
         (target, address): (NodeId, &Multiaddr),
     ) -> Self {
+        let support = match manner {
+            Manner::Ends | Manner::Lingers => ProtocolSupport::Outbound,
+            Manner::Listens => ProtocolSupport::Inbound,
+        };
         let behaviour = request_response::Behaviour::with_codec(
             Raw(manner),
-            [(protocol, ProtocolSupport::Outbound)],
-            request_response::Config::default().with_max_concurrent_streams(1_000),
+            [(protocol, support)],
+            request_response::Config::default()
+                .with_max_concurrent_streams(1_000)
+                .with_request_timeout(std::time::Duration::from_secs(120)),
         );
         let mut swarm = SwarmBuilder::with_new_identity()
             .with_tokio()
@@ -171,6 +179,11 @@ impl RawPeer {
             }
         })
         .await
+    }
+
+    /// Connects without sending anything.
+    pub(super) fn dial(&mut self) {
+        self.swarm.dial(self.target).unwrap();
     }
 
     /// Waits until the node has closed the connection.

@@ -1,9 +1,12 @@
 //! Swarms that speak different versions.
 
+use libp2p::StreamProtocol;
+
+use super::raw::{Manner, RawPeer};
 use super::{LedgerRequest, NodeId, answer_ledger};
 use crate::lease_protocol::LeaseRequest;
 use crate::network::fixture::{TestNode, config, node, start_node, within};
-use crate::network::{CallError, Offence, Spoken, VersionGap};
+use crate::network::{CallError, Inbound, Offence, Spoken, VersionGap};
 
 /// A node of the next version of the lease protocol.
 async fn newer(seed: u8, bootstrap: &[libp2p::Multiaddr]) -> TestNode {
@@ -53,6 +56,26 @@ async fn both_sides_say_which_is_older_and_still_share_the_other_protocols() {
     answer_ledger(old.inbound);
     let call = new.client.call_ledger(old_id, LedgerRequest::Status);
     assert!(within(call).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_node_that_never_says_what_it_speaks_holds_no_caller() {
+    let mut node = node(1, &[]).await;
+    let address = node.address().await;
+    // One does not know the protocol of introductions, the other takes the question and is silent.
+    for protocol in ["/unknown/1", "/ipfs/id/1.0.0"] {
+        let protocol = StreamProtocol::new(protocol);
+        let mut mute = RawPeer::new(protocol, Manner::Listens, (node.id(), &address));
+        let id = mute.id();
+        mute.dial();
+        let connected = node.wait_for(|inbound| {
+            matches!(inbound, Inbound::Connected(node) if node == id).then_some(())
+        });
+        mute.run_while(connected).await;
+        let call = node.client.call_lease(id, lease_request());
+        let answer = mute.run_while(call).await;
+        assert_eq!(answer.unwrap_err(), CallError::Unsupported);
+    }
 }
 
 #[tokio::test]
