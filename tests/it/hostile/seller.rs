@@ -8,13 +8,14 @@ use market::agreement::{Meter, Terms};
 use market::lease::{Message, Phase};
 use market::ledger::Operation;
 use market::order::{OrderBody, Slot};
+use market::progress::Progress;
 use market::voucher::Voucher;
 use market::{AgreementId, Amount, ChannelId, NodeId, OrderId, PricePerHour, Signed, Timestamp};
 use market_node::lease_protocol::{LeaseRequest, LeaseResponse, Refusal, Reservation};
 use market_node::ledger::client::LedgerError;
 use market_node::network::Reply;
 
-use super::stranger::{Inbox, LIMIT, Stranger};
+use super::stranger::{Inbox, LIMIT, Stranger, soon};
 
 /// A reservation that waits for an answer.
 pub(crate) struct Asked {
@@ -143,6 +144,28 @@ impl Sold {
             .say(self.payer(), self.agreement, message)
             .await;
         said.ok()
+    }
+
+    /// Says that a worker has begun the job.
+    pub(crate) async fn pretend_begun(&self) {
+        let confined = Progress::Confined {
+            layers: vec!["all of them: in words".to_owned()],
+        };
+        let started = Progress::Started {
+            device: "a card that is somewhere else".to_owned(),
+            parameters: 1,
+        };
+        let request = LeaseRequest::Progress {
+            agreement: self.agreement,
+            first: 0,
+            reports: vec![confined, started],
+        };
+        let network = &self.stranger.network;
+        let is_taken = || async {
+            let answer = network.call_lease(self.payer(), request.clone()).await;
+            (answer == Ok(LeaseResponse::Acknowledged)).then_some(())
+        };
+        soon("the payer's lease", is_taken).await;
     }
 
     /// Says that the work goes on.

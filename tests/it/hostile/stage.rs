@@ -121,14 +121,29 @@ impl Purchase {
         event.unwrap_or_else(|| panic!("no {kind:?} among the events:\n{}", self.done.stdout))
     }
 
-    /// Fails unless the person was told how it ended, with a provider that was chosen first.
-    pub(crate) fn moved_on(&self, stage: &Stage, cheat: NodeId, _word: &str) {
-        let chosen = self.event("chosen")["offer"]["row"]["node"].clone();
-        assert_eq!(chosen, cheat.to_string(), "the cheaper offer comes first");
-        assert_ne!(chosen, stage.honest.to_string());
-        assert!(self.done.code.is_some(), "{}", self.done.stderr);
-        self.event("finished");
-        assert!(!self.output.is_file(), "outputs lie in a folder");
+    /// Fails unless the job was given up with one of `words`, went on with the honest provider, and was completed
+    /// there.
+    pub(crate) fn moved_on(&self, stage: &Stage, cheat: NodeId, words: &[&str]) {
+        let lost = self.event("lost")["reason"].as_str().unwrap_or_default();
+        let is_said = words.iter().any(|word| lost.contains(word));
+        assert!(is_said, "the reason says none of {words:?}: {lost}");
+        self.event("moved");
+        let chosen = self
+            .events
+            .iter()
+            .filter(|event| event["event"] == "chosen");
+        let nodes: Vec<_> = chosen.map(|event| &event["offer"]["row"]["node"]).collect();
+        let expected = [cheat, stage.honest].map(|node| Value::from(node.to_string()));
+        assert_eq!(nodes, expected.each_ref(), "who was chosen, in order");
+        let last = self.events.last().cloned().unwrap_or_default();
+        let ended = (self.done.code, &last["event"], &last["outcome"]);
+        assert_eq!(
+            ended,
+            (Some(0), &"finished".into(), &"completed".into()),
+            "{}",
+            self.done.stderr
+        );
+        assert!(self.output.is_dir(), "the outputs are there");
     }
 
     /// Returns the most that was promised under the first agreement, in nanocredits.
