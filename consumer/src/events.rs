@@ -68,6 +68,17 @@ impl EventLog {
         Ok(Self::with(Some(file), next))
     }
 
+    /// Reads the file of a run that is over, and never changes it.
+    ///
+    /// # Errors
+    /// The file cannot be opened or read.
+    pub(crate) fn open_to_read(path: &Path) -> std::io::Result<Self> {
+        let (file, next) = EventFile::open_to_read(path)?;
+        let log = Self::with(Some(file), next);
+        log.close();
+        Ok(log)
+    }
+
     fn with(file: Option<EventFile>, next: u64) -> Self {
         let inner = Inner {
             next,
@@ -114,7 +125,9 @@ impl EventLog {
         inner.bound_pending();
         let next = inner.next;
         drop(inner);
-        self.told.send_modify(|told| told.next = next);
+        // Two that tell at once may come here in the other order.
+        self.told
+            .send_modify(|told| told.next = told.next.max(next));
     }
 
     /// Says that nothing follows: readers end when they have read everything.
@@ -202,30 +215,43 @@ impl Reader {
     /// was read.
     pub(crate) async fn next(&mut self) -> Option<NumberedEvent> {
         loop {
+            // Taken before the look, so that what was told by then is to be had, or never will be.
+            let told = *self.told.borrow_and_update();
             if let Some(event) = self.kept() {
                 return Some(event);
             }
-            let told = *self.told.borrow_and_update();
             if told.next > self.next {
-                continue;
+                return Some(self.gap(told.next));
             }
-            if told.is_over || self.told.changed().await.is_err() {
+            if told.is_over {
+                return None;
+            }
+            if self.told.changed().await.is_err() {
                 return self.kept();
             }
         }
     }
 
+    /// Goes on at `next`, and says in the place of the last event before it that something is missing.
+    fn gap(&mut self, next: u64) -> NumberedEvent {
+        let missing = next - self.next;
+        self.next = next;
+        let line = format!("{missing} lines of this log are missing here: they cannot be read");
+        let event = RunEvent::Note { line };
+        let n = next - 1;
+        NumberedEvent { n, event }
+    }
+
     /// Returns the next event that was told already; waits for none.
     pub(crate) fn kept(&mut self) -> Option<NumberedEvent> {
-        if self.taken.is_empty() {
-            self.take();
-        }
+        while self.taken.is_empty() && self.take() {}
         let event = self.taken.pop_front()?;
         self.next = event.n + 1;
         Some(event)
     }
 
-    fn take(&mut self) {
+    /// Takes what comes next; tells whether there is more to look through when that was nothing.
+    fn take(&mut self) -> bool {
         let mut inner = self.log.lock();
         let next = self.next;
         if let Some(file) = &mut inner.file {
@@ -233,15 +259,19 @@ impl Reader {
                 Ok(events) => {
                     let wanted = events.into_iter().filter(|event| event.n >= next);
                     self.taken.extend(wanted);
+                    if !self.taken.is_empty() {
+                        return false;
+                    }
+                    if !file.is_at_end(&self.place) {
+                        return true;
+                    }
                 }
                 Err(error) => tracing::warn!(%error, "the events of a run cannot be read"),
-            }
-            if !self.taken.is_empty() || !file.is_at_end(&self.place) {
-                return;
             }
         }
         let waiting = inner.pending.iter().filter(|event| event.n >= next);
         self.taken.extend(waiting.cloned());
+        false
     }
 }
 

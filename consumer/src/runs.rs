@@ -301,12 +301,9 @@ impl Runs {
             return Some(live.log);
         }
         let path = self.events_path(run)?;
-        let log = path.exists().then(|| EventLog::open(&path))?;
+        let log = path.exists().then(|| EventLog::open_to_read(&path))?;
         match log {
-            Ok(log) => {
-                log.close();
-                Some(log)
-            }
+            Ok(log) => Some(log),
             Err(error) => {
                 tracing::warn!(%error, %run, "the events of a run cannot be read");
                 None

@@ -255,7 +255,8 @@ fn a_consumer_whose_store_has_no_room_buys_nothing_and_buys_when_there_is_some()
         },
     );
     cramped.fill(1 << 20);
-    let run = ["run", &job, "--yes"];
+    let output = market.folder.path().join("cramped-out");
+    let run = ["run", &job, "--yes", "-o", output.to_str().unwrap()];
     let refused = cramped.run(&run);
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(

@@ -1,12 +1,14 @@
 //! Owns the file that holds a run's events, one JSON object a line, and its bound.
 //!
-//! Never leaves half a line where a whole one can follow: what a full disk or a kill left is cut off first.
+//! Never leaves half a line where a whole one can follow: what a full disk or a kill left is cut off first. Never
+//! cuts off a whole line, readable or not, and changes nothing in a file that is opened for reading.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use market_node::api::{NumberedEvent, RunEvent};
+use serde::Deserialize;
 
 use super::is_passing;
 
@@ -41,14 +43,26 @@ impl EventFile {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(path)?;
-        let (mut length, mut first, mut next) = (0, None, 0);
-        for_each_line(&file, 0, u64::MAX, |event, bytes| {
-            length += bytes;
-            first.get_or_insert(event.n);
-            next = event.n + 1;
+        let opened = Self::over(options.open(path)?, path, limit)?;
+        opened.0.file.set_len(opened.0.length)?;
+        Ok(opened)
+    }
+
+    /// Opens the file of a run that is over, to read it and never to change it, and returns the same number.
+    pub(super) fn open_to_read(path: &Path) -> io::Result<(Self, u64)> {
+        Self::over(File::open(path)?, path, 0)
+    }
+
+    fn over(file: File, path: &Path, limit: u64) -> io::Result<(Self, u64)> {
+        let (mut at, mut length, mut first, mut next) = (0, 0, None, 0);
+        for_each_line(&file, 0, u64::MAX, |line| {
+            at += line.bytes;
+            if line.is_whole {
+                length = at;
+                first = first.or(line.event.map(|event| event.n));
+                next = line.n.map_or(next, |n| n.saturating_add(1).max(next));
+            }
         })?;
-        file.set_len(length)?;
         let opened = Self {
             path: path.to_owned(),
             file,
@@ -97,15 +111,15 @@ impl EventFile {
         let end = self.length.min(place.offset + bytes as u64);
         let mut events = Vec::new();
         let mut read = 0;
-        for_each_line(&self.file, place.offset, end, |event, bytes| {
-            events.push(event);
-            read += bytes;
+        for_each_line(&self.file, place.offset, end, |line| {
+            events.extend(line.event);
+            read += line.bytes;
         })?;
-        place.offset += read;
-        if read == 0 && place.offset < self.length {
-            // Not a line of ours: nothing behind it can be read either.
-            place.offset = self.length;
-        }
+        // Nothing there where there should be: somebody else cut the file.
+        place.offset = match read {
+            0 => self.length,
+            read => place.offset + read,
+        };
         Ok(events)
     }
 
@@ -117,8 +131,8 @@ impl EventFile {
     /// Writes the file anew with half its bound: the oldest steps and texts go first, then the oldest of all.
     fn make_room(&mut self) -> io::Result<()> {
         let mut events = Vec::new();
-        for_each_line(&self.file, 0, self.length, |event, bytes| {
-            events.push((event, bytes));
+        for_each_line(&self.file, 0, self.length, |line| {
+            events.extend(line.event.map(|event| (event, line.bytes)));
         })?;
         let kept = thinned(events, self.limit / 2);
         let temporary = self.path.with_extension("part");
@@ -185,12 +199,29 @@ fn line(event: &NumberedEvent) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Hands out whole lines that begin in a range, each with its bytes, up to the first that is not one.
+/// A line as it was found.
+struct Line {
+    /// What it says; none where it cannot be read, because it is damaged or of a newer release.
+    event: Option<NumberedEvent>,
+    /// Its number, where at least that can be read.
+    n: Option<u64>,
+    bytes: u64,
+    /// Whether it has an end.
+    is_whole: bool,
+}
+
+/// The part of a line that every release writes.
+#[derive(Deserialize)]
+struct Numbered {
+    n: u64,
+}
+
+/// Hands out the lines that begin in a range; one that is too long comes in pieces that cannot be read.
 fn for_each_line(
     mut file: &File,
     start: u64,
     end: u64,
-    mut take: impl FnMut(NumberedEvent, u64),
+    mut take: impl FnMut(Line),
 ) -> io::Result<()> {
     file.seek(SeekFrom::Start(start))?;
     let mut reader = BufReader::new(file);
@@ -200,11 +231,21 @@ fn for_each_line(
         let bytes = (&mut reader)
             .take(MAX_LINE_BYTES)
             .read_until(b'\n', &mut line)? as u64;
-        let whole = line.last() == Some(&b'\n');
-        match serde_json::from_slice(&line) {
-            Ok(event) if whole => take(event, bytes),
-            _ => return Ok(()),
+        if bytes == 0 {
+            return Ok(());
         }
+        let event: Option<NumberedEvent> = serde_json::from_slice(&line).ok();
+        let numbered = || {
+            serde_json::from_slice(&line)
+                .ok()
+                .map(|line: Numbered| line.n)
+        };
+        take(Line {
+            n: event.as_ref().map(|event| event.n).or_else(numbered),
+            event,
+            bytes,
+            is_whole: line.last() == Some(&b'\n'),
+        });
         at += bytes;
     }
     Ok(())

@@ -160,3 +160,66 @@ fn without_a_file_the_newest_events_are_held_within_a_bound() {
     assert_eq!(events.len(), super::MAX_PENDING);
     assert_eq!(events[0].event, note("first"), "steps go first");
 }
+
+#[test]
+fn a_line_that_cannot_be_read_is_stepped_over_and_stays() {
+    let (_folder, path) = place();
+    let log = EventLog::open(&path).unwrap();
+    log.tell(note("before"));
+    drop(log);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend(b"not a line of ours\n{\"n\":7,\"event\":{\"event\":\"of a newer release\"}}\n");
+    std::fs::write(&path, &bytes).unwrap();
+    let log = EventLog::open(&path).unwrap();
+    log.tell(note("after"));
+    let events = all(&log, 0);
+    assert_eq!(numbers(&events), [0, 8]);
+    assert_eq!(events[1].event, note("after"));
+    assert!(std::fs::read(&path).unwrap().starts_with(&bytes));
+}
+
+#[tokio::test]
+async fn looking_at_a_run_that_is_over_changes_nothing() {
+    let (_folder, path) = place();
+    let log = EventLog::open(&path).unwrap();
+    log.tell(note("whole"));
+    drop(log);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend(b"{\"n\":1,\"ev");
+    std::fs::write(&path, &bytes).unwrap();
+    let log = EventLog::open_to_read(&path).unwrap();
+    let mut reader = log.reader(0);
+    assert_eq!(reader.next().await.unwrap().event, note("whole"));
+    assert_eq!(reader.next().await, None);
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_follower_is_told_of_events_that_cannot_be_had_and_goes_on() {
+    let log = EventLog::new();
+    for number in 0..super::MAX_PENDING {
+        log.tell(note(&number.to_string()));
+    }
+    let mut reader = log.reader(0);
+    while reader.kept().is_some() {}
+    // Steps are dropped first, so this newest one is gone at once.
+    log.tell(step(1));
+    let gap = reader.next().await.unwrap();
+    assert_eq!(gap.n, super::MAX_PENDING as u64);
+    assert!(matches!(gap.event, RunEvent::Note { line } if line.contains("missing")));
+    log.close();
+    assert_eq!(reader.next().await, None);
+}
+
+#[tokio::test]
+async fn a_follower_of_a_damaged_log_waits_for_what_comes_next() {
+    let (_folder, path) = place();
+    let log = EventLog::open(&path).unwrap();
+    log.tell(note("lost"));
+    std::fs::write(&path, b"").unwrap();
+    let mut reader = log.reader(0);
+    let gap = reader.next().await.unwrap();
+    assert_eq!(gap.n, 0);
+    log.tell(note("comes"));
+    assert_eq!(reader.next().await.unwrap().event, note("comes"));
+}
