@@ -18,6 +18,7 @@
 //! stream closes without an answer), gossip is ignored without a penalty for its sender, and the
 //! loss is counted. So a slow part of the node loses its own messages, and nobody else's.
 
+mod address;
 mod answers;
 mod behaviour;
 mod bootstrap;
@@ -32,6 +33,7 @@ mod inbound;
 mod muxer;
 mod offences;
 mod peers;
+mod proved;
 mod report;
 mod seek;
 mod start;

@@ -1,16 +1,19 @@
 //! Owns what a failed attempt to connect says about the other node.
 //!
-//! Never takes silence for a refusal: only a system that answered "nothing listens here" proves that.
+//! Never takes silence for a refusal: only a system that answered "nothing listens here" proves that, and only
+//! at an address where the node was before.
 
 use std::error::Error;
 use std::io;
 
+use libp2p::Multiaddr;
 use libp2p::swarm::DialError;
 
 use super::call::CallError;
 
 /// Says why a node could not be reached, on one line: each address that was tried, with its innermost cause.
-pub(super) fn call_error(error: &DialError) -> CallError {
+/// `is_proof` tells at which addresses the node is known to have been.
+pub(super) fn call_error(error: &DialError, is_proof: impl Fn(&Multiaddr) -> bool) -> CallError {
     let DialError::Transport(tried) = error else {
         return CallError::Unreachable(error.to_string());
     };
@@ -25,8 +28,9 @@ pub(super) fn call_error(error: &DialError) -> CallError {
         format!("{address} ({})", last.trim_start_matches([' ', '-']))
     });
     let reason = causes.collect::<Vec<String>>().join(", ");
-    let all_refused = !tried.is_empty() && tried.iter().all(|(_, error)| is_refusal(error));
-    match all_refused {
+    let all_refused = tried.iter().all(|(_, error)| is_refusal(error));
+    let was_there = tried.iter().any(|(address, _)| is_proof(address));
+    match all_refused && was_there {
         true => CallError::Refused(reason),
         false => CallError::Unreachable(reason),
     }

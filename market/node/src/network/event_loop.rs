@@ -16,6 +16,7 @@ use libp2p::swarm::{DialError, Swarm};
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::mpsc;
 
+use super::address::without_peer;
 use super::answers::{Answer, Answers};
 use super::behaviour::{Behaviour, Names};
 use super::bootstrap::Bootstrap;
@@ -27,6 +28,7 @@ use super::identity::peer_of;
 use super::inbound::{InboundSender, Judgement};
 use super::offences::{Counts, Offence, Offenders};
 use super::peers::Peers;
+use super::proved::Proved;
 use super::seek::{Next, Seek};
 use super::versions::Spoken;
 use crate::blobs::BlobResponse;
@@ -70,6 +72,8 @@ pub struct EventLoop {
     // State.
     pub(super) bootstrap: Bootstrap,
     pub(super) peers: Peers,
+    /// Where nodes were met before.
+    pub(super) proved: Proved,
     pub(super) seek: Seek,
     pub(super) callers: Callers,
     pub(super) answers: Answers,
@@ -173,8 +177,20 @@ impl EventLoop {
             // Already being dialled: that attempt's outcome counts.
             Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
             Err(DialError::NoAddresses) => self.on_dial_failed(&peer, None),
-            Err(error) => self.on_dial_failed(&peer, Some(call_error(&error))),
+            Err(error) => self.on_not_connected(&peer, &error),
         }
+    }
+
+    fn on_not_connected(&mut self, peer: &PeerId, error: &DialError) {
+        let given = self.bootstrap.addresses(peer);
+        let is_proof = |address: &Multiaddr| {
+            self.proved.contains(peer, address)
+                || given
+                    .iter()
+                    .any(|given| without_peer(given) == without_peer(address))
+        };
+        let failure = call_error(error, is_proof);
+        self.on_dial_failed(peer, Some(failure));
     }
 
     fn on_dial_failed(&mut self, peer: &PeerId, failure: Option<CallError>) {

@@ -3,8 +3,8 @@
 //! Never reads a clock and never touches the swarm: instants are passed in, and the event loop carries out
 //! what is decided here.
 //!
-//! Grave offences cost the connection at once. Each offence adds its weight to its node's score, which is
-//! forgotten ten minutes after the last; at twelve the node is refused for five minutes.
+//! Grave offences cost the connection at once. Each offence adds its weight to its node's score, of which one
+//! point is forgotten every minute; at twelve the node is refused for five minutes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 
-/// How long a score is remembered after the last offence.
-const MEMORY: Duration = Duration::from_secs(600);
+/// How long it takes until one point of a score is forgotten, in seconds.
+const POINT_S: u64 = 60;
 
 /// How long a node is refused.
 const SHUNNED_FOR: Duration = Duration::from_secs(300);
@@ -25,8 +25,8 @@ const LIMIT: u32 = 12;
 /// The weight from which an offence costs the connection.
 const GRAVE: u32 = 4;
 
-/// The most nodes whose score is remembered, and the most that are refused at a time. Beyond it the ones
-/// whose time ends first are let go.
+/// The most nodes whose score is remembered, and the most that are refused at a time. Beyond it the score of
+/// the oldest offender is forgotten, and who would be refused is only disconnected.
 const MAX_REMEMBERED: usize = 1_024;
 
 /// What another node did that was refused.
@@ -163,7 +163,19 @@ pub(super) enum Sentence {
 #[derive(Debug, Clone, Copy)]
 struct Score {
     points: u32,
-    last: Instant,
+    /// Up to when points have been forgotten.
+    reckoned: Instant,
+}
+
+impl Score {
+    /// Forgets a point for each whole minute; tells whether any is left.
+    fn fade(&mut self, now: Instant) -> bool {
+        let faded = now.saturating_duration_since(self.reckoned).as_secs() / POINT_S;
+        self.reckoned += Duration::from_secs(faded * POINT_S);
+        let faded = u32::try_from(faded).unwrap_or(u32::MAX);
+        self.points = self.points.saturating_sub(faded);
+        self.points > 0
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -197,12 +209,14 @@ impl Offenders {
         self.forget(now);
         let score = self.scores.entry(peer).or_insert(Score {
             points: 0,
-            last: now,
+            reckoned: now,
         });
         score.points = score.points.saturating_add(weight);
-        score.last = now;
         if score.points >= LIMIT {
             self.scores.remove(&peer);
+            if self.shunned.len() >= MAX_REMEMBERED && !self.shunned.contains_key(&peer) {
+                return Sentence::Disconnect;
+            }
             let until = now + SHUNNED_FOR;
             self.shunned.insert(peer, Shunned { until, offence });
             return Sentence::Shun;
@@ -215,10 +229,9 @@ impl Offenders {
 
     /// Drops what is too old, and the oldest where there is too much.
     fn forget(&mut self, now: Instant) {
-        self.scores
-            .retain(|_, score| now.saturating_duration_since(score.last) < MEMORY);
+        self.scores.retain(|_, score| score.fade(now));
         if self.scores.len() >= MAX_REMEMBERED {
-            let oldest = self.scores.iter().min_by_key(|(_, score)| score.last);
+            let oldest = self.scores.iter().min_by_key(|(_, score)| score.reckoned);
             if let Some(peer) = oldest.map(|(peer, _)| *peer) {
                 self.scores.remove(&peer);
             }
@@ -247,21 +260,10 @@ impl Offenders {
         self.shunned.values().map(|shunned| shunned.until).min()
     }
 
-    /// Takes the nodes whose refusal has ended, or must end early because there are too many.
+    /// Takes the nodes whose refusal has ended.
     pub(super) fn take_ended(&mut self, now: Instant) -> Vec<PeerId> {
-        let mut by_end: Vec<_> = self.shunned.iter().collect();
-        by_end.sort_by_key(|(_, shunned)| shunned.until);
-        let surplus = by_end.len().saturating_sub(MAX_REMEMBERED);
-        let ended: Vec<PeerId> = by_end
-            .into_iter()
-            .enumerate()
-            .filter(|(place, (_, shunned))| *place < surplus || shunned.until <= now)
-            .map(|(_, (peer, _))| *peer)
-            .collect();
-        for peer in &ended {
-            self.shunned.remove(peer);
-        }
-        ended
+        let ended = self.shunned.extract_if(|_, shunned| shunned.until <= now);
+        ended.map(|(peer, _)| peer).collect()
     }
 }
 

@@ -32,8 +32,16 @@ struct Peer {
     since: Instant,
     connections: Vec<(ConnectionId, Multiaddr)>,
     round_trip: Option<Duration>,
+    /// When it last answered a ping, or was connected.
+    heard: Instant,
+    /// Since when no ping had to wait long for its answer.
+    steady_since: Instant,
+    answers_pings: bool,
     introduction: Option<Introduction>,
 }
+
+/// The longest that a healthy link is without an answered ping.
+const STEADY_GAP: Duration = Duration::from_secs(5);
 
 /// The connected nodes. Its size is bounded by the connection limits.
 #[derive(Debug, Default)]
@@ -41,11 +49,19 @@ pub(super) struct Peers(HashMap<PeerId, Peer>);
 
 impl Peers {
     /// Notes a connection.
-    pub(super) fn opened(&mut self, peer: PeerId, connection: (ConnectionId, Multiaddr)) {
+    pub(super) fn opened(
+        &mut self,
+        peer: PeerId,
+        connection: (ConnectionId, Multiaddr),
+        now: Instant,
+    ) {
         let entry = self.0.entry(peer).or_insert_with(|| Peer {
-            since: Instant::now(),
+            since: now,
             connections: Vec::new(),
             round_trip: None,
+            heard: now,
+            steady_since: now,
+            answers_pings: true,
             introduction: None,
         });
         entry.connections.push(connection);
@@ -67,11 +83,38 @@ impl Peers {
         }
     }
 
-    /// Notes a measured round trip.
-    pub(super) fn measured(&mut self, peer: &PeerId, round_trip: Duration) {
+    /// Returns the remote addresses of a node's connections.
+    pub(super) fn addresses(&self, peer: &PeerId) -> impl Iterator<Item = &Multiaddr> {
+        let entry = self.0.get(peer).into_iter();
+        entry.flat_map(|entry| entry.connections.iter().map(|(_, address)| address))
+    }
+
+    /// Notes an answered ping and its round trip.
+    pub(super) fn measured(&mut self, peer: &PeerId, round_trip: Duration, now: Instant) {
         if let Some(entry) = self.0.get_mut(peer) {
             entry.round_trip = Some(round_trip);
+            if now.saturating_duration_since(entry.heard) > STEADY_GAP {
+                entry.steady_since = now;
+            }
+            entry.heard = now;
         }
+    }
+
+    /// Notes that a node does not answer pings at all.
+    pub(super) fn answers_no_pings(&mut self, peer: &PeerId) {
+        if let Some(entry) = self.0.get_mut(peer) {
+            entry.answers_pings = false;
+        }
+    }
+
+    /// Tells whether the link to a node carried bytes all along in the last `window`, so that what took too
+    /// long is the node's own doing. A node that answers no pings has nothing to show for itself.
+    pub(super) fn was_steady(&self, peer: &PeerId, window: Duration, now: Instant) -> bool {
+        self.0.get(peer).is_some_and(|entry| {
+            let is_steady = now.saturating_duration_since(entry.heard) <= STEADY_GAP
+                && now.saturating_duration_since(entry.steady_since) >= window;
+            is_steady || !entry.answers_pings
+        })
     }
 
     /// Notes what a node says about itself; tells whether that is new.
@@ -109,3 +152,6 @@ impl Peers {
         peers
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,12 +11,12 @@ use futures::StreamExt;
 use libp2p::core::transport::ListenerId;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{Swarm, SwarmEvent};
 use libp2p::{Multiaddr, SwarmBuilder, Transport, TransportError, noise, tcp};
 use market::ChainId;
 use market::keys::SecretKey;
 
+use super::address::{can_be_dialled, without_peer};
 use super::answers::Answers;
 use super::behaviour::{Behaviour, Names, Reach};
 use super::bootstrap::Bootstrap;
@@ -27,6 +27,7 @@ use super::inbound::{self, InboundStream};
 use super::muxer;
 use super::offences::{Counts, Offenders};
 use super::peers::Peers;
+use super::proved::Proved;
 use super::seek::Seek;
 use super::versions::Versions;
 
@@ -170,24 +171,9 @@ fn without_peers(addresses: Vec<Multiaddr>) -> Result<Vec<Multiaddr>, StartError
         if !can_be_dialled(&address) {
             return Err(StartError::Advertise(address));
         }
-        Ok(address
-            .iter()
-            .filter(|part| !matches!(part, Protocol::P2p(_)))
-            .collect())
+        Ok(without_peer(&address))
     };
     addresses.into_iter().map(strip).collect()
-}
-
-/// Tells whether an address begins with a host and names a TCP port.
-pub(super) fn can_be_dialled(address: &Multiaddr) -> bool {
-    let mut parts = address.iter();
-    let host = match parts.next() {
-        Some(Protocol::Ip4(ip)) => !ip.is_unspecified(),
-        Some(Protocol::Ip6(ip)) => !ip.is_unspecified(),
-        Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_)) => true,
-        _ => false,
-    };
-    host && matches!(parts.next(), Some(Protocol::Tcp(port)) if port > 0)
 }
 
 /// Brings the network up and listens; spawn [`EventLoop::run`] to let it work.
@@ -225,6 +211,7 @@ pub async fn start(
         inbound,
         bootstrap,
         peers: Peers::default(),
+        proved: Proved::default(),
         seek: Seek::default(),
         callers: Callers::default(),
         answers: Answers::default(),

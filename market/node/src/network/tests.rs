@@ -115,6 +115,19 @@ async fn a_node_is_found_through_a_third() {
     })
     .await;
     assert!(matches!(answer, Ok(LedgerResponse::Unavailable(_))));
+    // Its network ends with its last client; where it was met, nothing listens any more.
+    drop(wanted.client);
+    let error = within(async {
+        loop {
+            let call = caller.client.call_ledger(wanted_id, LedgerRequest::Status);
+            match call.await {
+                Ok(_) | Err(CallError::Closed) => tokio::task::yield_now().await,
+                Err(error) => return error,
+            }
+        }
+    })
+    .await;
+    assert!(matches!(error, CallError::Refused(_)), "{error:?}");
 }
 
 #[tokio::test]
@@ -205,8 +218,9 @@ async fn only_what_is_advertised_is_told_to_others() {
         }
     })
     .await;
+    // A refusal where the node never was proves nothing.
     assert!(
-        matches!(&error, CallError::Refused(reason) if reason.contains(&port.to_string())),
+        matches!(&error, CallError::Unreachable(reason) if reason.contains(&port.to_string())),
         "{error:?}"
     );
 }

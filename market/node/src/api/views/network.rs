@@ -24,9 +24,8 @@ pub struct NetworkView {
     pub peers: Vec<PeerView>,
     /// The nodes that are refused for a while.
     pub shunned: Vec<ShunnedView>,
-    /// How often something of another node was refused since the start, by reason: `oversized`,
-    /// `undecodable`, `truncated`, `slow`, `flood`, `bad_gossip`, `corrupt_blob`, `corrupt_book`,
-    /// `other_market`, `other_version`, `busy`, `shunned`. What never happened is left out.
+    /// How often something of another node was refused since the start, by the name of the
+    /// [`Offence`](crate::network::Offence). What never happened is left out.
     pub refusals: BTreeMap<String, u64>,
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use libp2p::PeerId;
 
 use super::EventLoop;
-use crate::network::call::CallError;
+use crate::network::call::{CallError, Timeouts};
 use crate::network::identity::node_of;
 use crate::network::offences::{Offence, Sentence};
 use crate::network::report::{NetworkReport, ShunnedNode};
@@ -19,6 +19,10 @@ impl EventLoop {
         self.counts.add(offence);
         tracing::debug!(%peer, offence = offence.name(), "refused");
         let now = Instant::now();
+        // A link that stood still makes everybody slow.
+        if offence == Offence::Slow && !self.peers.was_steady(&peer, Timeouts::REQUEST, now) {
+            return;
+        }
         let sentence = match self.offenders.note(peer, offence, now) {
             Sentence::Shun if self.bootstrap.contains(&peer) => Sentence::Disconnect,
             sentence => sentence,

@@ -14,12 +14,11 @@ use libp2p::swarm::{ConnectionId, ListenError, StreamUpgradeError, SwarmEvent};
 use libp2p::{PeerId, identify, ping};
 
 use super::{EventLoop, MAX_ADDRESSES_PER_PEER};
+use crate::network::address::is_believable;
 use crate::network::behaviour::{BehaviourEvent, network_name};
-use crate::network::dial_error::call_error;
 use crate::network::identity::node_of;
 use crate::network::inbound::Inbound;
 use crate::network::offences::Offence;
-use crate::network::start::can_be_dialled;
 use crate::network::versions::{Introduction, Spoken};
 
 impl EventLoop {
@@ -44,7 +43,7 @@ impl EventLoop {
                 ..
             } => {
                 tracing::debug!(%peer, %error, "could not connect");
-                self.on_dial_failed(&peer, Some(call_error(&error)));
+                self.on_not_connected(&peer, &error);
             }
             SwarmEvent::IncomingConnectionError {
                 peer_id: Some(peer),
@@ -70,7 +69,8 @@ impl EventLoop {
         };
         let is_new = !self.peers.contains(&peer);
         let address = endpoint.get_remote_address().clone();
-        self.peers.opened(peer, (id, address));
+        self.peers.opened(peer, (id, address), Instant::now());
+        self.proved.connected(peer, endpoint);
         self.bootstrap.connected(&peer);
         for call in self.seek.connected(&peer) {
             self.send(&peer, call);
@@ -115,7 +115,9 @@ impl EventLoop {
         }
         let kademlia = &mut self.swarm.behaviour_mut().kademlia;
         for address in info.listen_addrs.into_iter().take(MAX_ADDRESSES_PER_PEER) {
-            if can_be_dialled(&address) {
+            let connections = || self.peers.addresses(&peer_id);
+            if is_believable(&address, connections()) {
+                self.proved.listed(&peer_id, &address, connections());
                 kademlia.add_address(&peer_id, address);
             }
         }
@@ -160,8 +162,10 @@ impl EventLoop {
 
     pub(super) fn on_ping(&mut self, event: ping::Event) {
         match event.result {
-            Ok(round_trip) => self.peers.measured(&event.peer, round_trip),
-            Err(ping::Failure::Unsupported) => {}
+            Ok(round_trip) => {
+                self.peers.measured(&event.peer, round_trip, Instant::now());
+            }
+            Err(ping::Failure::Unsupported) => self.peers.answers_no_pings(&event.peer),
             Err(error) => {
                 tracing::debug!(peer = %event.peer, %error, "closing a dead connection");
                 self.swarm.close_connection(event.connection);

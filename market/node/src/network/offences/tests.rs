@@ -31,13 +31,24 @@ fn a_refusal_ends_and_the_score_begins_anew() {
     assert_eq!(sentence, Sentence::Disconnect);
 }
 
+/// Notes an offence again and again; tells how many times it took until the node was refused.
+fn shunned_after(offence: Offence, pause: Duration) -> Option<usize> {
+    let (mut offenders, peer, start) = (Offenders::default(), PeerId::random(), Instant::now());
+    (1..100u32).find_map(|number| {
+        let now = start + pause * number;
+        let sentence = offenders.note(peer, offence, now);
+        (sentence == Sentence::Shun).then_some(number as usize)
+    })
+}
+
 #[test]
-fn rare_small_faults_are_forgotten() {
-    let (mut offenders, peer, mut now) = (Offenders::default(), PeerId::random(), Instant::now());
-    for _ in 0..50 {
-        assert_eq!(offenders.note(peer, Offence::Slow, now), Sentence::Noted);
-        now += MEMORY;
-    }
+fn small_faults_now_and_then_are_forgotten_and_many_are_not() {
+    assert_eq!(shunned_after(Offence::Slow, Duration::ZERO), Some(6));
+    assert_eq!(shunned_after(Offence::Truncated, Duration::ZERO), Some(12));
+    let minute = Duration::from_secs(POINT_S);
+    assert_eq!(shunned_after(Offence::Truncated, minute), None);
+    assert_eq!(shunned_after(Offence::Slow, minute * 9), None);
+    assert!(shunned_after(Offence::Slow, minute).is_some());
 }
 
 #[test]
@@ -61,8 +72,15 @@ fn many_offenders_do_not_fill_memory() {
         for _ in 0..3 {
             offenders.note(grave, Offence::Oversized, now);
         }
-        offenders.take_ended(now);
         assert!(offenders.scores.len() <= MAX_REMEMBERED);
         assert!(offenders.shunned.len() <= MAX_REMEMBERED);
+        assert_eq!(
+            offenders.shunned(&grave, now).is_some(),
+            number < MAX_REMEMBERED as u64
+        );
     }
+    assert_eq!(
+        offenders.take_ended(start + SHUNNED_FOR * 2).len(),
+        MAX_REMEMBERED
+    );
 }
