@@ -2,11 +2,12 @@
 //!
 //! Never lets a quote or a purchase go ahead on money or offers that are not there.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use market::job::JobSpec;
-use market::{Amount, HeaderId};
+use market::{Amount, BlobHash, HeaderId};
 use market_node::api::{ArtefactView, JobView, QuoteView, RunId, RunRequest};
 use market_node::book::BookError;
 use market_node::home::HomeError;
@@ -21,6 +22,7 @@ use crate::events::{EventLog, Reader};
 use crate::fetch::{self, FilesError};
 use crate::inputs::{self, InputError, Resolved};
 use crate::job_file::{JobFile, JobFileError, Source};
+use crate::record::RunRecord;
 use crate::run::{self, Run};
 use crate::runs::Runs;
 use crate::{need, reserve};
@@ -156,6 +158,15 @@ impl Buyer {
     /// that are not over go on; what cannot go on is closed.
     pub fn resume(&self, jobs: Vec<(JobView, Option<Purchase>)>) {
         run::resume(self, jobs);
+    }
+
+    /// Returns the files in this node's blob store that runs need which are not over.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn needed_blobs(&self) -> Result<BTreeSet<BlobHash>, StoreError> {
+        let records = self.runs.records()?;
+        Ok(records.iter().flat_map(RunRecord::needed_blobs).collect())
     }
 
     /// Returns all runs that bought something, the newest first.

@@ -6,6 +6,7 @@
 mod outputs;
 mod reports;
 mod signs;
+mod words;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -157,6 +158,7 @@ impl LeaseShell {
             | Output::StopWorker
             | Output::Claim(_)
             | Output::CoopClose(_)
+            | Output::Paid(_)
             | Output::Ended(_) => {}
         }
     }
@@ -416,13 +418,7 @@ impl LeaseShell {
         }
         let header = self.node.ledger.newest_header()?;
         let quiet = self.node.ledger.age(&header);
-        (quiet >= OPERATOR_QUIET).then(|| {
-            format!(
-                "the operator has not been heard for {} s; the work goes on as far as its proofs last, and \
-                 money is settled when it is back",
-                quiet.as_secs()
-            )
-        })
+        (quiet >= OPERATOR_QUIET).then(|| words::operator_away(quiet, snapshot, self.now()))
     }
 
     /// Removes the outputs from the blob store: they lie in the output folder. One that is an input of another

@@ -9,7 +9,7 @@ use market::agreement::Terms;
 use market::job::{CheckpointFile, Content, JobError, JobKind, JobSpec};
 use market::lease::Phase;
 use market::receipt::Outcome;
-use market::{AgreementId, Amount, ChainId, NodeId, Timestamp};
+use market::{AgreementId, Amount, BlobHash, ChainId, NodeId, Timestamp};
 use market_node::api::{
     ArtefactView, AttemptView, BudgetView, JobDetail, JobView, PendingRefund, RunId,
 };
@@ -153,6 +153,18 @@ impl RunRecord {
             })
         });
         whole.max_by_key(|checkpoint| checkpoint.step)
+    }
+
+    /// Returns the files that a run which is not over needs of this node's blob store: its inputs, and those of
+    /// the checkpoint that it goes on from.
+    pub(crate) fn needed_blobs(&self) -> BTreeSet<BlobHash> {
+        if self.outcome.is_some() {
+            return BTreeSet::new();
+        }
+        let inputs = self.job.inputs.iter().map(|input| input.hash);
+        let checkpoint = self.checkpoint();
+        let states = checkpoint.map(|checkpoint| [checkpoint.weights.hash, checkpoint.state.hash]);
+        inputs.chain(states.into_iter().flatten()).collect()
     }
 
     /// Returns the job that goes on from a checkpoint, or begins where there is none.

@@ -20,6 +20,7 @@
 //!       | Settled --------------------> | --- Receipt --> | Persist(receipt), Ended ----> |
 //! ```
 
+mod claim;
 mod input;
 mod output;
 mod payee;

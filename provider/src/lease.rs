@@ -13,10 +13,10 @@ use market::lease::{Artefact, Ending, Input, Output};
 use market::ledger::Operation;
 use market::progress::{Progress, StepMetric};
 use market::receipt::Outcome;
-use market::{AgreementId, BlobHash, ChannelId};
+use market::{AgreementId, Amount, BlobHash, ChannelId};
 use market_node::lease::LeaseHandle;
 use market_node::node::Node;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::agent::{AgentError, Session, WorkerEvent};
@@ -45,6 +45,8 @@ pub(crate) struct LeaseShell {
     pub(crate) channel: ChannelId,
     pub(crate) lease: LeaseHandle,
     pub(crate) stage: watch::Sender<JobStage>,
+    /// Hears what the channel paid once it is closed and this machine is free again.
+    pub(crate) paid: Option<oneshot::Sender<Amount>>,
     /// What the owner ends the worker with.
     pub(crate) switch: KillSwitch,
 }
@@ -66,6 +68,8 @@ struct Work {
     /// What is asked of the ledger.
     money: JoinSet<()>,
     proving: Option<AbortHandle>,
+    /// Whether its files were removed.
+    is_cleared: bool,
 }
 
 /// Whether a worker may run.
@@ -102,7 +106,7 @@ impl Work {
 
 impl LeaseShell {
     /// Runs until the lease is over; returns how it ended, or `None` when it stopped without an end.
-    pub(crate) async fn run(self, mut effects: mpsc::Receiver<Output>) -> Option<Ending> {
+    pub(crate) async fn run(mut self, mut effects: mpsc::Receiver<Output>) -> Option<Ending> {
         let (events_in, mut events) = mpsc::channel(WORKER_EVENTS);
         let mut work = Work {
             steps: steps_of(&self.job),
@@ -113,6 +117,7 @@ impl LeaseShell {
             tokio::select! {
                 effect = effects.recv() => match effect {
                     Some(Output::Ended(ending)) => break Some(ending),
+                    Some(Output::Paid(paid)) => self.is_paid(paid, &mut work).await,
                     Some(effect) => self.carry_out(effect, &mut work, &events_in).await,
                     None => break None,
                 },
@@ -128,12 +133,25 @@ impl LeaseShell {
             // The lease's own disk failed; a claim or close that is on its way must still arrive.
             work.money.detach_all();
         }
-        self.clear_away(&work).await;
+        self.clear_away(&mut work).await;
         ending
     }
 
-    /// Removes the inputs and the outputs that nobody else may fetch.
-    async fn clear_away(&self, work: &Work) {
+    /// Makes room for the next lease, which may begin while this one waits for the payer's seal.
+    async fn is_paid(&mut self, paid: Amount, work: &mut Work) {
+        work.stop().await;
+        self.clear_away(work).await;
+        if let Some(hears) = self.paid.take() {
+            let _stopped = hears.send(paid);
+        }
+    }
+
+    /// Removes the inputs and the outputs that nobody else may fetch; once, because a later lease may bring the
+    /// same ones in.
+    async fn clear_away(&self, work: &mut Work) {
+        if std::mem::replace(&mut work.is_cleared, true) {
+            return;
+        }
         for output in &work.outputs {
             self.node.permissions.unshare(*output, self.payer_node);
         }
@@ -169,7 +187,8 @@ impl LeaseShell {
                 let channel = self.channel;
                 self.settle(Operation::CoopClose { channel, voucher }, work);
             }
-            Output::Persist(_)
+            Output::Paid(_)
+            | Output::Persist(_)
             | Output::Send(_)
             | Output::FetchArtefact(_)
             | Output::AskSettled

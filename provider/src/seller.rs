@@ -6,6 +6,7 @@ mod opening;
 mod view;
 mod words;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -106,12 +107,12 @@ impl SellerHandle {
         self.ask(|done| Wish::Price(price, done)).await
     }
 
-    /// Returns whether a lease runs or opens, now and whenever that changes.
+    /// Returns whether a lease runs, opens or waits for its receipt, now and whenever that changes.
     pub fn occupancy(&self) -> watch::Receiver<bool> {
         self.occupied.clone()
     }
 
-    /// Waits until no lease runs or opens, or the seller has stopped.
+    /// Waits until no lease runs, opens or waits for its receipt, or the seller has stopped.
     pub async fn idle(&self) {
         let mut occupied = self.occupied.clone();
         let _stopped = occupied.wait_for(|occupied| !occupied).await;
@@ -140,6 +141,8 @@ struct Current {
 enum Note {
     /// The opening is final and the lease runs.
     Opened(AgreementId, LeaseHandle),
+    /// The channel is closed and has paid this; only the receipt is waited for.
+    Paid(AgreementId, Amount),
     /// The lease is over, or never began.
     Over(AgreementId, Option<Amount>),
 }
@@ -161,6 +164,8 @@ pub struct Seller {
     offered_at: Option<Timestamp>,
     paused: bool,
     current: Option<Current>,
+    /// Leases that are paid and wait for the payer's seal.
+    sealing: BTreeSet<AgreementId>,
     occupied: watch::Sender<bool>,
     switch: watch::Sender<KillSwitch>,
     yield_took: Option<Duration>,
@@ -202,6 +207,7 @@ impl Seller {
             offered_at: None,
             paused: false,
             current: None,
+            sealing: BTreeSet::new(),
             occupied: occupied_in,
             switch: switch_in,
             yield_took: None,
@@ -372,16 +378,28 @@ impl Seller {
                 if let Some(paid) = paid {
                     self.keep_earning(agreement, paid).await;
                 }
-                if self
-                    .current
-                    .as_ref()
-                    .is_some_and(|c| c.agreement == agreement)
-                {
-                    self.current = None;
-                    self.occupied.send_replace(false);
-                    self.keep_offering().await;
-                }
+                self.sealing.remove(&agreement);
+                self.make_room(agreement).await;
             }
+            Note::Paid(agreement, paid) => {
+                self.keep_earning(agreement, paid).await;
+                self.sealing.insert(agreement);
+                self.make_room(agreement).await;
+            }
+        }
+    }
+
+    /// Offers again where the running lease is the one that needs the machine no more.
+    async fn make_room(&mut self, agreement: AgreementId) {
+        let is_current = |current: &Current| current.agreement == agreement;
+        let ends = self.current.as_ref().is_some_and(is_current);
+        if ends {
+            self.current = None;
+        }
+        let occupied = self.current.is_some() || !self.sealing.is_empty();
+        self.occupied.send_replace(occupied);
+        if ends {
+            self.keep_offering().await;
         }
     }
 

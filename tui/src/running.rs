@@ -18,6 +18,7 @@ use market_node::api::{
     ApiResult, ApiServer, BestPrice, ProviderState, RunId, StatusView, balance_of, node_router,
     serve,
 };
+use market_node::blobs::Swept;
 use market_node::config::Config;
 use market_node::home::Home;
 use market_node::node::{Node, NodeConfig, NodeTasks};
@@ -90,6 +91,8 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
     };
     let (node, mut tasks) = Node::start(config).await?;
     let mut leftovers = Leftovers::read(&node).context("reading what an earlier run left open")?;
+    let buyer = Buyer::new(node.clone());
+    sweep_blobs(&node, &buyer, &leftovers).await;
     let seller = match roles.sell {
         None => None,
         Some(config) => {
@@ -110,7 +113,6 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         // A task of the node that ends is a failure.
         std::future::pending::<()>().await;
     });
-    let buyer = Buyer::new(node.clone());
     buyer.resume(bought);
     let sleep = stay_awake(seller.as_ref(), &mut tasks);
     let parts = Parts {
@@ -127,6 +129,23 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         tasks,
         api,
     })
+}
+
+/// Removes the files of jobs that a killed node left: all but those that runs need which go on.
+async fn sweep_blobs(node: &Node, buyer: &Buyer, leftovers: &Leftovers) {
+    let mut needed = match buyer.needed_blobs() {
+        Ok(needed) => needed,
+        Err(error) => return tracing::warn!(%error, "files of ended jobs stay for now"),
+    };
+    needed.extend(leftovers.wanted_blobs());
+    let blobs = node.blobs.clone();
+    let swept = tokio::task::spawn_blocking(move || blobs.sweep(&needed)).await;
+    match swept {
+        Ok(Ok(swept)) if swept == Swept::default() => {}
+        Ok(Ok(swept)) => tracing::info!(?swept, "removed files that a killed node left"),
+        Ok(Err(error)) => tracing::warn!(%error, "files of ended jobs stay for now"),
+        Err(_stopping) => {}
+    }
 }
 
 /// Makes the question whether a lease is sold now.

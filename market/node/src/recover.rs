@@ -10,6 +10,7 @@
 //!                  └─► settle ──► the rest: closed, claimed, noted
 //! ```
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use market::agreement::Terms;
@@ -17,7 +18,7 @@ use market::lease::{Lease, PayerRecord, Phase, ResumeError};
 use market::ledger::{ChannelRecord, ChannelState, Operation, SignedTransaction};
 use market::receipt::Outcome;
 use market::voucher::Voucher;
-use market::{AgreementId, ChannelId, Signed, TxId, wire};
+use market::{AgreementId, BlobHash, ChannelId, Signed, TxId, wire};
 use tokio::task::JoinSet;
 
 use crate::api::JobView;
@@ -74,6 +75,8 @@ pub struct Leftovers {
     purchases: Vec<Purchase>,
     jobs: Vec<JobView>,
     submissions: Vec<SignedTransaction>,
+    /// Purchases whose record is damaged.
+    damaged: BTreeSet<AgreementId>,
 }
 
 impl Leftovers {
@@ -83,32 +86,31 @@ impl Leftovers {
     /// The store fails.
     pub fn read(node: &Node) -> Result<Self, StoreError> {
         sweep_work(node);
-        let mut purchases = Vec::new();
-        for (_, bytes) in node.store.records(RecordKind::Purchase)? {
-            let Ok(record) = wire::decode::<PayerRecord>(&bytes, PayerRecord::MAX_BYTES) else {
-                tracing::error!(
-                    "the record of a purchase is damaged; its channel expires by itself"
-                );
-                continue;
-            };
-            let channel = record.terms.channel_id(&node.chain());
-            let voucher = node.store.latest_voucher(Direction::Sent, channel)?;
-            purchases.push(Purchase { record, voucher });
-        }
-        let records = node.store.records(RecordKind::Job)?.into_iter();
+        let (purchases, damaged) = read_purchases(node)?;
+        let (records, _) = node.store.whole_records(RecordKind::Job)?;
         let jobs = records
+            .into_iter()
             .filter_map(|(_, bytes)| wire::decode::<JobView>(&bytes, MAX_JOB_BYTES).ok())
             .filter(|job| job.phase != Phase::Ended)
             .collect();
-        let records = node.store.records(RecordKind::Submission)?.into_iter();
+        let (records, _) = node.store.whole_records(RecordKind::Submission)?;
         let submissions = records
+            .into_iter()
             .filter_map(|(_, bytes)| wire::decode(&bytes, SignedTransaction::MAX_BYTES).ok())
             .collect();
         Ok(Self {
             purchases,
             jobs,
             submissions,
+            damaged,
         })
+    }
+
+    /// Returns the outputs that the purchases which go on have yet to bring in, or have begun to.
+    pub fn wanted_blobs(&self) -> BTreeSet<BlobHash> {
+        let purchases = self.purchases.iter();
+        let artefacts = purchases.flat_map(|purchase| &purchase.record.artefacts);
+        artefacts.map(|artefact| artefact.hash).collect()
     }
 
     /// Takes out the jobs that are not over, each with its purchase where one is on disk, so that they can go
@@ -138,6 +140,10 @@ impl Leftovers {
                 close_purchase(&node, purchase).await;
             });
         }
+        if !self.damaged.is_empty() {
+            let node = node.clone();
+            tasks.spawn(async move { close_damaged(&node, self.damaged).await });
+        }
         for job in self.jobs {
             let node = node.clone();
             tasks.spawn(async move {
@@ -153,6 +159,61 @@ impl Leftovers {
             tasks.spawn(async move { claim(&node, channel.id).await });
         }
         while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Reads the purchases with their newest vouchers, and names those whose record is damaged.
+fn read_purchases(node: &Node) -> Result<(Vec<Purchase>, BTreeSet<AgreementId>), StoreError> {
+    let (records, unreadable) = node.store.whole_records(RecordKind::Purchase)?;
+    let mut damaged: BTreeSet<AgreementId> = unreadable.iter().filter_map(agreement_of).collect();
+    let mut purchases = Vec::new();
+    for (id, bytes) in records {
+        let Ok(record) = wire::decode::<PayerRecord>(&bytes, PayerRecord::MAX_BYTES) else {
+            damaged.extend(agreement_of(&id));
+            continue;
+        };
+        let channel = record.terms.channel_id(&node.chain());
+        let voucher = node.store.latest_voucher(Direction::Sent, channel)?;
+        purchases.push(Purchase { record, voucher });
+    }
+    for agreement in &damaged {
+        tracing::error!(%agreement, "the record of a purchase is damaged; its channel is closed");
+    }
+    Ok((purchases, damaged))
+}
+
+fn agreement_of(id: &Vec<u8>) -> Option<AgreementId> {
+    let id = <[u8; 32]>::try_from(id.as_slice()).ok()?;
+    Some(AgreementId::from_bytes(id))
+}
+
+/// Closes the channels of purchases whose record is damaged, as far as the ledger has them open, and forgets
+/// the records.
+async fn close_damaged(node: &Node, damaged: BTreeSet<AgreementId>) {
+    let mut pause = FIRST_PAUSE;
+    let found = loop {
+        match node.ledger.account(node.identity.account).await {
+            Ok(found) => break found,
+            Err(error) => tracing::debug!(%error, "the ledger is asked again"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    };
+    let me = node.identity.node();
+    let ours = |channel: &ChannelRecord| channel.payer.node == me;
+    let mut closing = JoinSet::new();
+    for channel in found.channels.into_iter().filter(ours) {
+        if damaged.contains(&channel.agreement) {
+            let node = node.clone();
+            closing.spawn(async move {
+                close_bought(&node, channel.id).await;
+                forget_purchase(&node, channel.agreement).await;
+            });
+        }
+    }
+    while closing.join_next().await.is_some() {}
+    for agreement in damaged {
+        forget_purchase(node, agreement).await;
     }
 }
 
@@ -380,3 +441,6 @@ fn payer_close(node: &Node, record: &ChannelRecord) -> Operation {
         cumulative: cumulative.max(record.claimed),
     }
 }
+
+#[cfg(test)]
+mod tests;

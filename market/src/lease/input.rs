@@ -30,6 +30,11 @@ pub enum Input {
     },
     /// Payee: a verified StateProof said that the payer has begun to close the channel alone.
     ChannelClosing,
+    /// Payee: the ledger does not take a claim of this total, and the channel is open.
+    ClaimRefused {
+        /// What the claim's voucher promises in all.
+        cumulative: Amount,
+    },
     /// Payee: all inputs are here and match their hashes.
     InputsReady,
     /// Payee: the confined worker has begun the job.
@@ -86,6 +91,8 @@ pub enum Message {
         phase: Phase,
         /// The meter when it began.
         meter: Meter,
+        /// How long the payee works on without a fresh proof that the channel is open; for display.
+        proved_until: Option<Timestamp>,
     },
     /// From the payee: a voucher for `cumulative` is due.
     Due {

@@ -61,6 +61,9 @@ pub enum Output {
     Claim(Signed<Voucher>),
     /// Payee: close together with the last voucher, if any, and answer with `Input::Settled`.
     CoopClose(Option<Signed<Voucher>>),
+    /// Payee: the channel is closed and has paid this in all. The machine is free for the next lease; only the
+    /// payer's seal on the receipt is waited for.
+    Paid(Amount),
     /// Payer: ask the ledger whether the channel is closed and answer with `Input::Settled`.
     AskSettled,
     /// Payer: close alone, stating the last promise, and answer with `Input::Settled` when it is due.

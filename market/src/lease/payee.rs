@@ -20,6 +20,10 @@ impl Lease {
                 Ok(())
             }
             Input::ChannelClosing => self.stop_work(Outcome::Cancelled, now),
+            Input::ClaimRefused { cumulative } => {
+                self.claim_was_refused(cumulative, now);
+                Ok(())
+            }
             Input::InputsReady => {
                 self.inputs_ready = true;
                 self.start_if_ready(now);
@@ -206,6 +210,9 @@ impl Lease {
         self.asked_at = None;
         self.outputs
             .push_back(Output::Persist(Record::Voucher(signed)));
+        if std::mem::take(&mut self.claim_refused) {
+            self.claim(now);
+        }
         match self.phase {
             Phase::Closing if self.due() <= self.promised => self.close(),
             Phase::Preparing | Phase::Paused => {
@@ -247,7 +254,7 @@ impl Lease {
                 let outcome = self.outcome.unwrap_or(Outcome::Completed);
                 self.send(Message::Finished { outcome, meter });
             }
-            (phase, _) => self.send(Message::Phase { phase, meter }),
+            _ => self.send_phase(),
         }
         let undelivered = self
             .artefacts
@@ -344,17 +351,6 @@ impl Lease {
         }
     }
 
-    fn claim(&mut self, now: Timestamp) {
-        self.last_claim = now;
-        if let Some(voucher) = self.voucher.clone()
-            && self.promised > self.claimed
-            && !self.close_sent
-        {
-            self.claimed = self.promised;
-            self.outputs.push_back(Output::Claim(voucher));
-        }
-    }
-
     fn covered_ms(&self) -> u64 {
         self.terms.rates.covered_ms(self.meter, self.promised)
     }
@@ -430,6 +426,7 @@ impl Lease {
         self.receipt = Some(signed.clone());
         self.close_sent = true;
         self.give_up_at = Some(now.saturating_add(self.timing.receipt_patience));
+        self.outputs.push_back(Output::Paid(paid));
         self.send(Message::Receipt(signed));
         Ok(())
     }

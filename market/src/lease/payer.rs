@@ -29,6 +29,7 @@ impl Lease {
             }
             Input::ProvedOpen { .. }
             | Input::ChannelClosing
+            | Input::ClaimRefused { .. }
             | Input::InputsReady
             | Input::WorkerRunning
             | Input::ArtefactMade(_)
@@ -46,7 +47,15 @@ impl Lease {
 
     fn payer_message(&mut self, message: Message, now: Timestamp) -> Result<(), Rejected> {
         match message {
-            Message::Phase { phase, meter } => self.follow_phase(phase, meter, now),
+            Message::Phase {
+                phase,
+                meter,
+                proved_until,
+            } => {
+                self.follow_phase(phase, meter, now)?;
+                self.payee_proved_until = proved_until;
+                Ok(())
+            }
             Message::Due { meter, cumulative } => self.pay(meter, cumulative, now),
             Message::Artefact(artefact) => self.artefact_announced(artefact),
             Message::Finished { outcome, meter } => self.finished(outcome, meter, now),

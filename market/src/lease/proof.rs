@@ -2,7 +2,7 @@
 //!
 //! Never asks: the shell fetches proofs and checks them.
 
-use super::state::{Lease, Link, WaitsFor};
+use super::state::{Lease, Link, Role, WaitsFor};
 use crate::time::Timestamp;
 
 impl Lease {
@@ -20,6 +20,15 @@ impl Lease {
     pub(super) fn proof_ends(&self) -> Option<Timestamp> {
         let came_at = self.proof_came_at.filter(|_| self.started)?;
         Some(came_at.saturating_add(self.timing.proof_valid))
+    }
+
+    /// Returns until when the payee works without another proof of the ledger that the channel is open: on the
+    /// payer's side as the payee last said. `None` before the work begins.
+    pub fn proved_until(&self) -> Option<Timestamp> {
+        match self.role {
+            Role::Payee => self.proof_ends(),
+            Role::Payer => self.payee_proved_until,
+        }
     }
 
     pub(super) fn has_fresh_proof(&self, now: Timestamp) -> bool {

@@ -124,6 +124,8 @@ pub struct Lease {
     /// Payee: when the newest proof came in, and when one was last asked for.
     pub(super) proof_came_at: Option<Timestamp>,
     pub(super) proof_asked_at: Option<Timestamp>,
+    /// Payer: until when the payee says that its proof holds.
+    pub(super) payee_proved_until: Option<Timestamp>,
     /// Payee: whether the worker was told to start, and whether the close was submitted.
     pub(super) started: bool,
     pub(super) close_sent: bool,
@@ -131,6 +133,8 @@ pub struct Lease {
     pub(super) asked_at: Option<Timestamp>,
     pub(super) last_claim: Timestamp,
     pub(super) claimed: Amount,
+    /// Payee: whether the ledger refused the newest claim, so that the next voucher is claimed as it comes.
+    pub(super) claim_refused: bool,
     pub(super) link: Link,
     /// When the pause, the lost link or the closing gives up.
     pub(super) give_up_at: Option<Timestamp>,
@@ -174,11 +178,13 @@ impl Lease {
             proved_at: None,
             proof_came_at: None,
             proof_asked_at: None,
+            payee_proved_until: None,
             started: false,
             close_sent: false,
             asked_at: None,
             last_claim: now,
             claimed: Amount::ZERO,
+            claim_refused: false,
             link: Link::Up,
             give_up_at: None,
             lost_at: None,
@@ -424,9 +430,17 @@ impl Lease {
         self.phase = phase;
         self.said_at = now;
         if self.role == Role::Payee && !matches!(phase, Phase::Closing | Phase::Ended) {
-            let meter = self.meter;
-            self.send(super::Message::Phase { phase, meter });
+            self.send_phase();
         }
+    }
+
+    /// Payee: says where it stands.
+    pub(super) fn send_phase(&mut self) {
+        self.send(super::Message::Phase {
+            phase: self.phase,
+            meter: self.meter,
+            proved_until: self.proof_ends(),
+        });
     }
 
     pub(super) fn send(&mut self, message: super::Message) {

@@ -13,6 +13,7 @@ use crate::receipt::Outcome;
 use crate::voucher::Voucher;
 use crate::{Amount, PricePerHour, Signed, Timestamp};
 
+mod claims;
 mod restart;
 mod silence;
 

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use market::lease::{Input, Timing};
-use market::ledger::{ChannelState, Operation};
+use market::ledger::{ChannelState, Operation, Rejected};
+use market::{Amount, ChainId};
 use market_node::settle::{Settlement, settle};
 
 use super::{LeaseShell, Work};
@@ -60,7 +61,23 @@ impl LeaseShell {
                 lease.input(Input::Settled { paid }).await;
             } else if let Settlement::Refused(reason) = settlement {
                 tracing::warn!(%channel, %reason, "the ledger refused a claim");
+                if let Some(cumulative) = refused_claim(&operation, &reason, &node.chain()) {
+                    lease.input(Input::ClaimRefused { cumulative }).await;
+                }
             }
         });
     }
 }
+
+/// Returns the total of a claim that was refused though it has not been paid.
+fn refused_claim(operation: &Operation, reason: &Rejected, chain: &ChainId) -> Option<Amount> {
+    let Operation::Claim { voucher } = operation else {
+        return None;
+    };
+    let is_paid = matches!(reason, Rejected::NothingDue { .. });
+    let verified = voucher.verify(chain).ok().filter(|_| !is_paid)?;
+    Some(verified.value.cumulative)
+}
+
+#[cfg(test)]
+mod tests;

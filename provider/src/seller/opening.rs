@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
-use market::Timestamp;
 use market::lease::{Input, Lease, Role};
 use market::ledger::FinalityProof;
+use market::{Amount, Timestamp};
 use market_node::lease::LeaseHandle;
 use market_node::lease_protocol::{LeaseResponse, Refusal};
 use market_node::ledger::client::LedgerError;
 use market_node::node::Node;
 use market_node::recover::{forget, remember, watch_opening};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Note;
 use crate::gauge::Gauge;
@@ -45,12 +45,18 @@ impl Opening {
             }
         };
         let at = proof.certified.header.time;
-        let (lease, effects, shell) = self.open().await;
+        let (paid_in, is_paid) = oneshot::channel();
+        let (lease, effects, shell) = self.open(paid_in).await;
         // The lease is registered before the payer hears that it is open, so no message can miss it.
         reply.send(LeaseResponse::Reserved(Box::new(proof)));
         lease.input(Input::Opened { at }).await;
         let _stopped = notes.send(Note::Opened(agreement, lease)).await;
-        let ending = shell.run(effects).await;
+        let offer_again = async {
+            if let Ok(paid) = is_paid.await {
+                let _stopped = notes.send(Note::Paid(agreement, paid)).await;
+            }
+        };
+        let (ending, ()) = tokio::join!(shell.run(effects), offer_again);
         let paid = ending.map(|ending| ending.paid);
         let _stopped = notes.send(Note::Over(agreement, paid)).await;
     }
@@ -81,6 +87,7 @@ impl Opening {
 
     async fn open(
         self,
+        paid: oneshot::Sender<Amount>,
     ) -> (
         LeaseHandle,
         mpsc::Receiver<market::lease::Output>,
@@ -105,6 +112,7 @@ impl Opening {
             channel,
             lease: lease.clone(),
             stage: self.stage,
+            paid: Some(paid),
             switch: self.switch,
         };
         (lease, effects, shell)

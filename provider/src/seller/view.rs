@@ -2,6 +2,8 @@
 //!
 //! Never changes what is offered.
 
+use std::time::Duration;
+
 use market::{AgreementId, Amount, Timestamp, wire};
 use market_node::api::{GpuView, LeaseView, ProviderState, ProviderView, SandboxView};
 use market_node::store::RecordKind;
@@ -64,7 +66,16 @@ impl Seller {
             silent_since: snapshot.silent_since,
             now: self.node.clock.now().unwrap_or(Timestamp::from_millis(0)),
             patience: self.node.settings.lease.patience(),
+            operator_quiet: self.operator_quiet(),
+            proved_until: snapshot.proved_until,
         })
+    }
+
+    /// Returns for how long no block has been heard of.
+    fn operator_quiet(&self) -> Duration {
+        let ledger = &self.node.ledger;
+        let newest = ledger.newest_header();
+        newest.map_or(Duration::ZERO, |header| ledger.age(&header))
     }
 
     fn lease_view(&self, current: &Current) -> Option<LeaseView> {

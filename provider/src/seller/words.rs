@@ -7,6 +7,9 @@ use std::time::Duration;
 use market::Timestamp;
 use market::lease::{Phase, WaitsFor};
 
+/// Without a block for so long the operator counts as away.
+const OPERATOR_QUIET: Duration = Duration::from_secs(30);
+
 /// What a running lease is waiting for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
@@ -17,6 +20,10 @@ pub(super) struct Standing {
     pub(super) now: Timestamp,
     /// How long a silent buyer is waited for.
     pub(super) patience: Duration,
+    /// For how long no block has been heard of.
+    pub(super) operator_quiet: Duration,
+    /// Until when the work goes on without another proof of the ledger.
+    pub(super) proved_until: Option<Timestamp>,
 }
 
 /// Says why a lease stands still, or what it does without its buyer; `None` where all is as it should be.
@@ -42,8 +49,21 @@ pub(super) fn lease_note(standing: Standing) -> Option<String> {
             "the buyer has not paid for more time yet; the job stands still and is settled if that lasts \
              {limit_s} s"
         )),
-        (None, _) => None,
+        (None, _) => operator_note(standing),
     }
+}
+
+/// Says how long the work goes on while the operator is away.
+fn operator_note(standing: Standing) -> Option<String> {
+    let works = matches!(standing.phase, Phase::Running | Phase::Delivering);
+    let until = standing.proved_until.filter(|_| works)?;
+    (standing.operator_quiet >= OPERATOR_QUIET).then(|| {
+        format!(
+            "the operator cannot be reached; work goes on until its last proof of the buyer's deposit is too old, \
+             for another {} s",
+            until.saturating_since(standing.now).as_secs()
+        )
+    })
 }
 
 #[cfg(test)]

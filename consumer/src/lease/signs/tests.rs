@@ -28,6 +28,7 @@ fn signs(deposit: u64, start: Instant) -> Signs {
 
 fn snapshot(phase: Phase, promised: u64) -> Snapshot {
     Snapshot {
+        proved_until: None,
         phase,
         meter: Meter::default(),
         promised: amount(promised),

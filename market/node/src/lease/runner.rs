@@ -52,6 +52,8 @@ pub struct Snapshot {
     pub outcome: Option<Outcome>,
     /// What it waits for, where it stands still.
     pub waits_for: Option<WaitsFor>,
+    /// Until when the work goes on without another word of the operator, as far as that is known.
+    pub proved_until: Option<Timestamp>,
     /// Since when the other side is silent or out of reach, in protocol time.
     pub silent_since: Option<Timestamp>,
 }
@@ -171,6 +173,7 @@ fn snapshot_of(lease: &Lease) -> Snapshot {
         delivered: lease.delivered().clone(),
         outcome: lease.outcome(),
         waits_for: lease.waits_for(),
+        proved_until: lease.proved_until(),
         silent_since: lease.silent_since(),
     }
 }

@@ -215,6 +215,27 @@ impl NodeStore {
         .collect()
     }
 
+    /// Returns all whole records of a kind, in the order of their ids, and the ids of the damaged ones.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn whole_records(
+        &self,
+        kind: RecordKind,
+    ) -> Result<(Vec<Record>, Vec<Vec<u8>>), StoreError> {
+        let prefix = record_key(kind, &[])?;
+        let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+        for entry in self.db.scan_prefix(&prefix) {
+            let (key, value) = entry?;
+            let id = key.get(prefix.len()..).unwrap_or_default().to_vec();
+            match unversioned(&value) {
+                Ok(bytes) => whole.push((id, bytes.to_vec())),
+                Err(_) => damaged.push(id),
+            }
+        }
+        Ok((whole, damaged))
+    }
+
     /// Keeps the trusted set. On one chain it never goes back to a lower height.
     pub async fn put_trusted_set(&self, trusted: TrustedSet) -> Result<(), StoreError> {
         self.write(move |db| {

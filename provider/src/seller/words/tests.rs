@@ -16,6 +16,8 @@ fn standing(phase: Phase, waits_for: Option<WaitsFor>, silent_s: Option<u64>) ->
         silent_since,
         now,
         patience: Duration::from_secs(300),
+        operator_quiet: Duration::from_secs(1),
+        proved_until: Some(Timestamp::from_millis(1_090_000)),
     }
 }
 
@@ -48,6 +50,19 @@ fn an_operator_that_is_away_is_named_before_the_buyer() {
         note.contains("operator") && note.contains("goes on"),
         "{note}"
     );
+}
+
+#[test]
+fn while_the_operator_is_away_and_its_proof_holds_the_owner_reads_until_when_work_goes_on() {
+    let mut away = standing(Phase::Running, None, None);
+    away.operator_quiet = Duration::from_secs(31);
+    let note = lease_note(away).unwrap();
+    assert!(
+        note.contains("operator cannot be reached") && note.contains("another 90 s"),
+        "{note}"
+    );
+    away.phase = Phase::Preparing;
+    assert_eq!(lease_note(away), None, "nothing works on a proof yet");
 }
 
 #[test]

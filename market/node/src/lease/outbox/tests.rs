@@ -21,6 +21,7 @@ fn due(running_ms: u64) -> Message {
 
 fn phase(phase: Phase) -> Message {
     Message::Phase {
+        proved_until: None,
         phase,
         meter: Meter::default(),
     }
