@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use market::lease::Phase;
 use market::receipt::Outcome;
 use market::{AgreementId, BlobHash, wire};
 use market_node::api::{JobDetail, JobView, PendingRefund, RunId};
@@ -23,6 +24,9 @@ const EVENTS_FILE: &str = "events.ndjson";
 
 /// The least characters by which a run can be named.
 const MIN_PREFIX: usize = 4;
+
+/// The most bytes of one attempt's record.
+const MAX_JOB_BYTES: usize = 16 << 10;
 
 /// Why no run was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -261,10 +265,22 @@ impl Runs {
     pub(crate) fn list(&self) -> Result<Vec<JobView>, StoreError> {
         let chain = self.node.chain();
         let records = self.records()?;
-        Ok(records
+        let mut jobs: Vec<JobView> = records
             .iter()
             .filter_map(|record| record.view(&chain))
-            .collect())
+            .collect();
+        jobs.extend(self.older_jobs(&records)?);
+        jobs.sort_by_key(|job| std::cmp::Reverse((job.started_at, job.run)));
+        Ok(jobs)
+    }
+
+    /// Reads the ended jobs of releases that kept no runs: of those there is what `ps` shows and no more.
+    fn older_jobs(&self, records: &[RunRecord]) -> Result<Vec<JobView>, StoreError> {
+        let known: BTreeSet<RunId> = records.iter().map(|record| record.run).collect();
+        let jobs = self.node.store.records(RecordKind::Job)?.into_iter();
+        let jobs = jobs.filter_map(|(_, bytes)| wire::decode(&bytes, MAX_JOB_BYTES).ok());
+        let is_older = |job: &JobView| job.phase == Phase::Ended && !known.contains(&job.run);
+        Ok(jobs.filter(is_older).collect())
     }
 
     /// Returns everything that is known of a run; `None` before it has bought something.

@@ -57,3 +57,6 @@ impl KillSwitch {
         self.lock().is_pulled
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

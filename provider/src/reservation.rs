@@ -171,4 +171,4 @@ fn check_job(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -450,3 +450,6 @@ fn report_hash(node: &Node, gauge: &Gauge) -> BlobHash {
 fn slot() -> Slot {
     Slot::new(0).expect("0 is below 64")
 }
+
+#[cfg(test)]
+mod tests;

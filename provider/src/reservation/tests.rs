@@ -22,7 +22,7 @@ fn chain() -> ChainId {
 }
 
 /// A provider with its offer, and a buyer who knows both.
-struct Deal {
+pub(crate) struct Deal {
     _folders: [TempDir; 2],
     provider: Identity,
     buyer: Identity,
@@ -38,7 +38,7 @@ fn identity() -> (TempDir, Identity) {
     (folder, identity)
 }
 
-fn offered(provider: &Identity) -> Offered {
+pub(crate) fn offered(provider: &Identity) -> Offered {
     let label = |text: &str| Label::sanitized(text);
     let figures = Figures {
         sustained_gemm_fp32_mflops: Some(16_500_000),
@@ -79,7 +79,7 @@ fn offered(provider: &Identity) -> Offered {
 }
 
 impl Deal {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ((first, provider), (second, buyer)) = (identity(), identity());
         let offered = offered(&provider);
         let data = "data.txt".parse().unwrap();
@@ -120,7 +120,7 @@ impl Deal {
         }
     }
 
-    fn reservation(&self) -> Reservation {
+    pub(crate) fn reservation(&self) -> Reservation {
         let transaction = Transaction {
             nonce: 1,
             valid_until_height: 60,

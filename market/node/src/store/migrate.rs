@@ -1,6 +1,8 @@
 //! Owns turning an older store into one of this program's form: the new one is made beside it, verified, and
 //! only then takes its place; the older one stays as a backup.
 //!
+//! Values mean the same in both, but for jobs, which became runs of one attempt.
+//!
 //! Never changes a value of the older store, so that a migration that was interrupted, at any instant, begins
 //! again from what was there.
 //!
@@ -11,12 +13,15 @@
 //! store.migrated ──rename──► store
 //! ```
 
+mod jobs;
+
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::{
-    DATABASE_FILE, Readable, SCHEMA_KEY, Schema, StoreError, open_patiently, unversioned,
-    versioned, write_schema,
+    DATABASE_FILE, Readable, SCHEMA_KEY, Schema, StoreError, node::is_job, open_patiently,
+    unversioned, versioned, write_schema,
 };
 
 /// Values that are written between two flushes.
@@ -108,7 +113,7 @@ fn carry_over(old: &sled::Db, new: &sled::Db, schema: Schema) -> Result<usize, S
         if key == SCHEMA_KEY {
             continue;
         }
-        batch.insert(key, versioned(unchecked(&value)?)?);
+        batch.insert(&key, versioned(&carried((&key, &value), schema)?)?);
         values += 1;
         if values % BATCH == 0 {
             new.apply_batch(std::mem::take(&mut batch))?;
@@ -116,8 +121,23 @@ fn carry_over(old: &sled::Db, new: &sled::Db, schema: Schema) -> Result<usize, S
     }
     new.apply_batch(batch)?;
     write_schema(new, schema)?;
-    verify(old, new)?;
+    verify((old, new), schema)?;
     Ok(values)
+}
+
+/// Returns what an entry of schema 1 is now, without version and check. A job's record that does not decode is
+/// kept as it is.
+fn carried<'a>(
+    (key, value): (&[u8], &'a [u8]),
+    schema: Schema,
+) -> Result<Cow<'a, [u8]>, StoreError> {
+    let bytes = unchecked(value)?;
+    if is_job(key, schema)
+        && let Ok(run) = jobs::as_run(bytes)
+    {
+        return Ok(Cow::Owned(run));
+    }
+    Ok(Cow::Borrowed(bytes))
 }
 
 fn unchecked(value: &[u8]) -> Result<&[u8], StoreError> {
@@ -130,15 +150,16 @@ fn unchecked(value: &[u8]) -> Result<&[u8], StoreError> {
 }
 
 /// Checks that both stores hold the same, in the same order.
-fn verify(old: &sled::Db, new: &sled::Db) -> Result<(), StoreError> {
+fn verify((old, new): (&sled::Db, &sled::Db), schema: Schema) -> Result<(), StoreError> {
     let differ = || StoreError::Value("what was written reads back as something else".to_owned());
     let mut copies = new.iter();
     for entry in old.iter() {
         let (key, value) = entry?;
         let (copied_key, copied) = copies.next().ok_or_else(differ)??;
-        let is_same =
-            copied_key == key && (key == SCHEMA_KEY || unversioned(&copied)? == unchecked(&value)?);
-        if !is_same {
+        let is_value = key != SCHEMA_KEY;
+        if copied_key != key
+            || is_value && unversioned(&copied)? != carried((&key, &value), schema)?.as_ref()
+        {
             return Err(differ());
         }
     }

@@ -286,6 +286,11 @@ fn newest_voucher(
     Ok(Some((u64::from_be_bytes(sequence), value)))
 }
 
+/// Tells whether a key of a store of some form is that of a job's record.
+pub(super) fn is_job(key: &[u8], schema: Schema) -> bool {
+    schema.kind == SCHEMA.kind && key.starts_with(&[RECORDS, RecordKind::Job as u8])
+}
+
 fn record_key(kind: RecordKind, id: &[u8]) -> Result<Vec<u8>, StoreError> {
     if id.len() > MAX_ID_BYTES {
         return Err(StoreError::TooLarge {

@@ -164,6 +164,17 @@ fn the_stores_of_release_1_are_migrated_with_their_vouchers_and_jobs() {
     let text = std::fs::read_to_string(homes.path().join("jobs.json")).unwrap();
     let jobs: serde_json::Value = serde_json::from_str(&text).unwrap();
     let channel = jobs[0]["channel"].as_str().unwrap().parse().unwrap();
+    let (_, job) = consumer.records(RecordKind::Job).unwrap().remove(0);
+    let job: crate::api::JobView = market::wire::decode(&job, 16 << 10).unwrap();
+    let shown = serde_json::to_value(&job).unwrap();
+    for (field, before) in jobs[0].as_object().unwrap() {
+        assert_eq!(&shown[field], before, "{field} is what `ps` said");
+    }
+    let named = jobs[0]["agreement"].as_str().unwrap();
+    assert_eq!(
+        (job.run.to_string().as_str(), job.attempts),
+        (&named[..16], 1)
+    );
     let newest = |store: &NodeStore, direction| store.latest_voucher(direction, channel).unwrap();
     let sent = newest(&consumer, Direction::Sent).expect("the consumer signed vouchers");
     let received = newest(&provider, Direction::Received).expect("the provider kept the newest");

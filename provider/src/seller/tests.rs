@@ -1,0 +1,199 @@
+//! What a seller offers, refuses and takes back, in a real node that orders its own market.
+
+use engine::EngineDevice;
+use market::genesis::{Fees, Genesis};
+use market_node::clock::wall_now;
+use market_node::config::Config;
+use market_node::home::Home;
+use market_node::identity::{Identity, load_or_create};
+use market_node::membership::Membership;
+use market_node::node::{NodeConfig, NodeTasks};
+use sandbox::{DriverProfile, LockedReport, SandboxLevel, SelfTestReport};
+use tempfile::TempDir;
+
+use super::*;
+use crate::reservation::tests::{Deal, offered};
+use market_node::api::ProviderState;
+
+/// Founds a market in a home; its one node orders it.
+fn found(home: &Home) {
+    let node = load_or_create(home, "node").unwrap();
+    let genesis = Genesis {
+        version: 1,
+        name: "seller".to_owned(),
+        time: wall_now(),
+        operators: vec![node.node()],
+        treasury: vec![node.account()],
+        treasury_threshold: 1,
+        issue_cap_per_epoch: market::amount::SUPPLY_CAP,
+        minimum_balance: Amount::from_nanocredits(1),
+        fees: Fees {
+            transfer: Amount::from_nanocredits(500),
+            open: Amount::from_nanocredits(2_000),
+            channel_bps: 100,
+        },
+        challenge_ms: 60_000,
+        open_posting: true,
+    };
+    let membership = Membership::create(home, genesis, Vec::new()).unwrap();
+    Identity::create(home, &membership.chain, wall_now()).unwrap();
+}
+
+struct Shop {
+    _folder: TempDir,
+    _tasks: NodeTasks,
+    handle: SellerHandle,
+    seller: Seller,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let folder = TempDir::new().unwrap();
+        let home = Home::at(folder.path().join("home")).unwrap();
+        found(&home);
+        let mut settings = Config::default();
+        settings.network.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
+        settings.disk.reserve_mib = 1;
+        let config = NodeConfig {
+            home,
+            settings,
+            operator_interval_ms: Some(100),
+            seller: None,
+        };
+        let (node, tasks) = Node::start(config).await.unwrap();
+        node.ledger.status().await.unwrap(); // From here on the clock is set.
+        let report = offered(&node.identity).report;
+        let gauge = Gauge {
+            class: report.class(None).unwrap(),
+            report,
+            device: EngineDevice::Flex,
+            profile: DriverProfile::cpu(),
+            self_test: SelfTestReport {
+                level: SandboxLevel::BuiltInEngine,
+                rows: Vec::new(),
+                locked: LockedReport {
+                    layers: Vec::new(),
+                    landlock_abi: 0,
+                    profile: "cpu".to_owned(),
+                },
+            },
+        };
+        let config = SellerConfig {
+            price: PricePerHour(Amount::from_nanocredits(3_600_000)),
+            hold_bps: 2_500,
+            tick_ms: 10_000,
+            max_duration_s: 7_200,
+        };
+        let (_nobody_asks, reservations) = channel();
+        let (handle, seller) = Seller::new(node, gauge, config, reservations);
+        Self {
+            _folder: folder,
+            _tasks: tasks,
+            handle,
+            seller,
+        }
+    }
+
+    fn refusal(&self) -> Refusal {
+        let from = self.seller.node.identity.node();
+        let decided = self.seller.decide(from, Deal::new().reservation());
+        decided.expect_err("it is not taken")
+    }
+
+    async fn wish(
+        &mut self,
+        wish: impl FnOnce(oneshot::Sender<ProviderView>) -> Wish,
+    ) -> ProviderView {
+        let (done, answer) = oneshot::channel();
+        self.seller.grant(wish(done)).await;
+        answer.await.unwrap()
+    }
+
+    /// Puts a lease in the seller's hands that has just been taken.
+    fn take(&mut self, agreement: AgreementId) {
+        let (_, stage) = watch::channel(JobStage::default());
+        self.seller.current = Some(Current {
+            agreement,
+            payer: AccountId::from_bytes([1; 32]),
+            price: self.seller.config.price,
+            lease: None,
+            stage,
+        });
+        self.seller.occupied.send_replace(true);
+    }
+}
+
+#[tokio::test]
+async fn a_seller_offers_and_its_owner_takes_the_offer_back_and_gives_it_again() {
+    let mut shop = Shop::open().await;
+    assert!(matches!(shop.refusal(), Refusal::OfferChanged(_)));
+    shop.seller.keep_offering().await;
+    let view = shop.wish(Wish::View).await;
+    assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
+    let view = shop.wish(|done| Wish::Pause(None, done)).await;
+    assert_eq!(view.state, ProviderState::Paused);
+    assert!(
+        shop.seller.offered.is_none(),
+        "the offer is withdrawn at once"
+    );
+    assert_eq!(shop.refusal(), Refusal::Paused);
+    shop.seller.keep_offering().await;
+    assert!(
+        shop.seller.offered.is_none(),
+        "a paused seller posts nothing"
+    );
+    let view = shop.wish(Wish::Resume).await;
+    assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
+}
+
+#[tokio::test]
+async fn another_price_is_another_offer() {
+    let mut shop = Shop::open().await;
+    shop.seller.keep_offering().await;
+    let first = shop.seller.offered.as_ref().map(|offer| offer.order);
+    let price = PricePerHour(Amount::from_nanocredits(7_200_000));
+    let view = shop.wish(|done| Wish::Price(price, done)).await;
+    assert_eq!(view.price, price);
+    let second = shop.seller.offered.as_ref().unwrap();
+    assert_eq!(second.ask.price, price);
+    assert_ne!(first, Some(second.order));
+}
+
+#[tokio::test]
+async fn one_lease_at_a_time_and_the_next_as_soon_as_the_channel_has_paid() {
+    let mut shop = Shop::open().await;
+    shop.seller.keep_offering().await;
+    let agreement = AgreementId::from_bytes([9; 32]);
+    shop.take(agreement);
+    shop.seller.withdraw().await;
+    assert_eq!(shop.refusal(), Refusal::Busy);
+    let paid = Amount::from_nanocredits(1_234);
+    shop.seller.note(Note::Paid(agreement, paid)).await;
+    assert!(shop.seller.offered.is_some(), "it is offered again");
+    assert_ne!(shop.refusal(), Refusal::Busy);
+    let occupied = shop.handle.occupancy();
+    assert!(*occupied.borrow(), "the receipt is still waited for");
+    assert_eq!(shop.wish(Wish::View).await.earned, paid);
+    // A second lease began meanwhile: the end of the first one does not end it.
+    shop.take(AgreementId::from_bytes([8; 32]));
+    shop.seller.note(Note::Over(agreement, Some(paid))).await;
+    assert_eq!(shop.refusal(), Refusal::Busy);
+    assert!(*occupied.borrow());
+    let second = AgreementId::from_bytes([8; 32]);
+    shop.seller.note(Note::Over(second, None)).await;
+    assert!(!*occupied.borrow());
+    assert_eq!(shop.wish(Wish::View).await.earned, paid, "counted once");
+}
+
+#[tokio::test]
+async fn without_room_on_the_disk_nothing_is_offered_and_the_owner_reads_why() {
+    let mut shop = Shop::open().await;
+    shop.seller.keep_offering().await;
+    let mut settings = (*shop.seller.node.settings).clone();
+    settings.disk.reserve_mib = u64::MAX >> 20;
+    shop.seller.node.settings = Arc::new(settings);
+    shop.seller.keep_offering().await;
+    let view = shop.wish(Wish::View).await;
+    assert_eq!(view.state, ProviderState::Offline);
+    assert!(view.why.contains("below the reserve"), "{}", view.why);
+}
