@@ -16,7 +16,8 @@ fn child() -> Launched {
         args: vec!["600".into()],
     };
     let sandbox = Sandbox::new(program, DriverProfile::cpu(), Limits::default());
-    sandbox.launch().unwrap()
+    let launched = sandbox.launch();
+    launched.expect("a process can be started")
 }
 
 /// Tells whether the child is gone, which shows in that its pipe has ended.

@@ -171,7 +171,12 @@ impl Sold {
     /// Says that the work goes on.
     pub(crate) async fn pretend_running(&self, meter: Meter) -> Option<LeaseResponse> {
         let phase = Phase::Running;
-        self.say(Message::Phase { phase, meter }).await
+        self.say(Message::Phase {
+            phase,
+            meter,
+            proved_until: None,
+        })
+        .await
     }
 
     /// Asks for what `meter` costs and a tick more.
