@@ -96,10 +96,10 @@ async fn events(
 
 async fn cancel(State(buyer): State<Buyer>, Path(name): Path<String>) -> ApiResult<JobView> {
     let run = find(&buyer, &name)?;
-    let view = buyer.cancel(run).map_err(ApiError::failed)?;
+    let view = buyer.cancel(run).await.map_err(ApiError::failed)?;
     view.map(Json).ok_or_else(|| {
         ApiError::not_found(format!(
-            "run {run} has bought nothing yet, and now never will"
+            "run {run} has bought nothing yet; an agreement that is on its way is ended as soon as it opens"
         ))
     })
 }

@@ -24,7 +24,7 @@ use crate::inputs::{self, InputError, Resolved};
 use crate::job_file::{JobFile, JobFileError, Source};
 use crate::record::RunRecord;
 use crate::run::{self, Run};
-use crate::runs::Runs;
+use crate::runs::{Live, Runs};
 use crate::{need, reserve};
 
 /// How long a fresh node waits for the book and protocol time before it says that there is no offer.
@@ -80,6 +80,20 @@ pub enum RunError {
         /// What can be spent.
         available: Amount,
     },
+    /// Not enough money to go on with another provider.
+    #[error(
+        "going on with another provider locks {needed} at least, and the account can spend {available}: {missing} \
+         are missing. What earlier attempts locked comes back by itself; `nightshift wallet balance` shows what \
+         there is"
+    )]
+    MoneyToGoOn {
+        /// What is missing.
+        missing: Amount,
+        /// What would be locked at least, with the fee for opening.
+        needed: Amount,
+        /// What can be spent.
+        available: Amount,
+    },
     /// Too little would be left.
     #[error(
         "this job locks {needed}, which would leave {rest} of {available}; an account holds nothing or at \
@@ -106,11 +120,10 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Returns how much more the account would have to hold, where money is what is missing.
+    /// Returns how much more the account would have to hold to go on, where money is what is missing.
     pub(crate) fn missing(&self) -> Option<Amount> {
         match self {
-            Self::Money { missing, .. } => Some(*missing),
-            Self::Dust { rest, minimum, .. } => minimum.checked_sub(*rest),
+            Self::MoneyToGoOn { missing, .. } => Some(*missing),
             _ => None,
         }
     }
@@ -155,9 +168,11 @@ impl Buyer {
     }
 
     /// Takes up what an earlier run of this node left open: `jobs` are its attempts that are not settled. Runs
-    /// that are not over go on; what cannot go on is closed.
+    /// that are not over go on; what cannot go on is closed, and the oldest of those that are over are forgotten.
     pub fn resume(&self, jobs: Vec<(JobView, Option<Purchase>)>) {
         run::resume(self, jobs);
+        let runs = self.runs.clone();
+        tokio::spawn(async move { runs.prune().await });
     }
 
     /// Returns the files in this node's blob store that runs need which are not over.
@@ -175,13 +190,18 @@ impl Buyer {
     }
 
     /// Asks for the end of a run, at whatever point it is; one that is over stays as it is. `None` for one that
-    /// has bought nothing, and now will not.
+    /// has bought nothing; where an agreement is on its way all the same, it is ended when it opens. The wish is
+    /// on disk when this returns.
     ///
     /// # Errors
     /// The store fails.
-    pub fn cancel(&self, run: RunId) -> Result<Option<JobView>, StoreError> {
-        if let Some(live) = self.runs.live(run) {
+    pub async fn cancel(&self, run: RunId) -> Result<Option<JobView>, StoreError> {
+        let want_no_more = |live: &mut Live| {
+            live.record.is_cancelled = live.record.is_cancelled || live.record.outcome.is_none();
             live.cancel.send_replace(true);
+        };
+        if self.runs.change(run, want_no_more).is_some() {
+            self.runs.keep(run).await?;
         }
         let record = self.runs.record(run)?;
         Ok(record.and_then(|record| record.view(&self.node.chain())))
@@ -265,15 +285,29 @@ impl Buyer {
 
     /// Checks that the account can lock a deposit and pay the fee for opening, as the ledger will.
     pub(crate) async fn check_money(&self, deposit: Amount) -> Result<(), RunError> {
-        let node = &self.node;
-        let genesis = &node.membership.genesis;
-        let account = node.ledger.account(node.identity.account).await;
-        let available = account.map_err(RunError::operator)?.available;
-        check_balance(
-            available,
-            deposit,
-            (genesis.fees.open, genesis.minimum_balance),
-        )
+        check_balance(self.available().await?, deposit, self.money_rules())
+    }
+
+    /// Returns what a later attempt may lock of the `wanted` that is left of its budget, where the rest of the
+    /// job is expected to cost `expected`.
+    pub(crate) async fn lockable(
+        &self,
+        wanted: Amount,
+        expected: Amount,
+    ) -> Result<Amount, RunError> {
+        let available = self.available().await?;
+        lockable(available, (wanted, expected), self.money_rules())
+    }
+
+    async fn available(&self) -> Result<Amount, RunError> {
+        let account = self.node.ledger.account(self.node.identity.account).await;
+        Ok(account.map_err(RunError::operator)?.available)
+    }
+
+    /// Returns the fee for opening, and the least that an account may hold.
+    fn money_rules(&self) -> (Amount, Amount) {
+        let genesis = &self.node.membership.genesis;
+        (genesis.fees.open, genesis.minimum_balance)
     }
 
     /// Ranks the offers; a node that has just started gives its book a moment to arrive.
@@ -333,6 +367,39 @@ fn check_balance(
         });
     }
     Ok(())
+}
+
+/// Returns how much of `wanted` can be locked now: all of it, or what the account has if that is twice what the
+/// rest of the job is expected to cost, so that a wrong expectation does not end the attempt half-way.
+fn lockable(
+    available: Amount,
+    (wanted, expected): (Amount, Amount),
+    (fee, minimum): (Amount, Amount),
+) -> Result<Amount, RunError> {
+    if check_balance(available, wanted, (fee, minimum)).is_ok() {
+        return Ok(wanted);
+    }
+    let twice = expected.checked_add(expected).unwrap_or(wanted);
+    let least = twice.min(wanted);
+    let add = |amount: Amount, more| {
+        amount
+            .checked_add(more)
+            .unwrap_or(market::amount::SUPPLY_CAP)
+    };
+    // What stays behind is at least what an account must hold.
+    let kept = add(fee, minimum);
+    match available.checked_sub(kept) {
+        Some(spare) if spare >= least => Ok(spare.min(wanted)),
+        _ => {
+            let needed = add(least, fee);
+            let missing = add(least, kept).checked_sub(available);
+            Err(RunError::MoneyToGoOn {
+                missing: missing.unwrap_or(Amount::ZERO),
+                needed,
+                available,
+            })
+        }
+    }
 }
 
 #[cfg(test)]

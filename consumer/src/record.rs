@@ -319,6 +319,12 @@ pub(crate) fn new_attempt(
     }
 }
 
+/// Returns what is left of what an attempt locked.
+pub(crate) fn unspent(attempt: &AttemptView) -> Amount {
+    let left = attempt.deposit.checked_sub(attempt.paid);
+    left.unwrap_or(Amount::ZERO)
+}
+
 /// Tells whether nothing more comes of an attempt, though its channel may not be settled yet.
 pub(crate) fn has_ended(attempt: &AttemptView) -> bool {
     attempt.lost.is_some() || attempt.phase == Phase::Ended

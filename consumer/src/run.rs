@@ -10,7 +10,9 @@
 //! budget.
 
 mod attempt;
+mod refusers;
 mod seek;
+mod sent;
 mod wait;
 
 use std::time::Instant;
@@ -29,7 +31,7 @@ use self::seek::Sought;
 use crate::buyer::{Buyer, RunError};
 use crate::events::EventLog;
 use crate::lease::Began;
-use crate::record::RunRecord;
+use crate::record::{RunRecord, unspent};
 use crate::runs::Live;
 use crate::verdict::{AttemptEnd, Means, Verdict, decide};
 
@@ -115,29 +117,27 @@ impl Run {
 
     /// Waits for the end of an attempt, and passes a wish to cancel on.
     async fn attend(&mut self, mut ended: Ended) -> Option<AttemptEnd> {
+        let mut is_told = false;
         loop {
             tokio::select! {
                 end = &mut ended => return end.ok(),
-                () = wanted(&mut self.cancelled), if !self.is_cancelled() => self.cancel().await,
+                () = wanted(&mut self.cancelled), if !is_told => {
+                    is_told = true;
+                    self.cancel().await;
+                }
             }
         }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        let record = self.record();
-        record.is_some_and(|record| record.is_cancelled)
     }
 
     fn record(&self) -> Option<RunRecord> {
         self.buyer.runs.live(self.run).map(|live| live.record)
     }
 
+    /// Ends the leases of a run that is not wanted any more.
     async fn cancel(&self) {
         let leases = self.buyer.runs.change(self.run, |live| {
-            live.record.is_cancelled = true;
             live.leases.values().cloned().collect::<Vec<LeaseHandle>>()
         });
-        self.keep().await;
         for lease in leases.unwrap_or_default() {
             lease.input(Input::Cancel).await;
         }
@@ -151,6 +151,7 @@ impl Run {
         Means {
             is_cancelled: record.as_ref().is_some_and(|record| record.is_cancelled),
             remaining: record.as_ref().map_or(Amount::ZERO, RunRecord::remaining),
+            locked: newest.map_or(Amount::ZERO, unspent),
             tick: tick.unwrap_or(Amount::ZERO),
             attempts: newest.map_or(0, |attempt| attempt.attempt),
         }
@@ -247,17 +248,21 @@ impl Run {
             paths.map(import)
         });
         let found = imported.await.unwrap_or_default();
-        match record.job_from(Some(&checkpoint)) {
-            Ok(job) if found == wanted.map(Some) => (job, checkpoint.step),
-            _ => {
-                let line = format!(
-                    "the checkpoint after step {} is not as it was delivered, so the job begins again",
-                    checkpoint.step
-                );
-                self.log.tell(RunEvent::Note { line });
-                (record.job.clone(), 0)
-            }
-        }
+        // What is not wanted leaves with the rest.
+        self.buyer.runs.change(self.run, |live| {
+            live.blobs.extend(found.into_iter().flatten());
+        });
+        let reason = match record.job_from(Some(&checkpoint)) {
+            Ok(job) if found == wanted.map(Some) => return (job, checkpoint.step),
+            Ok(_) => "is not as it was delivered".to_owned(),
+            Err(error) => format!("is more than a job may begin with ({error})"),
+        };
+        let line = format!(
+            "the checkpoint after step {} {reason}, so the job begins again",
+            checkpoint.step
+        );
+        self.log.tell(RunEvent::Note { line });
+        (record.job.clone(), 0)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Never changes a lease; it shows what the run's tasks report.
 
+mod old;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

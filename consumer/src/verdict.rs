@@ -42,6 +42,8 @@ pub(crate) struct Means {
     pub(crate) is_cancelled: bool,
     /// What is left of the budget once every attempt has paid the most that it can.
     pub(crate) remaining: Amount,
+    /// What is left of what the attempt that ended had locked.
+    pub(crate) locked: Amount,
     /// What one tick cost with the provider that ended; less than that buys nothing.
     pub(crate) tick: Amount,
     /// Attempts so far.
@@ -103,6 +105,10 @@ fn providers_fault(end: &AttemptEnd, means: Means) -> Option<String> {
         Outcome::Lost => said("the provider was lost"),
         // Nobody on this side cancelled.
         Outcome::Cancelled => said("the provider stopped the job"),
+        // Less was locked than the budget has left.
+        Outcome::OutOfBudget if means.remaining > means.tick && means.locked <= means.tick => {
+            said("what the account could lock for this provider is spent")
+        }
         // It says that the money is spent; it is not.
         Outcome::OutOfBudget if means.remaining > means.tick => {
             said("the provider stopped before the budget was spent")

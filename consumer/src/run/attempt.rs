@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use market::job::JobSpec;
-use market::lease::{Input, Lease, Phase, Role};
+use market::lease::{Input, Lease, Phase, Purpose, Role};
 use market::receipt::Outcome;
 use market::{AgreementId, ChainId, NodeId, Timestamp};
 use market_node::api::{JobView, RunEvent};
@@ -167,11 +167,14 @@ impl Run {
     ) {
         let agreement = job.agreement;
         match purchase {
+            Some(purchase) if self.was_given_up(&purchase, agreement) => {}
             Some(purchase) => {
                 let record = purchase.record.clone();
                 match purchase.resume(&self.buyer.node).await {
                     Ok(lease) => {
-                        let work = self.work_of(agreement, record.terms.payee.node, &lease);
+                        let work = self
+                            .work_of(agreement, record.terms.payee.node, &lease)
+                            .await;
                         let work = match work {
                             Some(mut work) => {
                                 work.signs = work.signs.resumed(record.delivered_meter);
@@ -193,12 +196,21 @@ impl Run {
     }
 
     /// Returns what a lease works on that goes on after a restart.
-    fn work_of(&self, agreement: AgreementId, provider: NodeId, lease: &Lease) -> Option<Work> {
+    async fn work_of(
+        &self,
+        agreement: AgreementId,
+        provider: NodeId,
+        lease: &Lease,
+    ) -> Option<Work> {
         let record = self.record()?;
-        let from_step = record.attempt(agreement)?.from_step;
+        let attempt = record.attempt(agreement)?;
+        let from_step = attempt.from_step;
         let checkpoint = record.checkpoint();
         let from = checkpoint.filter(|checkpoint| u64::from(checkpoint.step) == from_step);
         let job = record.job_from(from.as_ref()).ok()?;
+        if attempt.meter.running_ms == 0 {
+            self.bring_inputs(&record).await;
+        }
         share(&self.buyer, &job, provider);
         let terms = lease.terms();
         let patience = self.buyer.node.settings.lease.patience();
@@ -210,6 +222,28 @@ impl Run {
             job,
             signs,
         })
+    }
+
+    /// Makes sure that a provider finds what it may still be fetching: a start clears the blob store.
+    async fn bring_inputs(&self, record: &RunRecord) {
+        match self.buyer.check_inputs(&record.job, &record.sources).await {
+            Ok(lines) => lines
+                .into_iter()
+                .for_each(|line| tracing::info!(run = %self.run, line)),
+            Err(error) => {
+                let line = error.to_string();
+                self.log.tell(RunEvent::Note { line });
+            }
+        }
+        let _brought_in = self.next_job(record).await;
+    }
+
+    /// Tells whether an attempt was given up while its lease still wanted to work: it is only closed.
+    fn was_given_up(&self, purchase: &Purchase, agreement: AgreementId) -> bool {
+        let record = self.record();
+        let attempt = record.as_ref().and_then(|record| record.attempt(agreement));
+        let is_lost = attempt.is_some_and(|attempt| attempt.lost.is_some());
+        is_lost && purchase.record.purpose == Purpose::Work
     }
 
     /// Says that an attempt cannot go on, and settles it.

@@ -12,19 +12,18 @@ use market_node::identity::fresh_nonce;
 use matching::{Offer, Quote};
 
 use super::attempt::{share, unshare};
+use super::refusers::Refusers;
+use super::sent::Sent;
 use super::wait::{Wait, wait_for};
 use super::{Ended, Run, wanted};
 use crate::buyer::RunError;
+use crate::job_file::Budget;
 use crate::need;
 use crate::record::RunRecord;
 use crate::reserve::{self, Opening, ReserveError};
 
 /// How often another provider is looked for.
 const SEEK_AGAIN: Duration = Duration::from_secs(2);
-
-/// How long a buyer whom all offers failed waits for those whose answer was lost, and how often it looks.
-const LAST_LOOK: Duration = Duration::from_secs(30);
-const LAST_LOOK_STEP: Duration = Duration::from_secs(1);
 
 /// What a search ends with.
 pub(super) enum Sought {
@@ -34,46 +33,61 @@ pub(super) enum Sought {
     Cancelled,
 }
 
-/// One search: what is to be bought.
+/// One search: what is to be bought, and what was tried for it.
 pub(super) struct Search {
     pub(super) record: RunRecord,
     pub(super) job: JobSpec,
     /// The step after which the job goes on; 0 from the beginning.
     pub(super) from_step: u32,
+    began: Instant,
+    /// What the next opening may lock.
+    budget: Budget,
+    /// The nonce of every opening that is signed for this attempt: the ledger takes it once, so however often
+    /// and with whomever it is tried, at most one channel opens.
+    payer_nonce: u64,
+    sent: Sent,
+    refusers: Refusers,
 }
 
-/// Openings that were signed and sent, and to which no proof came back.
-#[derive(Default)]
-struct Sent {
-    /// May be final: the answer was lost, or says nothing about it.
-    doubtful: Vec<Opening>,
-    /// Refused in words. A word is no proof, so they are watched all the same.
-    refused: Vec<Opening>,
+impl Search {
+    /// Takes the run in as it stands now. An attempt that opened and could not begin has used the nonce.
+    fn renew(&mut self, record: RunRecord) -> Result<(), RunError> {
+        if record.next_attempt() != self.record.next_attempt() {
+            self.payer_nonce = fresh_nonce()?;
+        }
+        self.record = record;
+        Ok(())
+    }
 }
 
 impl Run {
     /// Finds somebody. The first attempt of a run takes what there is now; a later one waits, and where a refund
     /// on its way pays for it, as long as that takes.
     pub(super) async fn seek(&mut self) -> Result<Sought, RunError> {
-        let began = Instant::now();
         let Some(mut search) = self.search().await? else {
             return Ok(Sought::Cancelled);
         };
+        let sought = self.seek_until(&mut search).await;
+        search.sent.watch();
+        sought
+    }
+
+    async fn seek_until(&mut self, search: &mut Search) -> Result<Sought, RunError> {
         let is_first = search.record.attempts.is_empty();
         let patience = self.buyer.node.settings.lease.patience();
-        let mut until = began + patience;
+        let mut until = search.began + patience;
         let mut told = None;
         loop {
             if *self.cancelled.borrow() {
                 return Ok(Sought::Cancelled);
             }
-            let error = match self.seek_once(&search, began).await {
+            let error = match self.seek_once(search).await {
                 Ok(ended) => return Ok(Sought::Open(ended)),
                 Err(error) if is_first => return Err(error),
                 Err(error) => error,
             };
             let wait = self.wait_for(&error);
-            if let Wait::Refund { left, .. } = wait {
+            if let Some(left) = wait.left() {
                 until = until.max(Instant::now() + left + patience);
             }
             if Instant::now() >= until {
@@ -89,7 +103,7 @@ impl Run {
             let Some(record) = self.record() else {
                 return Ok(Sought::Cancelled);
             };
-            search.record = record;
+            search.renew(record)?;
         }
     }
 
@@ -105,9 +119,14 @@ impl Run {
         }
         let (job, from_step) = self.next_job(&record).await;
         Ok(Some(Search {
+            budget: record.next_budget(),
             record,
             job,
             from_step,
+            began: Instant::now(),
+            payer_nonce: fresh_nonce()?,
+            sent: Sent::default(),
+            refusers: Refusers::default(),
         }))
     }
 
@@ -127,19 +146,40 @@ impl Run {
             .change(self.run, |live| live.record.note = Some(line));
     }
 
-    async fn seek_once(&self, search: &Search, began: Instant) -> Result<Ended, RunError> {
-        let quote = self.quote(search).await?;
+    async fn seek_once(&self, search: &mut Search) -> Result<Ended, RunError> {
+        let mut quote = self.quote(search).await?;
+        if quote.offers.is_empty() {
+            return Err(RunError::NoOffer(nothing_fits(search, &quote)));
+        }
+        let now = Instant::now();
+        let refusers = &search.refusers;
+        quote
+            .offers
+            .retain(|offer| !refusers.rests(offer.register.node, now));
         let Some(best) = quote.offers.first() else {
-            let words = nothing_fits(search, &quote, began.elapsed());
-            return Err(RunError::NoOffer(words));
+            let (tried, last) = search.refusers.summary();
+            return Err(RunError::AllRefused { tried, last });
         };
-        let budget = search.record.next_budget();
-        let deposit = reserve::terms(&self.buyer.node, best, &search.job, &budget, 0);
-        let deposit = deposit.map(|terms| terms.deposit).ok();
-        self.buyer
-            .check_money(deposit.or(budget.total).unwrap_or_default())
-            .await?;
+        search.budget = self.budget(search, best).await?;
         self.reserve_one(search, &quote).await
+    }
+
+    /// Returns what the next attempt may lock. The first one locks what the job file says; a later one less where
+    /// the account cannot lock all that is left of the budget, as money of attempts before it is on its way back.
+    async fn budget(&self, search: &Search, best: &Offer) -> Result<Budget, RunError> {
+        let budget = search.record.next_budget();
+        let terms = reserve::terms(&self.buyer.node, best, &search.job, &budget, 0);
+        let wanted = terms.map(|terms| terms.deposit).ok().or(budget.total);
+        let wanted = wanted.unwrap_or_default();
+        if search.record.attempts.is_empty() {
+            self.buyer.check_money(wanted).await?;
+            return Ok(budget);
+        }
+        let total = self.buyer.lockable(wanted, best.expected_total).await?;
+        Ok(Budget {
+            total: Some(total),
+            ..budget
+        })
     }
 
     /// Ranks the offers of those who did not fail this run.
@@ -164,55 +204,46 @@ impl Run {
     }
 
     /// Tries the offers in order until one is open.
-    async fn reserve_one(&self, search: &Search, quote: &Quote) -> Result<Ended, RunError> {
-        let payer_nonce = fresh_nonce()?;
-        let mut last = String::new();
-        let mut sent = Sent::default();
-        let mut tried = 0;
+    async fn reserve_one(&self, search: &mut Search, quote: &Quote) -> Result<Ended, RunError> {
         for offer in &quote.offers {
             if *self.cancelled.borrow() {
-                "the run was cancelled".clone_into(&mut last);
                 break;
             }
-            tried += 1;
             let shown: OfferView = need::offer_view(offer, &self.buyer.node);
             self.log.tell(RunEvent::Chosen {
                 offer: Box::new(shown),
                 summary: quote.rejections.to_string(),
             });
-            match self.attempt(search, offer, payer_nonce, &mut sent).await {
+            match self.attempt(search, offer).await {
                 Ok((opening, at)) => {
-                    // They carry the nonce that is used now, so they open nothing any more.
-                    for opening in sent.doubtful.into_iter().chain(sent.refused) {
-                        opening.forget().await;
-                    }
+                    search.sent.forget().await;
                     return self.open(search, opening, at).await;
                 }
                 Err(error) => {
-                    last = error.to_string();
-                    let reason = last.clone();
-                    let node = offer.register.node;
+                    let (node, reason) = (offer.register.node, error.to_string());
+                    let now = Instant::now();
+                    search.refusers.note(node, reason.clone(), now);
                     self.log.tell(RunEvent::Refused { node, reason });
                 }
             }
         }
-        if let Some((opening, at)) = look_again(sent).await {
+        if let Some((opening, at)) = search.sent.look().await {
+            search.sent.forget().await;
             share(&self.buyer, &search.job, opening.terms().payee.node);
             return self.open(search, opening, at).await;
         }
+        let (tried, last) = search.refusers.summary();
         Err(RunError::AllRefused { tried, last })
     }
 
     /// Tries one offer. An opening that left this machine goes to the sent ones.
     async fn attempt(
         &self,
-        search: &Search,
+        search: &mut Search,
         offer: &Offer,
-        payer_nonce: u64,
-        sent: &mut Sent,
     ) -> Result<(Opening, Timestamp), ReserveError> {
         let (node, job) = (&self.buyer.node, &search.job);
-        let terms = reserve::terms(node, offer, job, &search.record.next_budget(), payer_nonce)?;
+        let terms = reserve::terms(node, offer, job, &search.budget, search.payer_nonce)?;
         let provider = terms.payee.node;
         let opening = Opening::sign(node, terms).await?;
         share(&self.buyer, job, provider);
@@ -221,51 +252,18 @@ impl Run {
             Err(error) => error,
         };
         unshare(&self.buyer, job, provider);
-        match error.fate() {
-            reserve::Fate::Unknown => sent.doubtful.push(opening),
-            reserve::Fate::Refused => sent.refused.push(opening),
-            reserve::Fate::NeverSent => opening.forget().await,
-        }
+        search.sent.take(error.fate(), opening).await;
         Err(error)
     }
 }
 
 /// Says in words what was looked for, for how long, and why nothing fits.
-fn nothing_fits(search: &Search, quote: &Quote, looked: Duration) -> String {
+fn nothing_fits(search: &Search, quote: &Quote) -> String {
     let looked_for = need::words(&search.job, &search.record.next_budget());
-    let mut summary = need::no_offer(&looked_for, &quote.rejections, looked);
+    let mut summary = need::no_offer(&looked_for, &quote.rejections, search.began.elapsed());
     let failed = search.record.failed_providers().len();
     if failed > 0 {
         summary = format!("{summary}; {failed} that failed this run not counted");
     }
     summary
-}
-
-/// Looks for a while whether one of the openings without an answer is final after all; then leaves them to be
-/// watched until they can open nothing. Those that were refused are looked at once.
-async fn look_again(mut sent: Sent) -> Option<(Opening, Timestamp)> {
-    let patience = Instant::now() + LAST_LOOK;
-    let mut found = None;
-    let waits = !sent.doubtful.is_empty();
-    sent.doubtful.append(&mut sent.refused);
-    let mut openings = sent.doubtful;
-    while found.is_none() && !openings.is_empty() {
-        // Asked before the look: an opening that has lapsed and is not there then never will be.
-        let waiting = waits && Instant::now() < patience && openings.iter().any(Opening::can_open);
-        for (position, opening) in openings.iter().enumerate() {
-            if let Ok(Some(at)) = opening.look().await {
-                found = Some((position, at));
-                break;
-            }
-        }
-        if found.is_none() && !waiting {
-            break;
-        }
-        if found.is_none() {
-            tokio::time::sleep(LAST_LOOK_STEP).await;
-        }
-    }
-    let found = found.map(|(position, at)| (openings.swap_remove(position), at));
-    openings.into_iter().for_each(Opening::watch);
-    found
 }

@@ -38,6 +38,14 @@ impl Wait {
         }
     }
 
+    /// Returns how long what is waited for still takes; `None` where that is not known, or is past.
+    pub(super) fn left(self) -> Option<Duration> {
+        match self {
+            Self::Provider => None,
+            Self::Refund { left, .. } => (!left.is_zero()).then_some(left),
+        }
+    }
+
     /// Says in words what is waited for and until when.
     pub(super) fn words(self, error: &RunError, patience: Duration) -> String {
         match self {

@@ -19,6 +19,7 @@ fn means() -> Means {
     Means {
         is_cancelled: false,
         remaining: Amount::from_nanocredits(1_000),
+        locked: Amount::from_nanocredits(1_000),
         tick: Amount::from_nanocredits(10),
         attempts: 1,
     }
