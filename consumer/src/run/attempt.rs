@@ -249,11 +249,22 @@ impl Run {
     /// Says that an attempt cannot go on, and settles it.
     async fn lose(&self, job: JobView, ended: oneshot::Sender<AttemptEnd>) {
         let reason = "this node was restarted and could not take the work up again".to_owned();
+        let agreement = job.agreement;
+        let is_new = self.buyer.runs.change(self.run, |live| {
+            let attempt = live.record.attempt_mut(agreement)?;
+            let is_new = attempt.lost.is_none();
+            attempt.lost.get_or_insert_with(|| reason.clone());
+            is_new.then_some(())
+        });
+        if is_new.flatten().is_some() {
+            let reason = reason.clone();
+            self.log.tell(RunEvent::Lost { reason });
+        }
         let _nobody_waits = ended.send(AttemptEnd {
             outcome: Outcome::Lost,
-            given_up: None,
+            given_up: Some(reason.clone()),
             work_began: true,
-            failure: Some(reason.clone()),
+            failure: None,
         });
         self.buyer.runs.settle_alone(self.run, job, reason).await;
     }
