@@ -3,6 +3,7 @@
 //!
 //! Never decides what is paid; the lease machine does. Never waits for a reader of the run's events.
 
+mod closing;
 mod outputs;
 mod reports;
 mod signs;
@@ -12,17 +13,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use market::job::CheckpointFile;
-use market::lease::{Artefact, Ending, Input, Output, Phase};
-use market::ledger::{ChannelState, Operation};
+use market::lease::{Artefact, Input, Output, Phase};
+use market::ledger::Operation;
 use market::progress::Progress;
-use market::receipt::Outcome;
-use market::{AgreementId, Amount, BlobHash, ChannelId, NodeId, Timestamp};
-use market_node::api::{PendingRefund, RunEvent, RunId};
+use market::{AgreementId, BlobHash, ChannelId, NodeId, Timestamp};
+use market_node::api::{RunEvent, RunId};
 use market_node::lease::{LeaseHandle, ProgressBatch, Snapshot};
 use market_node::lease_protocol::LeaseResponse;
 use market_node::node::Node;
-use market_node::recover::forget_purchase;
-use market_node::settle::settle;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use outputs::Announced;
@@ -30,11 +28,8 @@ pub(crate) use signs::Signs;
 
 use self::outputs::{Delivery, News};
 use crate::events::EventLog;
-use crate::runs::{Live, Runs};
+use crate::runs::Runs;
 use crate::verdict::AttemptEnd;
-
-/// How often the ledger is asked again.
-const RETRY: Duration = Duration::from_millis(500);
 
 /// How often it is looked whether anything comes of the provider.
 const LOOK: Duration = Duration::from_secs(1);
@@ -90,6 +85,8 @@ pub(crate) struct LeaseShell {
     pub(crate) told: Told,
     /// Hears once how the attempt ended, as soon as nothing more comes of it.
     pub(crate) ended: Option<oneshot::Sender<AttemptEnd>>,
+    /// When that is told at the latest, once the channel is being closed from this side alone.
+    pub(crate) tell_by: Option<Instant>,
 }
 
 impl LeaseShell {
@@ -110,9 +107,9 @@ impl LeaseShell {
                     None => break None,
                 },
                 Some(batch) = reports.recv() => self.report(batch),
-                Some(news) = news.recv() => self.hear(news),
+                Some(news) = news.recv() => self.hear(news).await,
                 Ok(()) = watch.changed() => self.show(),
-                _ = look.tick() => self.look(),
+                _ = look.tick() => self.look().await,
             }
         };
         // What arrived before the end is told before the end.
@@ -129,7 +126,7 @@ impl LeaseShell {
     async fn carry_out(&mut self, effect: Output, news: &mpsc::Sender<News>) {
         match effect {
             Output::FetchArtefact(artefact) => self.fetch(artefact, news.clone()),
-            Output::AskSettled => self.ask_settled(),
+            Output::AskSettled => self.ask_settled(news.clone()),
             Output::Silent { since } => {
                 let since_ms = self.now().saturating_since(since).as_millis();
                 let since_ms = u64::try_from(since_ms).unwrap_or(u64::MAX);
@@ -141,12 +138,13 @@ impl LeaseShell {
                 sequence,
                 cumulative,
             } => {
-                self.payer_close(Operation::PayerClose {
+                let operation = Operation::PayerClose {
                     channel: self.channel,
                     sequence,
                     cumulative,
-                });
-                self.note_pending(cumulative).await;
+                };
+                self.payer_close(operation, news.clone());
+                self.closes_alone(cumulative).await;
             }
             Output::Persist(_)
             | Output::Send(_)
@@ -198,8 +196,10 @@ impl LeaseShell {
         tokio::spawn(delivery.run());
     }
 
-    fn hear(&mut self, news: News) {
+    async fn hear(&mut self, news: News) {
         match news {
+            News::Arriving => self.signs.seen(Instant::now()),
+            News::Closing(due_at) => self.closing(due_at).await,
             News::Delivered => {
                 self.signs.seen(Instant::now());
                 self.signs.delivered(self.lease.snapshot().meter);
@@ -233,89 +233,24 @@ impl LeaseShell {
 
     /// Notes why the provider is given up; the first reason counts.
     fn give_up(&mut self, reason: String) {
-        if self.signs.given_up.is_some() {
-            return;
+        if self.signs.given_up.is_none() {
+            self.note_lost(reason.clone());
+            self.signs.given_up = Some(reason);
         }
-        tracing::info!(agreement = %self.agreement, reason, "the provider is given up");
-        self.log.tell(RunEvent::Lost {
-            reason: reason.clone(),
-        });
+    }
+
+    /// Notes in the run, and tells, that the provider is given up.
+    fn note_lost(&self, reason: String) {
         let agreement = self.agreement;
+        tracing::info!(%agreement, reason, "the provider is given up");
+        let told = RunEvent::Lost {
+            reason: reason.clone(),
+        };
+        self.log.tell(told);
         self.runs.change(self.run, |live| {
             if let Some(attempt) = live.record.attempt_mut(agreement) {
-                attempt.lost = Some(reason.clone());
+                attempt.lost = Some(reason);
             }
-        });
-        self.signs.given_up = Some(reason);
-    }
-
-    /// Asks the ledger in the background until the channel is closed.
-    fn ask_settled(&self) {
-        let (ledger, lease, channel) = (self.node.ledger.clone(), self.lease.clone(), self.channel);
-        tokio::spawn(async move {
-            loop {
-                match ledger.channel(channel).await {
-                    Ok(Some(found)) if found.record.state == ChannelState::Closed => {
-                        let paid = found.record.claimed;
-                        return lease.input(Input::Settled { paid }).await;
-                    }
-                    Ok(_) => {}
-                    Err(error) => tracing::debug!(%error, "the ledger is asked again"),
-                }
-                if lease.snapshot().phase == Phase::Ended {
-                    return;
-                }
-                tokio::time::sleep(RETRY).await;
-            }
-        });
-    }
-
-    /// Closes alone, in the background, and waits for the end of the window.
-    fn payer_close(&self, operation: Operation) {
-        let (node, channel) = (self.node.clone(), self.channel);
-        let mut watch = self.lease.watch();
-        tokio::spawn(async move {
-            let over = watch.wait_for(|snapshot| snapshot.phase == Phase::Ended);
-            tokio::select! {
-                _settled = settle(&node, channel, &operation) => {
-                    tracing::info!(%channel, "closing from this side");
-                }
-                _ = over => {}
-            }
-        });
-        self.ask_settled();
-    }
-
-    /// Notes what comes back when the window ends, and that nothing more comes of this attempt.
-    async fn note_pending(&mut self, paid: Amount) {
-        let window = Duration::from_millis(self.node.membership.genesis.challenge_ms);
-        let due_at = self.now().saturating_add(window);
-        let agreement = self.agreement;
-        let pending = self.runs.change(self.run, |live| {
-            let attempt = live.record.attempt_mut(agreement)?;
-            let amount = attempt.deposit.checked_sub(paid)?;
-            let pending = PendingRefund { amount, due_at };
-            (attempt.paid, attempt.phase) = (paid, Phase::Closing);
-            attempt.pending_refund = Some(pending);
-            Some(pending)
-        });
-        self.keep().await;
-        if let Some(PendingRefund { amount, due_at }) = pending.flatten() {
-            self.log.tell(RunEvent::PendingRefund { amount, due_at });
-        }
-        let outcome = self.lease.snapshot().outcome;
-        self.tell_end(outcome.unwrap_or(Outcome::Lost));
-    }
-
-    fn tell_end(&mut self, outcome: Outcome) {
-        let Some(ended) = self.ended.take() else {
-            return;
-        };
-        let _nobody_waits = ended.send(AttemptEnd {
-            outcome,
-            given_up: self.signs.given_up.clone(),
-            work_began: self.signs.work_began,
-            failure: self.signs.failure.clone(),
         });
     }
 
@@ -384,7 +319,14 @@ impl LeaseShell {
     }
 
     /// Looks whether anything comes of the provider, and says in one line what stands in the way.
-    fn look(&mut self) {
+    async fn look(&mut self) {
+        if self.ended.is_none() {
+            // The run goes on without this attempt, and has notes of its own.
+            return;
+        }
+        if self.tell_by.is_some_and(|by| by <= Instant::now()) {
+            return self.tell_unclosed().await;
+        }
         let snapshot = self.lease.snapshot();
         if let Some(reason) = self.signs.hopeless(&snapshot, Instant::now()) {
             return self.leave(reason);
@@ -444,43 +386,5 @@ impl LeaseShell {
         if let Err(error) = self.runs.keep_attempt(self.run, self.agreement).await {
             tracing::error!(%error, "where a run stands could not be noted");
         }
-    }
-
-    /// Notes how the attempt ended and what it cost.
-    async fn finish(mut self, ending: Option<Ending>) {
-        let Some(ending) = ending else {
-            let reason = "the lease stopped on this side; the log says why".to_owned();
-            self.give_up(reason.clone());
-            self.tell_end(Outcome::Lost);
-            let (chain, agreement) = (self.node.chain(), self.agreement);
-            let find = |live: &mut Live| live.record.attempt_job(agreement, &chain);
-            // Nobody works under it any more, so its deposit comes back.
-            if let Some(job) = self.runs.change(self.run, find).flatten() {
-                self.runs.settle_alone(self.run, job, reason).await;
-            }
-            return;
-        };
-        let outcome = match self.signs.given_up {
-            Some(_) => Outcome::Lost,
-            None => ending.outcome,
-        };
-        let (agreement, meter) = (self.agreement, self.lease.snapshot().meter);
-        self.runs.change(self.run, |live| {
-            live.leases.remove(&agreement);
-            let Some(attempt) = live.record.attempt_mut(agreement) else {
-                return;
-            };
-            (attempt.phase, attempt.meter) = (Phase::Ended, meter);
-            attempt.outcome = Some(outcome);
-            attempt.paid = ending.paid;
-            attempt.refunded = attempt.deposit.checked_sub(ending.paid);
-            attempt.pending_refund = None;
-            let receipt = ending.receipt.as_ref();
-            attempt.receipt = receipt.is_some_and(|receipt| receipt.payer.is_some());
-        });
-        self.keep().await;
-        forget_purchase(&self.node, self.agreement).await;
-        self.tell_end(ending.outcome);
-        self.runs.forget_settled(self.run).await;
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn decide(end: &AttemptEnd, means: Means) -> Verdict {
     if means.is_cancelled {
         // A job that was done all the same is done.
         let outcome = match end.outcome {
-            Outcome::Completed => Outcome::Completed,
+            Outcome::Completed if end.given_up.is_none() => Outcome::Completed,
             _ => Outcome::Cancelled,
         };
         return Verdict::Over(outcome, None);

@@ -13,6 +13,7 @@ mod range;
 mod train;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +107,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Returns how long the work may take.
+    pub fn wall_clock(&self) -> Duration {
+        Duration::from_secs(self.wall_clock_s.into())
+    }
+
     fn validate(&self) -> Result<(), RangeError> {
         let wall_clock_s = u64::from(self.wall_clock_s);
         check(

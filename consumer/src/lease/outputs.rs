@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use market::job::{CheckpointFile, Content};
+use market::job::{CheckpointFile, Content, JobKind};
 use market::lease::{Artefact, Input, Phase};
 use market::{NodeId, Timestamp};
 use market_node::api::{ArtefactView, RunEvent, RunId};
-use market_node::blobs::{Blob, FetchError};
+use market_node::blobs::{Blob, BlobError, FetchError};
 use market_node::disk::{self, DiskError};
 use market_node::lease::{LeaseHandle, Snapshot};
 use market_node::node::Node;
@@ -90,6 +90,31 @@ impl Announced {
     }
 }
 
+/// What a text generation makes.
+const COMPLETION: &str = "completion.txt";
+
+/// Returns in words what is missing of the outputs of a job that is said to be complete: one that was announced,
+/// or one without which the job has no result.
+pub(super) fn missing(kind: &JobKind, snapshot: &Snapshot) -> Option<String> {
+    let mut arrived = BTreeSet::new();
+    for artefact in &snapshot.artefacts {
+        let name = artefact.name.as_str();
+        if !snapshot.delivered.contains(&artefact.index) {
+            return Some(format!("its output {name} has not arrived"));
+        }
+        arrived.insert(name);
+    }
+    let needed: &[&str] = match kind {
+        JobKind::Train(_) => &[
+            CheckpointFile::Config.file_name(),
+            CheckpointFile::Weights.file_name(),
+        ],
+        JobKind::Infer(_) => &[COMPLETION],
+    };
+    let absent = needed.iter().find(|name| !arrived.contains(*name))?;
+    Some(format!("it has delivered no {absent}"))
+}
+
 /// One output on its way to its place.
 pub(super) struct Delivery {
     pub(super) node: Node,
@@ -109,12 +134,16 @@ pub(super) struct Delivery {
 /// What a delivery tells the lease's task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum News {
+    /// A piece of an output has arrived and was verified.
+    Arriving,
     /// An output is in its place.
     Delivered,
     /// The provider gives bytes that are not what it announced.
     Corrupt(String),
     /// This machine cannot take the output now.
     NoRoom(String),
+    /// The ledger says that the channel closes, and when that ends, in protocol time.
+    Closing(Timestamp),
 }
 
 /// Why an output has not arrived yet.
@@ -140,6 +169,8 @@ impl NotYet {
             Self::Fetch(error @ FetchError::Corrupt { .. }) => {
                 Some(News::Corrupt(error.to_string()))
             }
+            // Another output of the same content is on its way: it comes for both.
+            Self::Fetch(FetchError::Store(BlobError::Active(_))) => None,
             Self::Fetch(FetchError::Store(error)) => Some(News::NoRoom(error.to_string())),
             Self::Fetch(_) => None,
             Self::Disk(_) | Self::Place { .. } | Self::Store(_) => {
@@ -185,9 +216,15 @@ impl Delivery {
             size: self.artefact.bytes,
         };
         let (blobs, network) = (&self.node.blobs, &self.node.network);
-        let source = blobs
-            .fetch(network, self.provider, blob, &mut |_| {})
-            .await?;
+        let mut here = None;
+        let mut arriving = |bytes| {
+            // The first figure is what was here before. One word less does no harm where many wait.
+            if here.replace(bytes).is_some_and(|before| before < bytes) {
+                let _full = self.news.try_send(News::Arriving);
+            }
+        };
+        let fetch = blobs.fetch(network, self.provider, blob, &mut arriving);
+        let source = fetch.await?;
         let placed = place(&source, &self.temporary, &self.path).await;
         placed.map_err(place_error)?;
         self.note().await

@@ -8,6 +8,7 @@ use market::Amount;
 use market::agreement::{Meter, Rates};
 use market::lease::Phase;
 use market::progress::Progress;
+use market::receipt::Outcome;
 use market_node::lease::Snapshot;
 
 /// How often a provider may give bytes that do not match before it is given up.
@@ -20,6 +21,9 @@ const INPUT_RATE: u64 = 1 << 20;
 const ROOM_MEMORY: Duration = Duration::from_secs(10);
 
 /// What was seen of a provider's work under one agreement.
+///
+/// What it says of itself counts for little: only outputs that arrive and payments that this side agreed to show
+/// that something comes of it.
 #[derive(Debug)]
 pub(crate) struct Signs {
     rates: Rates,
@@ -27,8 +31,14 @@ pub(crate) struct Signs {
     patience: Duration,
     /// When it must have begun.
     start_by: Instant,
-    /// When it last did something for the job.
+    /// How long the work may take.
+    wall_clock: Duration,
+    /// When it began, as far as this process saw.
+    began: Instant,
+    /// When something last came of it, moved on by the time for which it was excused.
     last: Instant,
+    /// When it was last looked whether there is hope.
+    looked: Instant,
     promised: Amount,
     delivered: Meter,
     corrupt: u32,
@@ -42,20 +52,25 @@ pub(crate) struct Signs {
 }
 
 impl Signs {
-    /// Begins at the opening, or when a restarted node takes the lease up again.
+    /// Begins at the opening, or when a restarted node takes the lease up again. `work` is how many bytes of inputs
+    /// it has and how long it may take.
     pub(crate) fn new(
         (rates, deposit): (Rates, Amount),
-        input_bytes: u64,
+        work: (u64, Duration),
         patience: Duration,
         now: Instant,
     ) -> Self {
+        let (input_bytes, wall_clock) = work;
         let transfer = Duration::from_secs(input_bytes / INPUT_RATE);
         Self {
             rates,
             deposit,
             patience,
             start_by: now + patience + transfer,
+            wall_clock,
+            began: now,
             last: now,
+            looked: now,
             promised: Amount::ZERO,
             delivered: Meter::default(),
             corrupt: 0,
@@ -74,7 +89,7 @@ impl Signs {
         self
     }
 
-    /// The provider did something for the job.
+    /// A piece of an output has arrived.
     pub(crate) fn seen(&mut self, now: Instant) {
         self.last = now;
     }
@@ -107,40 +122,70 @@ impl Signs {
 
     /// Takes a report of the job in.
     pub(crate) fn reported(&mut self, report: &Progress, now: Instant) {
-        self.last = now;
+        if self.is_free() {
+            // There is no payment to go by.
+            self.last = now;
+        }
         match report {
-            Progress::Started { .. } | Progress::Step(_) | Progress::Text { .. } => {
+            Progress::Started { .. } | Progress::Step(_) | Progress::Text { .. }
+                if !self.work_began =>
+            {
                 self.work_began = true;
+                (self.began, self.last) = (now, now);
             }
             Progress::Failed { reason } => self.failure = Some(reason.clone()),
             _ => {}
         }
     }
 
+    fn is_free(&self) -> bool {
+        self.rates.price_per_hour.0 == Amount::ZERO
+    }
+
     /// Takes a change of the lease in.
     pub(crate) fn changed(&mut self, snapshot: &Snapshot, now: Instant) {
-        let is_free = self.rates.price_per_hour.0 == Amount::ZERO;
-        if snapshot.promised != self.promised || is_free {
+        if snapshot.promised != self.promised || self.is_free() {
             (self.promised, self.last) = (snapshot.promised, now);
+        }
+    }
+
+    /// Takes the end in, with what is missing of the outputs. A job that is complete and whole here is done,
+    /// whatever was thought of the provider before; one that is complete by its word alone is its fault.
+    pub(crate) fn ended(&mut self, outcome: Outcome, missing: Option<String>) {
+        match (outcome, missing) {
+            (Outcome::Completed, None) => self.given_up = None,
+            (Outcome::Completed, Some(missing)) => {
+                let reason = format!("the provider says that the job is complete, and {missing}");
+                self.given_up.get_or_insert(reason);
+            }
+            _ => {}
         }
     }
 
     /// Returns why nothing more will come of a provider that still answers; `None` while there is hope. What
     /// is waiting for this machine, or for a silent link, is not the provider's fault.
-    pub(crate) fn hopeless(&self, snapshot: &Snapshot, now: Instant) -> Option<String> {
+    pub(crate) fn hopeless(&mut self, snapshot: &Snapshot, now: Instant) -> Option<String> {
+        let since = now.saturating_duration_since(self.looked);
+        self.looked = now;
+        if snapshot.silent_since.is_some() || self.room_problem(now).is_some() {
+            self.last = now.min(self.last + since);
+            return None;
+        }
         let works = matches!(
             snapshot.phase,
             Phase::Preparing | Phase::Running | Phase::Paused
         );
-        let excused = snapshot.silent_since.is_some() || self.room_problem(now).is_some();
-        if !works || excused || self.given_up.is_some() {
+        let delivers = snapshot.phase == Phase::Delivering;
+        if self.given_up.is_some() || !(works || delivers) {
             return None;
         }
-        if !self.work_began && now >= self.start_by {
-            return Some(format!(
-                "the provider has not begun the job within {} s",
-                (self.patience).as_secs()
-            ));
+        if !self.work_began && works {
+            return (now >= self.start_by).then(|| {
+                format!(
+                    "the provider has not begun the job within {} s",
+                    (self.patience).as_secs()
+                )
+            });
         }
         if snapshot.phase == Phase::Paused && self.has_paid_all_ticks(snapshot.promised) {
             return Some(format!(
@@ -149,10 +194,24 @@ impl Signs {
                 self.rates.delivery_ticks
             ));
         }
+        if works && now.saturating_duration_since(self.began) >= self.wall_clock + self.patience {
+            return Some(format!(
+                "the provider still works after the {} s of limits.wall_clock_s",
+                self.wall_clock.as_secs()
+            ));
+        }
+        self.idle(now)
+    }
+
+    /// Returns why a provider of whom nothing comes is left. Between two payments there can be a tick and a part
+    /// of one.
+    fn idle(&self, now: Instant) -> Option<String> {
+        let ticks = Duration::from_millis(self.rates.tick_ms.into()) * 2;
         let idle = now.saturating_duration_since(self.last);
-        (idle >= self.patience).then(|| {
+        (idle >= self.patience.max(ticks)).then(|| {
             format!(
-                "the provider answers, and has done nothing for the job for {} s",
+                "the provider answers, and nothing has come of it for {} s: no output, and no work that is to be \
+                 paid",
                 idle.as_secs()
             )
         })

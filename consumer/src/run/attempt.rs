@@ -50,12 +50,12 @@ impl Run {
             live.record.note = None;
         });
         let patience = node.settings.lease.patience();
-        let input_bytes = search.job.input_bytes();
+        let bounds = (search.job.input_bytes(), search.job.limits.wall_clock());
         let work = Work {
             agreement,
             provider,
             job: search.job.clone(),
-            signs: Signs::new(rates, input_bytes, patience, Instant::now()),
+            signs: Signs::new(rates, bounds, patience, Instant::now()),
         };
         self.keep_events();
         if let Err(error) = runs.keep_attempt(self.run, agreement).await {
@@ -153,6 +153,7 @@ impl Run {
             signs: work.signs,
             told,
             ended: Some(ended_in),
+            tell_by: None,
         };
         tokio::spawn(shell.run(effects, reports));
         ended
@@ -215,7 +216,8 @@ impl Run {
         let terms = lease.terms();
         let patience = self.buyer.node.settings.lease.patience();
         let rates = (terms.rates, terms.deposit);
-        let signs = Signs::new(rates, job.input_bytes(), patience, Instant::now());
+        let bounds = (job.input_bytes(), job.limits.wall_clock());
+        let signs = Signs::new(rates, bounds, patience, Instant::now());
         Some(Work {
             agreement,
             provider,

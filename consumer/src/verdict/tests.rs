@@ -86,6 +86,13 @@ fn a_cancelled_run_goes_nowhere() {
         decide(&ended(Outcome::Completed), cancelled),
         Verdict::Over(Outcome::Completed, None)
     );
+    let hollow = AttemptEnd {
+        given_up: Some("it has delivered no model".to_owned()),
+        ..ended(Outcome::Completed)
+    };
+    let over = Verdict::Over(Outcome::Cancelled, None);
+    assert_eq!(decide(&hollow, cancelled), over);
+    assert!(goes_on(&hollow), "not paid for in vain");
 }
 
 #[test]

@@ -26,7 +26,7 @@ const CAREFUL: &str = "total = \"0.2\"\ndelivery_ticks = 3";
 const GIVEN_UP: &[&str] = &[
     "silent",
     "not begun",
-    "done nothing",
+    "nothing has come",
     "nothing was delivered",
     "stopped the job",
 ];

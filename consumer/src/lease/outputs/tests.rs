@@ -1,6 +1,7 @@
 //! Checks what a provider may announce.
 
 use market::BlobHash;
+use market::job::TrainSpec;
 
 use super::*;
 
@@ -50,4 +51,48 @@ async fn an_output_is_placed_whole_and_its_temporary_file_is_gone() {
         .expect("it is placed");
     assert_eq!(std::fs::read(&path).expect("it is there"), b"content");
     assert!(!temporary.exists());
+}
+
+fn snapshot(names: &[&str], delivered: &[u32]) -> Snapshot {
+    let numbered = (0..).zip(names);
+    Snapshot {
+        phase: Phase::Closing,
+        meter: market::agreement::Meter::default(),
+        promised: market::Amount::ZERO,
+        artefacts: numbered
+            .map(|(index, name)| Artefact {
+                index,
+                ..artefact(name, 1)
+            })
+            .collect(),
+        delivered: delivered.iter().copied().collect(),
+        outcome: None,
+        waits_for: None,
+        silent_since: None,
+    }
+}
+
+#[test]
+fn a_training_is_whole_with_its_model_and_all_that_was_announced() {
+    let kind = JobKind::Train(TrainSpec::new("data.txt".parse().expect("a name")));
+    let lacks = |names: &[&str], delivered: &[u32]| {
+        missing(&kind, &snapshot(names, delivered)).unwrap_or_default()
+    };
+    assert!(lacks(&[], &[]).contains("config.json"));
+    let model = ["config.json", "model.safetensors", "metrics.jsonl"];
+    assert_eq!(lacks(&model, &[0, 1, 2]), "");
+    assert!(lacks(&model, &[0, 1]).contains("metrics.jsonl"));
+    assert!(lacks(&model[..1], &[0]).contains("model.safetensors"));
+    let other = ["step-000001/config.json", "step-000001/model.safetensors"];
+    assert!(lacks(&other, &[0, 1]).contains("no config.json"));
+}
+
+#[test]
+fn a_fetch_that_is_under_way_already_is_no_lack_of_room() {
+    let hash = BlobHash::from_bytes([7; 32]);
+    let active = NotYet::Fetch(FetchError::Store(BlobError::Active(hash)));
+    assert_eq!(active.news(), None);
+    let (wanted, free) = (2, 1);
+    let full = NotYet::Fetch(FetchError::Store(BlobError::Quota { wanted, free }));
+    assert!(matches!(full.news(), Some(News::NoRoom(_))));
 }

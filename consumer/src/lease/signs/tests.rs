@@ -9,6 +9,8 @@ use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
+const WALL_CLOCK: Duration = Duration::from_secs(3_600);
+
 fn amount(nanocredits: u64) -> Amount {
     Amount::from_nanocredits(nanocredits)
 }
@@ -23,7 +25,12 @@ fn signs(deposit: u64, start: Instant) -> Signs {
         prepaid_ticks: 1,
         delivery_ticks: 3,
     };
-    Signs::new((rates, amount(deposit)), 4 << 20, PATIENCE, start)
+    Signs::new(
+        (rates, amount(deposit)),
+        (4 << 20, WALL_CLOCK),
+        PATIENCE,
+        start,
+    )
 }
 
 fn snapshot(phase: Phase, promised: u64) -> Snapshot {
@@ -53,13 +60,11 @@ fn step() -> Progress {
 #[test]
 fn a_provider_that_never_begins_is_left_after_the_patience_and_the_time_for_inputs() {
     let start = Instant::now();
-    let signs = signs(100_000, start);
+    let mut signs = signs(100_000, start);
     let waiting = snapshot(Phase::Preparing, 1_000);
     let at = |seconds| start + Duration::from_secs(seconds);
-    let mut asks = signs;
-    asks.seen(at(303));
-    assert_eq!(asks.hopeless(&waiting, at(303)), None);
-    let reason = asks.hopeless(&waiting, at(304)).unwrap();
+    assert_eq!(signs.hopeless(&waiting, at(303)), None);
+    let reason = signs.hopeless(&waiting, at(304)).unwrap();
     assert!(reason.contains("not begun"), "{reason}");
 }
 
@@ -126,7 +131,7 @@ fn a_provider_that_answers_and_does_nothing_is_left_after_the_patience() {
     assert_eq!(signs.hopeless(&running, later), None);
     signs.changed(&running, later);
     let reason = signs.hopeless(&running, start + Duration::from_secs(400));
-    assert!(reason.unwrap().contains("done nothing"));
+    assert!(reason.unwrap().contains("nothing has come"));
 }
 
 #[test]
@@ -134,4 +139,79 @@ fn bytes_that_do_not_match_are_tried_once_more() {
     let mut signs = signs(1, Instant::now());
     assert!(!signs.corrupt());
     assert!(signs.corrupt());
+}
+
+/// Looks once a second, as the lease's task does, and returns after how many seconds there was no hope.
+fn given_up_after(
+    signs: &mut Signs,
+    start: Instant,
+    mut second: impl FnMut(&mut Signs, u64, Instant) -> Snapshot,
+) -> Option<u64> {
+    (1..=5_000).find(|count| {
+        let now = start + Duration::from_secs(*count);
+        let snapshot = second(signs, *count, now);
+        signs.changed(&snapshot, now);
+        signs.hopeless(&snapshot, now).is_some()
+    })
+}
+
+#[test]
+fn words_without_outputs_or_payments_hold_nobody() {
+    let start = Instant::now();
+    for phase in [Phase::Running, Phase::Delivering] {
+        let mut signs = signs(100_000, start);
+        signs.reported(&step(), start);
+        let left = given_up_after(&mut signs, start, |signs, _, now| {
+            signs.reported(&step(), now);
+            snapshot(phase, 3_000)
+        });
+        assert_eq!(left, Some(301), "{phase:?}: the first look is a payment");
+    }
+}
+
+#[test]
+fn pieces_of_an_output_that_arrive_are_waited_for() {
+    let start = Instant::now();
+    let mut signs = signs(100_000, start);
+    signs.reported(&step(), start);
+    let left = given_up_after(&mut signs, start, |signs, count, now| {
+        if count % 200 == 0 && count <= 4_000 {
+            signs.seen(now);
+        }
+        snapshot(Phase::Delivering, 1_000)
+    });
+    assert_eq!(left, Some(4_300));
+}
+
+#[test]
+fn a_provider_that_works_on_beyond_the_jobs_time_is_left() {
+    let start = Instant::now();
+    let mut signs = signs(100_000_000, start);
+    signs.reported(&step(), start);
+    let paid = |_: &mut Signs, count, _| snapshot(Phase::Running, count);
+    assert_eq!(given_up_after(&mut signs, start, paid), Some(3_900));
+}
+
+#[test]
+fn silences_do_not_count_and_do_not_begin_the_patience_anew() {
+    let start = Instant::now();
+    let mut signs = signs(100_000, start);
+    signs.reported(&step(), start);
+    let left = given_up_after(&mut signs, start, |_, count, _| Snapshot {
+        silent_since: (count % 4 == 0).then(|| market::Timestamp::from_millis(1)),
+        ..snapshot(Phase::Running, 0)
+    });
+    assert_eq!(left, Some(399), "300 s of talk in 400");
+}
+
+#[test]
+fn a_word_of_completion_counts_only_with_its_outputs() {
+    let mut signs = signs(1, Instant::now());
+    signs.ended(Outcome::Failed, Some("nothing arrived".to_owned()));
+    assert_eq!(signs.given_up, None, "the job may be at fault");
+    signs.ended(Outcome::Completed, Some("nothing arrived".to_owned()));
+    let reason = signs.given_up.clone().unwrap();
+    assert!(reason.ends_with("and nothing arrived"), "{reason}");
+    signs.ended(Outcome::Completed, None);
+    assert_eq!(signs.given_up, None, "what is here is done");
 }
