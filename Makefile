@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long soak nextest-needed install uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit bench clean
+.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit bench clean
 # The parts of `test` print one after the other, and share one cargo lock anyway.
 .NOTPARALLEL:
 
@@ -28,6 +28,7 @@ help: ## show this list
 
 demo: setup ## build, then run a whole market on this machine (ARGS="--data FILE --json")
 	$(CARGO) build
+	@$(MAKE) --no-print-directory licences
 	$(CARGO) run --quiet -- demo $(ARGS)
 
 test: setup-tests fmt-check lint doc deny unit ## everything that a change must pass
@@ -44,16 +45,24 @@ nextest-needed:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
 	  echo "this needs cargo-nextest: cargo install --locked cargo-nextest" >&2; exit 1; }
 
-# Root installs what was built before, so that no file in the build folder comes to belong to root.
+# Root installs what was built before, so that no file in the build folder comes to belong to root. The texts of the
+# licences come from cargo, which root may not have: they are built too.
 install: ## install what was built (PREFIX=/usr/local DESTDIR= PROFILE=dev)
-	@if [ "$$(id -u)" -ne 0 ] || [ ! -x "$(PROGRAM)" ]; then $(CARGO) build --profile $(PROFILE); fi
+	@if [ "$$(id -u)" -ne 0 ] || [ ! -x "$(PROGRAM)" ]; then $(CARGO) build --profile $(PROFILE) && $(MAKE) --no-print-directory licences; fi
 	@./scripts/install "$(PROGRAM)" "$(PREFIX)" "$(DESTDIR)"
+
+# Kept beside the program, made anew where the dependencies changed.
+licences:
+	@to="$(dir $(PROGRAM))third-party-licences.txt"; \
+	if [ ! -s "$$to" ] || [ Cargo.lock -nt "$$to" ]; then \
+	  ./scripts/third-party-licences >"$$to.new" && mv "$$to.new" "$$to"; fi
 
 uninstall: ## remove what `install` put there (the same PREFIX and DESTDIR); homes and keys stay
 	@./scripts/install --remove "$(PREFIX)" "$(DESTDIR)"
 
 deb: setup ## build a Debian package into the build folder (PROFILE=dev)
 	$(CARGO) build --profile $(PROFILE)
+	@$(MAKE) --no-print-directory licences
 	@./scripts/deb "$(PROGRAM)" "$(or $(CARGO_TARGET_DIR),target)/debian"
 
 setup: ## install what building and running need

@@ -132,26 +132,110 @@ fn the_package_has_the_programs_version_and_names_its_settings_file() {
     }
 }
 
-#[test]
-fn the_packaged_unit_is_confined_as_the_one_that_the_program_writes() {
-    let packaged = repository().join("packaging/nightshift-operator.service");
-    let packaged = fs::read_to_string(packaged).expect("it is there");
-    let written = repository().join("tui/src/service/unit.rs");
-    let written = fs::read_to_string(written).expect("it is there");
-    let (_, rest) = written
-        .split_once("const HARDENING")
-        .expect("it has a name");
-    let (hardening, _) = rest.split_once("\";").expect("it ends");
-    let lines = hardening
+/// Returns the value of the only line of `unit` that begins with `key` and `=`.
+fn value_of<'a>(unit: &'a str, key: &str) -> &'a str {
+    let mut found = unit
         .lines()
-        .skip(1)
-        .filter(|line| !line.starts_with("ProtectHome="));
-    let missing: Vec<&str> = lines
-        .filter(|line| !packaged.lines().any(|has| has == *line))
-        .collect();
-    assert_eq!(missing, [""; 0], "the packaged unit lacks these");
-    // Its home is no person's, so persons' homes need not even be read.
-    assert!(packaged.contains("ProtectHome=yes") && hardening.contains("NoNewPrivileges=yes"));
+        .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    let value = found
+        .next()
+        .unwrap_or_else(|| panic!("the unit has no {key}"));
+    assert_eq!(found.next(), None, "the unit has two of {key}");
+    value
+}
+
+/// Returns the variables that a file sets, with a port of this machine alone instead of the public one.
+fn variables_of(file: &str) -> Vec<(&str, String)> {
+    let lines = file.lines().filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    let unquoted = pairs.map(|(name, value)| (name, value.trim_matches('"')));
+    let own = |value: &str| value.replace("/0.0.0.0/tcp/4001", "/127.0.0.1/tcp/0");
+    unquoted.map(|(name, value)| (name, own(value))).collect()
+}
+
+/// Starts what the unit starts as systemd does: the variables of its file in the environment, and a variable
+/// that stands alone made into words. Only the home and the port are a test's own.
+#[test]
+fn the_packaged_units_command_runs_an_operator_with_the_packaged_environment() {
+    let packaging = repository().join("packaging");
+    let read = |name| fs::read_to_string(packaging.join(name)).expect("it is there");
+    let (unit, defaults) = (
+        read("nightshift-operator.service"),
+        read("nightshift-operator.default"),
+    );
+    let file = value_of(&unit, "EnvironmentFile");
+    assert_eq!(file, "-/etc/default/nightshift-operator");
+    let set = variables_of(&defaults);
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    program::run(folder.path(), &["operator", "init", "--name", "test"]).succeeded();
+    let line = value_of(&unit, "ExecStart");
+    let words = line
+        .split(' ')
+        .flat_map(|word| match word.strip_prefix('$') {
+            Some(name) => {
+                let value = set.iter().find(|(own, _)| *own == name);
+                let (_, value) = value.unwrap_or_else(|| panic!("nothing sets {name}"));
+                value.split(' ').map(str::to_owned).collect()
+            }
+            None => vec![word.to_owned()],
+        });
+    let words: Vec<String> = words.collect();
+    assert_eq!(words[0], "@BINDIR@/nightshift");
+    assert_eq!(
+        words[2],
+        value_of(&unit, "ConditionPathExists").trim_end_matches("/genesis.json")
+    );
+    let mut command = program::clean(program::path());
+    command.arg(&words[1]).arg(folder.path()).args(&words[3..]);
+    command.envs(set.iter().map(|(name, value)| (name, value)));
+    let mut running = program::start(command);
+    let what = (LIMIT, "an operator that runs or says why not");
+    let told = running.stderr.wait(0, what, |text| {
+        let is_ready = text.contains("The operator runs");
+        (is_ready || text.contains("error: ")).then(|| (is_ready, text.to_owned()))
+    });
+    running.child.kill().expect("it can be ended");
+    running.child.wait().expect("it can be waited for");
+    assert!(told.0, "{}", told.1);
+}
+
+#[test]
+fn an_installation_needs_neither_cargo_nor_a_home_and_what_breaks_off_can_be_taken_away() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let (bin, dest) = (folder.path().join("built"), folder.path().join("dest"));
+    fs::create_dir(&bin).expect("a folder can be made");
+    let program = bin.join("nightshift");
+    std::os::unix::fs::symlink(program::path(), &program).expect("a link can be made");
+    let install = || {
+        let mut command = program::clean(repository().join("scripts/install"));
+        command.arg(&program).arg("/usr/local").arg(&dest);
+        command
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", folder.path());
+        program::start(command).finish((LIMIT, "install without cargo"))
+    };
+    let told = install();
+    assert!(
+        told.code == Some(1) && told.stderr.contains("make licences"),
+        "{told:?}"
+    );
+    assert!(
+        !dest.exists(),
+        "nothing was put there before all was at hand"
+    );
+    fs::write(bin.join("third-party-licences.txt"), "texts").expect("a file can be written");
+    // A folder in the way of a file: the installation breaks off behind the program.
+    let blocked = dest.join("usr/local/share/doc/nightshift/README.md");
+    fs::create_dir_all(blocked.join("README.md/own")).expect("a folder can be made");
+    assert_eq!(install().code, Some(1));
+    assert!(dest.join("usr/local/bin/nightshift").is_file());
+    script("install", &["--remove", "/usr/local", text(&dest)]).succeeded();
+    assert_eq!(files_below(&dest), BTreeSet::new());
+    fs::remove_dir_all(&blocked).expect("it can be removed");
+    install().succeeded();
+    install().succeeded();
+    script("install", &["--remove", "/usr/local", text(&dest)]).succeeded();
+    assert_eq!(files_below(&dest), BTreeSet::new());
 }
 
 /// A copy of this machine.

@@ -115,79 +115,88 @@ impl Unit {
     /// # Errors
     /// As [`Unit::exec_start`], and where the home's owner cannot be found out.
     pub(super) fn text(&self) -> anyhow::Result<String> {
-        let exec_start = self.exec_start()?;
-        let home = path_text(&self.home)?;
-        let undo = self.undo_flags();
-        let (description, own, target) = match self.manager {
-            Manager::User => ("node", USER.to_owned(), "default.target"),
-            Manager::System => ("operator", self.hardening()?, "multi-user.target"),
+        let body = match self.manager {
+            Manager::User => USER.replace("@EXEC_START@", &self.exec_start()?),
+            Manager::System => self.operator()?,
         };
+        let (undo, home) = (self.undo_flags(), path_text(&self.home)?);
         Ok(format!(
-            "# Written by nightshift; `nightshift {undo}` removes it.\n\
-             {HOME_LINE}{home}\n\
-             [Unit]\n\
-             Description=Nightshift {description}: a peer-to-peer market for GPU compute\n\
-             Documentation=man:nightshift(1)\n\
-             StartLimitIntervalSec=300\n\
-             StartLimitBurst=5\n\
-             \n\
-             [Service]\n\
-             Type=notify\n\
-             ExecStart={exec_start}\n\
-             {SHARED}{own}\
-             \n\
-             [Install]\n\
-             WantedBy={target}\n"
+            "# Written by nightshift; `nightshift {undo}` removes it.\n{HOME_LINE}{home}\n{body}"
         ))
     }
 
-    /// What the operator's unit adds: the rights of the home's owner and no others.
-    fn hardening(&self) -> anyhow::Result<String> {
+    /// Fills in the packaged unit: the rights of the home's owner and no others, and nothing else differs.
+    fn operator(&self) -> anyhow::Result<String> {
         let metadata = std::fs::metadata(&self.home);
         let metadata = metadata.with_context(|| format!("looking at {}", self.home.display()))?;
         let home = quoted(path_text(&self.home)?)?;
-        let (user, group) = (metadata.uid(), metadata.gid());
+        let in_tmp = ["/tmp", "/var/tmp"]
+            .iter()
+            .any(|tmp| self.home.starts_with(tmp));
+        let own = [
+            ("Documentation=", "man:nightshift(1)".to_owned()),
+            // This path is taken as it stands, but for the sign that begins a specifier.
+            (
+                "ConditionPathExists=",
+                path_text(&self.home.join("genesis.json"))?.replace('%', "%%"),
+            ),
+            ("User=", metadata.uid().to_string()),
+            ("Group=", metadata.gid().to_string()),
+            ("ExecStart=", self.exec_start()?),
+            ("ReadWritePaths=", home),
+            // The home may be below /home, and so may the program.
+            ("ProtectHome=", "read-only".to_owned()),
+            // A temporary folder of its own would hide a home that is below the shared one.
+            ("PrivateTmp=", if in_tmp { "no" } else { "yes" }.to_owned()),
+        ];
+        let (_, packaged) = OPERATOR
+            .split_once("[Unit]\n")
+            .context("the packaged unit has no [Unit]")?;
+        let lines = packaged
+            .lines()
+            .filter(|line| !line.starts_with("EnvironmentFile="));
+        let lines = lines.map(|line| {
+            let line = if line.starts_with("StateDirectory=") {
+                "ReadWritePaths="
+            } else {
+                line
+            };
+            let filled = own.iter().find(|(key, _)| line.starts_with(key));
+            filled.map_or_else(|| line.to_owned(), |(key, value)| format!("{key}{value}"))
+        });
+        let lines = lines.filter(|line| !line.starts_with("StateDirectoryMode="));
         Ok(format!(
-            "User={user}\nGroup={group}\nReadWritePaths={home}\n{HARDENING}"
+            "[Unit]\n{}\n",
+            lines.collect::<Vec<_>>().join("\n")
         ))
     }
 }
 
-/// Both kinds: a stop drains first, for which the program takes 20 seconds at most.
-const SHARED: &str = "\
+/// The unit of an operator, as packages bring it.
+const OPERATOR: &str = include_str!("../../../packaging/nightshift-operator.service");
+
+/// The unit of a node. A stop drains first, for which the program takes 20 seconds at most. A node may confine
+/// workers in control groups of its own.
+const USER: &str = "\
+[Unit]
+Description=Nightshift node: a peer-to-peer market for GPU compute
+Documentation=man:nightshift(1)
+StartLimitIntervalSec=300
+StartLimitBurst=5
+
+[Service]
+Type=notify
+ExecStart=@EXEC_START@
 TimeoutStartSec=180
 TimeoutStopSec=45
 KillMode=mixed
 Restart=on-failure
 RestartSec=10
 UMask=0077
-";
+Delegate=yes
 
-/// A node may confine workers in control groups of its own.
-const USER: &str = "Delegate=yes\n";
-
-/// An operator starts no other program and needs the network and its home.
-const HARDENING: &str = "\
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-ProtectSystem=strict
-ProtectHome=read-only
-PrivateDevices=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-LimitNOFILE=65536
+[Install]
+WantedBy=default.target
 ";
 
 /// Reads out of a unit which home it runs in; `None` where the unit is not ours.
