@@ -167,3 +167,17 @@ fn links_lead_somewhere() {
     let broken = |document| documents::links_lead_somewhere(document, &existing);
     expect_none(all_documents().iter().flat_map(broken).collect());
 }
+
+#[test]
+fn tests_are_listed() {
+    let existing: BTreeSet<String> = workspace::paths();
+    let missing = |document| documents::tests_are_listed(document, &existing);
+    expect_none(all_documents().iter().flat_map(missing).collect());
+}
+
+#[test]
+fn nothing_is_left_lying() {
+    let sizes = workspace::sizes();
+    assert!(sizes.iter().any(|(path, _)| path == "Cargo.lock"));
+    expect_none(documents::nothing_is_left_lying(&sizes));
+}

@@ -9,6 +9,9 @@ use super::source::Finding;
 /// The most lines of ARCHITECTURE.md, so that people read it.
 const ARCHITECTURE_LINES: usize = 199;
 
+/// The largest file that the project keeps.
+const LARGEST_BYTES: u64 = 1 << 20;
+
 /// A Markdown file.
 pub(crate) struct Document {
     /// Path from the workspace root.
@@ -68,6 +71,51 @@ pub(crate) fn links_lead_somewhere(
                 let what = format!("the link to `{target}` leads nowhere");
                 findings.push(Finding::at(&document.path, index + 1, what));
             }
+        }
+    }
+    findings
+}
+
+/// The page about the integration tests names each of their files.
+pub(crate) fn tests_are_listed(document: &Document, existing: &BTreeSet<String>) -> Vec<Finding> {
+    if document.path != "tests/README.md" {
+        return Vec::new();
+    }
+    let files = existing
+        .iter()
+        .filter_map(|path| path.strip_prefix("tests/it/")?.strip_suffix(".rs"));
+    let missing = files.filter(|name| {
+        let is_known = document.text.contains(&format!("`it/{name}.rs`"));
+        !name.contains('/') && *name != "main" && !is_known
+    });
+    let told = |name| Finding::at(&document.path, 1, format!("does not name `it/{name}.rs`"));
+    missing.map(told).collect()
+}
+
+/// What a test or a person's run wrote by mistake is no part of the project: nothing large, and in `tests` only
+/// what belongs there.
+pub(crate) fn nothing_is_left_lying(files: &[(String, u64)]) -> Vec<Finding> {
+    let is_known = |path: &str| {
+        let Some(inside) = path.strip_prefix("tests/") else {
+            return true;
+        };
+        ["it/", "fixtures/"]
+            .iter()
+            .any(|folder| inside.starts_with(folder))
+            || ["Cargo.toml", "README.md", "lib.rs"].contains(&inside)
+    };
+    let mut findings = Vec::new();
+    for (path, bytes) in files {
+        if *bytes > LARGEST_BYTES {
+            let what =
+                format!("{bytes} bytes; at most {LARGEST_BYTES} belong into a file of the project");
+            findings.push(Finding::at(path, 1, what));
+        } else if !is_known(path) {
+            findings.push(Finding::at(
+                path,
+                1,
+                "is no part of the tests; did a test leave it?",
+            ));
         }
     }
     findings

@@ -335,3 +335,33 @@ fn a_link_to_nothing_is_found() {
     );
     assert_eq!(broken("[a](c.md) and [b](../docs/d.md)"), 2);
 }
+
+#[test]
+fn a_test_file_that_the_page_does_not_name_is_found() {
+    let document = Document {
+        path: "tests/README.md".to_owned(),
+        text: "| `it/a.rs` | x |".to_owned(),
+    };
+    let paths = [
+        "tests/it/a.rs",
+        "tests/it/b.rs",
+        "tests/it/b/c.rs",
+        "tests/it/main.rs",
+    ];
+    let existing = paths.map(str::to_owned).into();
+    let found = documents::tests_are_listed(&document, &existing);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].to_string().contains("it/b.rs"));
+}
+
+#[test]
+fn what_a_run_left_behind_is_found() {
+    let file = |path: &str, bytes| (path.to_owned(), bytes);
+    let good = [file("tests/it/a.rs", 9), file("market/a.bin", 1 << 20)];
+    assert!(documents::nothing_is_left_lying(&good).is_empty());
+    let bad = [
+        file("tests/out/config.json", 9),
+        file("market/a.bin", (1 << 20) + 1),
+    ];
+    assert_eq!(documents::nothing_is_left_lying(&bad).len(), 2);
+}

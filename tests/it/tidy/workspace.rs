@@ -51,6 +51,16 @@ pub(crate) fn paths() -> BTreeSet<String> {
     found
 }
 
+/// Returns every file with its size in bytes, by path from the root.
+pub(crate) fn sizes() -> Vec<(String, u64)> {
+    let root = root();
+    let sized = paths().into_iter().filter_map(|path| {
+        let metadata = fs::symlink_metadata(root.join(&path)).ok()?;
+        metadata.is_file().then_some((path, metadata.len()))
+    });
+    sized.collect()
+}
+
 fn root() -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = crate_folder.parent();
