@@ -15,6 +15,7 @@ use market::{BlobHash, NodeId};
 use super::files::{open_private, remove_if_there};
 use super::protocol::{BlobRequest, BlobResponse, GROUP_BYTES, MAX_RANGE_BYTES};
 use super::store::{Blob, BlobError, BlobStore, io_error};
+use super::usage::Coming;
 use super::verify::{self, Rejection};
 use crate::network::{CallError, Client, Offence};
 
@@ -95,7 +96,7 @@ impl BlobStore {
             progress(blob.size);
             return Ok(path);
         }
-        self.make_room(blob.size, |usage| usage.begin_fetch(blob.hash, blob.size))?;
+        self.make_room(Coming::Fetch(blob.hash, blob.size))?;
         let reservation = Reservation {
             store: self,
             hash: blob.hash,

@@ -20,7 +20,7 @@ use market::BlobHash;
 use serde::{Deserialize, Serialize};
 
 use super::files::{make_folder, open_private, remove_if_there, sync_folder};
-use super::usage::{Denied, Usage};
+use super::usage::{Coming, Denied, Usage};
 use super::verify;
 use crate::disk::{self, DiskError};
 
@@ -104,6 +104,9 @@ pub(super) fn io_error(
         },
     }
 }
+
+/// How the names of files begin that are being imported; a number follows.
+const IMPORT: &str = "import-";
 
 #[derive(Debug)]
 struct Inner {
@@ -200,10 +203,10 @@ impl BlobStore {
     }
 
     fn import(&self, source: impl Read, size: u64, name: &Path) -> Result<Blob, BlobError> {
-        self.make_room(size, |usage| usage.begin_import(size))?;
+        self.make_room(Coming::Import(size))?;
         let number = self.inner.imports.fetch_add(1, Ordering::Relaxed);
         let incoming = self.inner.folder.join("incoming");
-        let path = incoming.join(format!("import-{number}"));
+        let path = incoming.join(format!("{IMPORT}{number}"));
         let result = self.copy_in(source, size, &path, name);
         self.usage().end_import(size);
         if result.is_err() {
@@ -242,33 +245,56 @@ impl BlobStore {
         )?)
     }
 
-    /// Calls `reserve`; where the quota or the disk is in the way, removes partial files that nobody works on
-    /// and tries again.
-    pub(super) fn make_room(
-        &self,
-        wanted: u64,
-        reserve: impl Fn(&mut Usage) -> Result<(), Denied>,
-    ) -> Result<(), BlobError> {
-        let refuse = |denied| match denied {
-            Denied::Quota { free } => BlobError::Quota { wanted, free },
-            Denied::Active(hash) => BlobError::Active(hash),
-        };
-        let has_room = self.check_room(wanted).is_ok();
+    /// Reserves space for what comes in; where the quota or the disk is in the way, removes partial files that
+    /// nobody works on, all but its own, and tries again.
+    pub(super) fn make_room(&self, coming: Coming) -> Result<(), BlobError> {
+        // Held until the space is reserved, so that two that come at a time do not both see it free.
         let mut usage = self.usage();
-        if has_room {
-            match reserve(&mut usage) {
-                Ok(()) => return Ok(()),
-                Err(denied @ Denied::Active(_)) => return Err(refuse(denied)),
-                Err(Denied::Quota { .. }) => {}
-            }
+        match self.reserve(&mut usage, coming) {
+            Err(BlobError::Quota { .. } | BlobError::Room(_)) => {}
+            settled => return settled,
         }
         for hash in usage.idle_partials() {
-            let path = self.partial(hash);
-            remove_if_there(&path).map_err(io_error("remove", &path))?;
-            usage.end_fetch(hash, 0);
+            if !coming.is_of(hash) {
+                let path = self.partial(hash);
+                remove_if_there(&path).map_err(io_error("remove", &path))?;
+                usage.end_fetch(hash, 0);
+            }
         }
-        self.check_room(wanted)?;
-        reserve(&mut usage).map_err(refuse)
+        self.reserve(&mut usage, coming)
+    }
+
+    /// Reserves space where the quota allows it and the disk has room for what is still missing of it, beside
+    /// what was promised to others.
+    fn reserve(&self, usage: &mut Usage, coming: Coming) -> Result<(), BlobError> {
+        let arrived = |hash| length(&self.partial(hash));
+        let outstanding = usage.outstanding(self.imported_so_far(), arrived);
+        let missing = Usage::missing(coming, arrived);
+        if let Coming::Fetch(hash, _) = coming
+            && usage.is_active(hash)
+        {
+            return Err(BlobError::Active(hash));
+        }
+        self.check_room(outstanding.saturating_add(missing))?;
+        usage.begin(coming).map_err(|denied| match denied {
+            Denied::Quota { free } => BlobError::Quota {
+                wanted: coming.bytes(),
+                free,
+            },
+            Denied::Active(hash) => BlobError::Active(hash),
+        })
+    }
+
+    /// Returns the bytes that the imports under way have written.
+    fn imported_so_far(&self) -> u64 {
+        let entries = fs::read_dir(self.inner.folder.join("incoming"));
+        let paths = entries.into_iter().flatten().flatten();
+        let is_import = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            path.extension().is_none() && name.is_some_and(|name| name.starts_with(IMPORT))
+        };
+        let imports = paths.map(|entry| entry.path()).filter(is_import);
+        imports.fold(0, |sum, path| sum.saturating_add(length(&path)))
     }
 
     /// Makes a whole file in `incoming` a blob: hashes it, compares with `expected`, writes it to disk,
@@ -393,6 +419,11 @@ impl BlobStore {
     pub fn total_bytes(&self) -> u64 {
         self.usage().stored()
     }
+}
+
+/// Returns how long a file is; 0 where there is none.
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 fn stored_bytes(folder: &Path) -> io::Result<u64> {

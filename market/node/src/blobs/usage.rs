@@ -13,6 +13,29 @@ struct Partial {
     is_active: bool,
 }
 
+/// What wants to come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coming {
+    /// An import of so many bytes.
+    Import(u64),
+    /// A whole blob that will be fetched, its hash and its size.
+    Fetch(BlobHash, u64),
+}
+
+impl Coming {
+    /// Returns how many bytes it will have.
+    pub(super) fn bytes(self) -> u64 {
+        match self {
+            Self::Import(bytes) | Self::Fetch(_, bytes) => bytes,
+        }
+    }
+
+    /// Tells whether it is the blob of this hash.
+    pub(super) fn is_of(self, blob: BlobHash) -> bool {
+        matches!(self, Self::Fetch(hash, _) if hash == blob)
+    }
+}
+
 /// Why space was not reserved.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Denied {
@@ -65,8 +88,39 @@ impl Usage {
             .saturating_sub(used.saturating_add(self.importing))
     }
 
+    /// Reserves space for what comes in.
+    pub(super) fn begin(&mut self, coming: Coming) -> Result<(), Denied> {
+        match coming {
+            Coming::Import(bytes) => self.begin_import(bytes),
+            Coming::Fetch(hash, size) => self.begin_fetch(hash, size),
+        }
+    }
+
+    /// Returns the bytes that something will still write, when `arrived` of them are in its file.
+    pub(super) fn missing(coming: Coming, arrived: impl Fn(BlobHash) -> u64) -> u64 {
+        match coming {
+            Coming::Import(bytes) => bytes,
+            Coming::Fetch(hash, size) => size.saturating_sub(arrived(hash)),
+        }
+    }
+
+    /// Returns the bytes that were promised to others and are not in their files yet.
+    pub(super) fn outstanding(&self, imported: u64, arrived: impl Fn(BlobHash) -> u64) -> u64 {
+        let active = self.partial.iter().filter(|(_, partial)| partial.is_active);
+        let missing = active.map(|(hash, partial)| partial.bytes.saturating_sub(arrived(*hash)));
+        let importing = self.importing.saturating_sub(imported);
+        missing.fold(importing, u64::saturating_add)
+    }
+
+    /// Tells whether a blob is being fetched.
+    pub(super) fn is_active(&self, hash: BlobHash) -> bool {
+        self.partial
+            .get(&hash)
+            .is_some_and(|partial| partial.is_active)
+    }
+
     /// Reserves space for an import.
-    pub(super) fn begin_import(&mut self, bytes: u64) -> Result<(), Denied> {
+    fn begin_import(&mut self, bytes: u64) -> Result<(), Denied> {
         let free = self.free();
         if bytes > free {
             return Err(Denied::Quota { free });
@@ -81,11 +135,11 @@ impl Usage {
     }
 
     /// Reserves space for a whole blob that will be fetched.
-    pub(super) fn begin_fetch(&mut self, hash: BlobHash, size: u64) -> Result<(), Denied> {
-        let held = self.partial.get(&hash).copied();
-        if held.is_some_and(|partial| partial.is_active) {
+    fn begin_fetch(&mut self, hash: BlobHash, size: u64) -> Result<(), Denied> {
+        if self.is_active(hash) {
             return Err(Denied::Active(hash));
         }
+        let held = self.partial.get(&hash).copied();
         let free = self.free() + held.map_or(0, |partial| partial.bytes);
         if size > free {
             return Err(Denied::Quota { free });

@@ -1,7 +1,13 @@
-//! Owns how streams share a connection, and that closing one takes at most a second.
+//! Owns how streams share a connection, when it counts as dead, and that closing one takes at most a second.
+//!
+//! A connection is dead when nothing has arrived for twelve seconds. Both sides ping, so on a link that works
+//! something arrives more often; the answer to one ping says less, because on a slow uplink it waits behind all
+//! that is being uploaded.
 //!
 //! Never waits for a dead link: Yamux says goodbye before it closes, and on a link whose buffers are full that
 //! would last as long as the system keeps trying, while calls would still be sent that way.
+
+mod heard;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,9 +19,16 @@ use libp2p::core::UpgradeInfo;
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
 use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade};
 use libp2p::yamux;
+use tokio::time::Sleep;
+
+use heard::{Heard, Listening};
 
 /// How long a goodbye may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long nothing may arrive. Longer than the time from one ping to the next where each waits in vain for its
+/// answer, which is 6.5 s.
+const SILENCE: Duration = Duration::from_secs(12);
 
 /// Streams of one connection in both directions together, of all protocols.
 const MAX_STREAMS: usize = 320;
@@ -45,13 +58,18 @@ impl<C> InboundConnectionUpgrade<C> for Config
 where
     C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    type Output = PromptMuxer<yamux::Muxer<C>>;
+    type Output = PromptMuxer<yamux::Muxer<Listening<C>>>;
     type Error = std::io::Error;
     type Future = BoxFuture<'static, Result<Self::Output, Self::Error>>;
 
     fn upgrade_inbound(self, socket: C, info: Self::Info) -> Self::Future {
-        let upgraded = self.0.upgrade_inbound(socket, info);
-        upgraded.map_ok(PromptMuxer::new).boxed()
+        let heard = Heard::new();
+        let upgraded = self
+            .0
+            .upgrade_inbound(Listening::new(socket, heard.clone()), info);
+        upgraded
+            .map_ok(|muxer| PromptMuxer::new(muxer, heard, SILENCE))
+            .boxed()
     }
 }
 
@@ -59,52 +77,94 @@ impl<C> OutboundConnectionUpgrade<C> for Config
 where
     C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    type Output = PromptMuxer<yamux::Muxer<C>>;
+    type Output = PromptMuxer<yamux::Muxer<Listening<C>>>;
     type Error = std::io::Error;
     type Future = BoxFuture<'static, Result<Self::Output, Self::Error>>;
 
     fn upgrade_outbound(self, socket: C, info: Self::Info) -> Self::Future {
-        let upgraded = self.0.upgrade_outbound(socket, info);
-        upgraded.map_ok(PromptMuxer::new).boxed()
+        let heard = Heard::new();
+        let upgraded = self
+            .0
+            .upgrade_outbound(Listening::new(socket, heard.clone()), info);
+        upgraded
+            .map_ok(|muxer| PromptMuxer::new(muxer, heard, SILENCE))
+            .boxed()
     }
 }
 
-/// A multiplexer whose close ends in time.
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LinkError<E: std::error::Error + 'static> {
+    /// Nothing arrived for too long.
+    #[error("nothing arrived for {} s", SILENCE.as_secs())]
+    Silent,
+    /// The multiplexer ended it.
+    #[error("{0}")]
+    Muxer(#[source] E),
+}
+
+/// A multiplexer that ends when nothing arrives any more, and whose close ends in time.
 pub(super) struct PromptMuxer<M> {
     muxer: M,
+    heard: Heard,
+    silence: Duration,
+    /// Ends when the silence may have lasted too long.
+    alarm: Pin<Box<Sleep>>,
     patience: Option<BoxFuture<'static, ()>>,
 }
 
 impl<M> PromptMuxer<M> {
-    fn new(muxer: M) -> Self {
+    /// Watches a multiplexer on a socket that notes in `heard` when something arrives.
+    fn new(muxer: M, heard: Heard, silence: Duration) -> Self {
         Self {
             muxer,
+            heard,
+            silence,
+            alarm: Box::pin(tokio::time::sleep(silence)),
             patience: None,
         }
     }
+
+    /// Ends when nothing has arrived for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.alarm.as_mut().poll(cx).is_ready() {
+            let due = self.heard.last() + self.silence;
+            if due <= tokio::time::Instant::now() {
+                return Poll::Ready(());
+            }
+            self.alarm.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
 }
 
-impl<M: StreamMuxer + Unpin> StreamMuxer for PromptMuxer<M> {
+impl<M> StreamMuxer for PromptMuxer<M>
+where
+    M: StreamMuxer + Unpin,
+    M::Error: Send + Sync + 'static,
+{
     type Substream = M::Substream;
-    type Error = M::Error;
+    type Error = LinkError<M::Error>;
 
     fn poll_inbound(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::Substream, Self::Error>> {
-        Pin::new(&mut self.muxer).poll_inbound(cx)
+        let polled = Pin::new(&mut self.muxer).poll_inbound(cx);
+        polled.map_err(LinkError::Muxer)
     }
 
     fn poll_outbound(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::Substream, Self::Error>> {
-        Pin::new(&mut self.muxer).poll_outbound(cx)
+        let polled = Pin::new(&mut self.muxer).poll_outbound(cx);
+        polled.map_err(LinkError::Muxer)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         if let Poll::Ready(closed) = Pin::new(&mut self.muxer).poll_close(cx) {
-            return Poll::Ready(closed);
+            return Poll::Ready(closed.map_err(LinkError::Muxer));
         }
         let patience = self
             .patience
@@ -116,7 +176,12 @@ impl<M: StreamMuxer + Unpin> StreamMuxer for PromptMuxer<M> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<StreamMuxerEvent, Self::Error>> {
-        Pin::new(&mut self.muxer).poll(cx)
+        // First, so that what lies in the socket has been heard when the alarm is looked at.
+        let polled = Pin::new(&mut self.muxer).poll(cx);
+        if polled.is_ready() {
+            return polled.map_err(LinkError::Muxer);
+        }
+        self.poll_silence(cx).map(|()| Err(LinkError::Silent))
     }
 }
 

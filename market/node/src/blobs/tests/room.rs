@@ -5,7 +5,8 @@ use std::process::Command;
 
 use super::*;
 use crate::blobs::Swept;
-use crate::disk::DiskError;
+use crate::blobs::usage::Coming;
+use crate::disk::{self, DiskError};
 
 /// Names the folder of a small disk to the process that runs on it.
 const SMALL_DISK: &str = "NIGHTSHIFT_TEST_SMALL_DISK";
@@ -21,6 +22,57 @@ fn below_its_reserve_the_store_takes_nothing_and_says_why() {
     );
     assert!(error.to_string().contains("disk.reserve_mib"), "{error}");
     assert_eq!(store.total_bytes(), 0);
+}
+
+/// A blob that nobody has, of a part of the room that the disk has.
+fn wanted(name: &[u8], folder: &Path, tenths: u64) -> Coming {
+    let free = disk::free_bytes(folder).unwrap();
+    Coming::Fetch(BlobHash::of(name), free / 10 * tenths)
+}
+
+#[test]
+fn what_was_promised_to_one_fetch_is_not_promised_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = BlobStore::open(folder.path(), u64::MAX).unwrap();
+    store.make_room(wanted(b"one", folder.path(), 6)).unwrap();
+    let error = store.make_room(wanted(b"other", folder.path(), 6));
+    assert!(matches!(error, Err(BlobError::Room(_))), "{error:?}");
+    // What has arrived of the first is on the disk and not promised any more.
+    let arrived = store.partial(BlobHash::of(b"one"));
+    let Coming::Fetch(_, bytes) = wanted(b"one", folder.path(), 6) else {
+        unreachable!("it is a fetch");
+    };
+    fs::File::create(arrived).unwrap().set_len(bytes).unwrap();
+    store.make_room(wanted(b"other", folder.path(), 6)).unwrap();
+}
+
+#[test]
+fn a_fetch_that_goes_on_needs_room_for_the_rest_alone_and_keeps_what_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(store(folder.path()));
+    let partial = |name: &[u8]| {
+        let name = format!("{}.part", BlobHash::of(name));
+        folder.path().join("incoming").join(name)
+    };
+    // Nine tenths of a disk are there already; a file with a hole takes no space.
+    let Coming::Fetch(_, bytes) = wanted(b"", folder.path(), 9) else {
+        unreachable!("it is a fetch");
+    };
+    for name in [b"own", b"old"] {
+        let file = fs::File::create(partial(name)).unwrap();
+        file.set_len(bytes).unwrap();
+    }
+    let store = BlobStore::open(folder.path(), u64::MAX).unwrap();
+    let mine = wanted(b"own", folder.path(), 16);
+    store.make_room(mine).unwrap();
+    assert!(partial(b"old").exists() && partial(b"own").exists());
+    let again = store.make_room(mine);
+    assert!(matches!(again, Err(BlobError::Active(_))), "{again:?}");
+    // Where even that does not fit, others make room and the own part stays.
+    store.usage().end_fetch(BlobHash::of(b"own"), bytes);
+    let error = store.make_room(wanted(b"own", folder.path(), 25));
+    assert!(matches!(error, Err(BlobError::Room(_))), "{error:?}");
+    assert!(!partial(b"old").exists() && partial(b"own").exists());
 }
 
 /// Tells which files there are below a folder.

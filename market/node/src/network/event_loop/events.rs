@@ -167,8 +167,7 @@ impl EventLoop {
             }
             Err(ping::Failure::Unsupported) => self.peers.answers_no_pings(&event.peer),
             Err(error) => {
-                tracing::debug!(peer = %event.peer, %error, "closing a dead connection");
-                self.swarm.close_connection(event.connection);
+                tracing::debug!(peer = %event.peer, %error, "a ping was not answered in time");
             }
         }
     }

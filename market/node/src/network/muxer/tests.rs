@@ -1,4 +1,4 @@
-//! Tests of closing on a link that takes nothing any more.
+//! Tests of links that take nothing any more, and of links on which nothing arrives.
 
 use std::convert::Infallible;
 
@@ -40,10 +40,32 @@ impl StreamMuxer for Stuck {
 
 #[tokio::test]
 async fn a_goodbye_that_nobody_takes_ends_after_a_second() {
-    let mut muxer = PromptMuxer::new(Stuck);
+    let mut muxer = PromptMuxer::new(Stuck, Heard::new(), SILENCE);
     let begun = tokio::time::Instant::now();
     let close = std::future::poll_fn(|cx| Pin::new(&mut muxer).poll_close(cx));
     let closed = within(close).await;
-    closed.unwrap_or_else(|never| match never {});
+    assert!(closed.is_ok());
     assert!(begun.elapsed() >= CLOSE_WITHIN);
+}
+
+#[tokio::test]
+async fn silence_ends_a_connection_and_any_byte_keeps_it() {
+    let (silence, heard) = (Duration::from_millis(300), Heard::new());
+    let mut muxer = PromptMuxer::new(Stuck, heard.clone(), silence);
+    let mut socket = Listening::new(futures::io::Cursor::new(vec![1; 9]), heard);
+    let (begun, mut byte) = (tokio::time::Instant::now(), [0]);
+    let mut ticks = tokio::time::interval(silence / 3);
+    let ended = std::future::poll_fn(|cx| Pin::new(&mut muxer).poll(cx));
+    let mut ended = std::pin::pin!(ended);
+    for _ in 0..9 {
+        tokio::select! {
+            _ = &mut ended => panic!("it ended while bytes arrived"),
+            _ = ticks.tick() => {
+                futures::AsyncReadExt::read_exact(&mut socket, &mut byte).await.unwrap();
+            }
+        }
+    }
+    assert!(begun.elapsed() > silence * 2);
+    let error = within(ended).await.err();
+    assert!(matches!(error, Some(LinkError::Silent)), "{error:?}");
 }
