@@ -10,11 +10,13 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::market::LISTEN;
 use crate::node::Node;
+use crate::processes::signal;
 use crate::program::{self, Done, LIMIT};
 
 /// Unpacks the homes that a release left after one job.
@@ -363,4 +365,28 @@ fn an_older_program(home: &Path, mut status: Value) {
     });
     let parts = ["running node is 0.0.1", "start it again"];
     says(&examined(home, "versions"), "warning", &parts);
+}
+
+#[test]
+fn a_node_that_is_stopped_in_its_tracks_is_told_by_every_command_instead_of_waited_for() {
+    let homes = homes();
+    let home = homes.path().join("operator");
+    let run = ["operator", "run", "--listen", LISTEN];
+    let node = Node::start(&home, &run, "The operator runs");
+    signal(node.pid(), Signal::STOP);
+    for command in ["status", "wallet balance", "ps"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let done = node.run(&words);
+        assert_eq!(done.code, Some(1), "{done:?}");
+        for part in ["does not answer", "kill -CONT", "nightshift doctor"] {
+            assert!(done.stderr.contains(part), "{part}: {done:?}");
+        }
+    }
+    says(
+        &examined(&home, "instance"),
+        "failed",
+        &["does not answer", &node.pid().to_string()],
+    );
+    signal(node.pid(), Signal::CONT);
+    node.run(&["status"]).succeeded();
 }

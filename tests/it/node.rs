@@ -212,6 +212,16 @@ impl Node {
         self.end(Signal::TERM);
     }
 
+    /// Asks the node to stop as a service manager does and waits until it has; returns how it ended.
+    pub(crate) fn stop_in_order(&mut self) -> (Option<i32>, String) {
+        self.end(Signal::TERM);
+        let status = self.running.child.wait();
+        let what = "the end of what the node says";
+        self.running.stderr.wait_for_end(STOP, what);
+        let code = status.expect("a child can be waited for").code();
+        (code, self.running.stderr.text())
+    }
+
     /// Ends the node at once, as a power cut does, and returns the processes that it had started.
     pub(crate) fn kill(&mut self) -> BTreeSet<Process> {
         let below = self.processes();

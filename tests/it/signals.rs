@@ -8,15 +8,23 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::market::LISTEN;
+use serde_json::Value;
+
+use crate::credits;
+use crate::market::{LISTEN, Links, Market, Plan};
 use crate::processes::{self, Process};
 use crate::program::{self, Done, Running};
+use crate::proxy::{BOTH, Delay};
+use crate::purchase::{self, Purchase};
 
 /// How long a node without work may take to stop, as its help says.
 const STOP: Duration = Duration::from_secs(20);
 
 /// How long a node may take to be ready.
 const READY: Duration = Duration::from_secs(60);
+
+/// What each job may cost.
+const BUDGET: &str = "total = \"0.5\"\ndelivery_ticks = 300";
 
 /// An operator in a home of its own: the node that needs the least.
 struct Operator {
@@ -89,7 +97,7 @@ fn a_node_logs_json_lines_into_its_home_and_warnings_alone_would_reach_a_termina
     let text = std::fs::read_to_string(&path).expect("a node writes its log");
     assert!(!text.is_empty());
     for line in text.lines() {
-        let event: serde_json::Value = serde_json::from_str(line).expect("a JSON object a line");
+        let event: Value = serde_json::from_str(line).expect("a JSON object a line");
         assert!(
             event["timestamp"].is_string() && event["level"].is_string(),
             "{line}"
@@ -111,4 +119,117 @@ fn a_reader_that_goes_away_is_no_error() {
         assert_eq!(done.stdout.lines().count(), 1, "{done:?}");
         assert!(done.stderr.is_empty(), "{done:?}");
     }
+}
+
+/// Buys a training and returns once it works.
+fn buy(market: &Market, steps: u32) -> Purchase {
+    let file = purchase::small_training(market, steps, BUDGET);
+    let job = Purchase::start(&market.consumer, &file, &market.folder.path().join("out"));
+    job.wait_for_step(purchase::CHECKPOINT_EVERY + 5);
+    job.wait_for_checkpoint();
+    job
+}
+
+/// What `ps --all` says of the newest run.
+fn newest(market: &Market) -> Value {
+    market.consumer.json(&["ps", "--all"])[0].clone()
+}
+
+#[test]
+fn a_node_that_is_stopped_while_it_sells_yields_claims_and_closes_first() {
+    if !program::has_adapter() {
+        return;
+    }
+    let mut market = Market::start();
+    let job = buy(&market, 4_000);
+    let workers = market.provider.processes();
+    assert!(!workers.is_empty(), "a lease runs in a worker");
+    let (code, said) = market.provider.stop_in_order();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Stopping within 20 s"), "{said}");
+    assert!(!said.contains("before everything was settled"), "{said}");
+    processes::assert_gone(&workers, "the node that was stopped");
+    // Nobody else sells, so the run waits for another provider; enough of that.
+    job.wait_for_event(0, "lost");
+    job.interrupt();
+    let end = job.end();
+    let paid = purchase::check_refund(&market, 1);
+    assert!(
+        paid >= purchase::promised(&end.events),
+        "{paid} was claimed: {:?}",
+        end.done
+    );
+    purchase::check_delivered(&end.events);
+    market.provider.restart();
+    let earned = market.provider.json(&["status"])["provider"]["earned"].clone();
+    assert_eq!(credits::of(&earned), paid, "what was claimed is noted");
+}
+
+#[test]
+fn a_node_that_is_stopped_while_it_buys_goes_on_with_the_run_when_it_starts_again() {
+    if !program::has_adapter() {
+        return;
+    }
+    let mut market = Market::start();
+    let job = buy(&market, 400);
+    let before = newest(&market);
+    let (code, said) = market.consumer.stop_in_order();
+    assert_eq!(code, Some(0), "{said}");
+    let run = before["run"].as_str().expect("a run has a name");
+    let goes_on = format!("Run {run} goes on when this node starts again");
+    assert!(said.contains(&goes_on), "{said}");
+    let left = job.end();
+    assert_ne!(left.done.code, Some(0), "{:?}", left.done);
+    market.consumer.restart();
+    let follow = program::command(&market.consumer.home, &["logs", "-f", run, "--json"]);
+    let followed = program::start(follow).finish((purchase::LIMIT, "nightshift logs -f"));
+    assert_eq!(followed.code, Some(0), "{followed:?}");
+    let after = newest(&market);
+    assert_eq!(after["outcome"], "completed", "{after}");
+    assert_eq!(after["agreement"], before["agreement"], "{after}");
+    purchase::check_delivered(&purchase::numbered_events(&followed.stdout));
+    assert_eq!(
+        purchase::check_refund(&market, 1),
+        credits::of(&after["paid"])
+    );
+}
+
+#[test]
+fn ctrl_c_before_the_channel_is_open_leaves_nothing_running_and_nothing_locked() {
+    if !program::has_adapter() {
+        return;
+    }
+    let plan = Plan {
+        links: Links::Proxied,
+        ..Plan::default()
+    };
+    let market = Market::found(&plan);
+    let slow = Delay {
+        fixed: Duration::from_millis(800),
+        jitter: Duration::ZERO,
+    };
+    for side in [&market.provider, &market.consumer] {
+        let proxy = side.proxy.as_ref().expect("each side is behind a proxy");
+        BOTH.iter().for_each(|way| proxy.delay(*way, slow));
+    }
+    let file = purchase::small_training(&market, 4_000, BUDGET);
+    let job = Purchase::start(&market.consumer, &file, &market.folder.path().join("out"));
+    job.wait_for_event(0, "chosen");
+    job.interrupt();
+    let end = job.end();
+    let said = &end.done.stderr;
+    assert!(said.contains("Cancelling before anything is bought"), "{said}");
+    let is_step = |event: &&Value| purchase::step(event).is_some();
+    assert_eq!(end.events.iter().find(is_step), None, "{said}");
+    // The opening was on its way, so it may have become a channel; that one was closed again.
+    assert!(matches!(end.done.code, Some(5 | 130)), "{:?}", end.done);
+    assert_eq!(market.consumer.json(&["ps"]), serde_json::json!([]));
+    let openings = i128::from(end.events.iter().any(|event| event["event"] == "opened"));
+    let paid = purchase::check_refund(&market, openings);
+    let tick = credits::nano("0.25") * i128::from(plan.tick_ms) / 3_600_000 + 1;
+    assert!(
+        (0..=2 * openings * tick).contains(&paid),
+        "{paid} was paid for nothing: {:?}",
+        end.done
+    );
 }

@@ -36,6 +36,8 @@ pub(crate) async fn keep(
                 if occupied.wait_for(|occupied| !*occupied).await.is_err() {
                     return;
                 }
+                // Without a lease nothing is in the way of anything.
+                problem.send_replace(None);
                 continue;
             }
         };
@@ -51,6 +53,7 @@ pub(crate) async fn keep(
         }
         let is_free = occupied.wait_for(|occupied| !*occupied).await.is_ok();
         release(inhibitor).await;
+        problem.send_replace(None);
         if !is_free {
             return;
         }

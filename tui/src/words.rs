@@ -126,6 +126,14 @@ pub(crate) fn pending_refund(pending: &PendingRefund) -> String {
     format!("{} by {} UTC", pending.amount, utc(pending.due_at))
 }
 
+/// Writes how old a figure is that cannot be asked for now; `None` for one of now.
+pub(crate) fn age(stale_s: Option<u64>) -> Option<String> {
+    stale_s.map(|age_s| match age_s {
+        0..60 => format!("{age_s} s"),
+        _ => duration(Duration::from_secs(age_s)),
+    })
+}
+
 /// Names how selling goes.
 pub(crate) fn selling(state: ProviderState) -> &'static str {
     match state {

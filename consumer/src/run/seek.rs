@@ -83,6 +83,7 @@ impl Run {
             }
             let error = match self.seek_once(search).await {
                 Ok(ended) => return Ok(Sought::Open(ended)),
+                Err(_) if *self.cancelled.borrow() => return Ok(Sought::Cancelled),
                 Err(error) if is_first => return Err(error),
                 Err(error) => error,
             };

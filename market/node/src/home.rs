@@ -153,9 +153,13 @@ impl Home {
                 Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
             }
         }
-        file.set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .map_err(failed("write", &path))?;
+        // The lock is what counts; the id is a hint for people, and a full disk has no room for it.
+        let noted = file
+            .set_len(0)
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        if let Err(error) = noted {
+            tracing::warn!(file = %path.display(), %error, "which process has the home could not be noted");
+        }
         Ok(HomeLock { _file: file })
     }
 

@@ -103,6 +103,17 @@ pub enum StoreError {
     /// The disk is too full to write anything safely.
     #[error("nothing was written to the store: {0}")]
     NoRoom(#[from] DiskError),
+    /// The disk has no room for a second copy of an older store.
+    #[error(
+        "the copy needs {} MiB and the disk has {} MiB left; make room and start again",
+        needed.div_ceil(1 << 20), free >> 20
+    )]
+    NoRoomToMigrate {
+        /// Bytes that the copy may take.
+        needed: u64,
+        /// Bytes that are left.
+        free: u64,
+    },
     /// The database failed while it was in use.
     #[error("the store failed: {0}")]
     Database(String),

@@ -2,6 +2,8 @@
 //!
 //! Never founds a market; `operator init` does.
 
+use std::os::unix::net::UnixStream;
+
 use anyhow::Context as _;
 use market_node::api::ApiClient;
 use market_node::config::Settings;
@@ -70,7 +72,8 @@ async fn hand_over(wish: Wish, args: &Args, context: &Context) -> anyhow::Result
     // A node of another user is in reach too: this is done by root.
     let is_running = match Home::at(unit.home.clone()) {
         Ok(home) => ApiClient::connect(&home).await.is_ok(),
-        Err(_) => unit.home.join("api.sock").exists(),
+        // A socket that nobody answers on was left by a node that was killed.
+        Err(_) => UnixStream::connect(unit.home.join("api.sock")).is_ok(),
     };
     let report = service::carry_out(wish, &unit, is_running)?;
     context.print(&report, service::text)

@@ -86,7 +86,12 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     };
     let result = async {
         if !args.yes {
-            ask(&client, &request).await?;
+            tokio::select! {
+                agreed = ask(&client, &request) => agreed?,
+                () = signals.next() => {
+                    return Err(Ending::Interrupted("stopped; nothing was bought").into());
+                }
+            }
         }
         let asked = Asked {
             request: &request,
@@ -121,10 +126,13 @@ async fn ask(client: &ApiClient, request: &RunRequest) -> anyhow::Result<()> {
     eprintln!(
         "The provider can see this job's data and model; send no secrets to a stranger's card."
     );
-    output::confirm(&format!(
+    let question = format!(
         "Buy this job for about {}, at most {}?",
         best.expected_total, view.deposit
-    ))
+    );
+    // On a thread of its own: Ctrl-C is heard while the terminal is read.
+    let asked = tokio::task::spawn_blocking(move || output::confirm(&question));
+    asked.await.context("asking")?
 }
 
 /// What is bought, and how it is shown.
@@ -135,8 +143,8 @@ struct Asked<'a> {
     form: Form,
 }
 
-/// Buys and shows the events. The first Ctrl-C cancels the job and waits for its settlement; a second one
-/// leaves at once.
+/// Buys and shows the events. The first Ctrl-C cancels the job, however far buying has come, and waits for its
+/// end; a second one leaves at once.
 async fn follow(
     client: &ApiClient,
     asked: Asked<'_>,
@@ -148,32 +156,51 @@ async fn follow(
         Until::Opened => Form::Text,
     };
     let mut printer = RunPrinter::new(shown);
-    let mut lines = client.post_lines("/v1/jobs", asked.request).await?;
+    let mut lines = tokio::select! {
+        lines = client.post_lines("/v1/jobs", asked.request) => lines?,
+        () = signals.next() => return Err(Ending::Interrupted(LEFT_UNSEEN).into()),
+    };
     let mut bought = Bought::default();
     loop {
         let next = tokio::select! {
             next = lines.next::<RunEvent>() => next?,
             () = signals.next() => {
-                bought.cancel(client).await?;
+                bought.want_its_end()?;
+                bought.cancel(client, signals).await?;
                 continue;
             }
         };
         let Some(event) = next else {
-            return Ok(Followed::Over(Box::new(printer.finish()?)));
+            return bought.end(printer.finish());
         };
         printer.event(&event)?;
         bought.note(&event);
-        if let (Until::Opened, true, Some(run)) = (asked.until, bought.is_open, bought.run) {
+        // The signal may have come before the run had a name.
+        bought.cancel(client, signals).await?;
+        if let (Until::Opened, Some(run)) = (asked.until, bought.goes_on_alone()) {
             return Ok(Followed::Left(run));
         }
     }
 }
 
-/// How far buying has come.
+/// What is said when a second signal comes before the node has named the run.
+const LEFT_UNSEEN: &str =
+    "left before the node said what becomes of the job; `nightshift ps` shows whether it goes on";
+
+/// What is said when a second signal comes while a run that is cancelled is not over.
+const LEFT_UNSETTLED: &str = "left before the job was settled; `nightshift ps` shows it";
+
+/// What is said of a run that was cancelled in time.
+const NOTHING_BOUGHT: &str = "stopped before anything was bought";
+
+/// How far buying has come, and stopping it.
 #[derive(Debug, Default)]
 struct Bought {
     run: Option<RunId>,
     is_open: bool,
+    /// The person wants the end of it.
+    is_unwanted: bool,
+    /// The node was told so.
     is_cancelled: bool,
 }
 
@@ -186,24 +213,70 @@ impl Bought {
         }
     }
 
-    /// Stops a job that runs; one that is not open yet has cost nothing and is left. Fails where leaving at
-    /// once is wanted.
-    async fn cancel(&mut self, client: &ApiClient) -> anyhow::Result<()> {
-        let (Some(run), true) = (self.run, self.is_open) else {
-            return Err(Ending::Interrupted("stopped before anything was bought").into());
-        };
-        if self.is_cancelled {
-            return Err(Ending::Interrupted(
-                "left before the job was settled; `nightshift ps` shows it",
-            )
-            .into());
+    /// Returns the run once it can be left alone, unless it is to end.
+    fn goes_on_alone(&self) -> Option<RunId> {
+        self.run.filter(|_| self.is_open && !self.is_unwanted)
+    }
+
+    /// Notes that a signal came. Fails at the second one, where leaving at once is wanted.
+    fn want_its_end(&mut self) -> anyhow::Result<()> {
+        if self.is_unwanted {
+            return Err(Ending::Interrupted(self.left()).into());
         }
-        eprintln!(
-            "Cancelling the job; what was done is paid, the rest is refunded. Ctrl-C again to leave at once."
-        );
+        self.is_unwanted = true;
+        eprintln!("{}", match self.is_open {
+            true => {
+                "Cancelling the job; what was done is paid, the rest is refunded. Ctrl-C again to leave at once."
+            }
+            false => {
+                "Cancelling before anything is bought; an opening that is on its way is closed again. Ctrl-C \
+                 again to leave at once."
+            }
+        });
+        Ok(())
+    }
+
+    fn left(&self) -> &'static str {
+        match self.run {
+            Some(_) => LEFT_UNSETTLED,
+            None => LEFT_UNSEEN,
+        }
+    }
+
+    /// Tells the node once that the run is to end, as soon as its name is known. A run that has bought nothing
+    /// is no error: the node answers that it never will, and ends the stream.
+    async fn cancel(
+        &mut self,
+        client: &ApiClient,
+        signals: &mut StopSignals,
+    ) -> anyhow::Result<()> {
+        let (Some(run), true, false) = (self.run, self.is_unwanted, self.is_cancelled) else {
+            return Ok(());
+        };
         let path = format!("/v1/jobs/{run}/cancel");
-        let _view: JobView = client.post(&path, &serde_json::json!({})).await?;
+        let nothing = serde_json::json!({});
+        let told = tokio::select! {
+            told = client.post::<_, JobView>(&path, &nothing) => told,
+            () = signals.next() => return Err(Ending::Interrupted(self.left()).into()),
+        };
+        match told {
+            Ok(_) => {}
+            Err(ClientError::Refused(why)) if !self.is_open => {
+                tracing::debug!(why, "nothing was bought");
+            }
+            Err(error) => return Err(error.into()),
+        }
         self.is_cancelled = true;
         Ok(())
+    }
+
+    /// Tells how following ended. A run that was stopped before it bought anything did not fail.
+    fn end(&self, ended: anyhow::Result<JobView>) -> anyhow::Result<Followed> {
+        match ended {
+            Err(_) if self.is_cancelled && !self.is_open => {
+                Err(Ending::Interrupted(NOTHING_BOUGHT).into())
+            }
+            ended => Ok(Followed::Over(Box::new(ended?))),
+        }
     }
 }

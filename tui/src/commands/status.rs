@@ -75,10 +75,14 @@ fn service(view: &StatusView) -> Vec<(&'static str, String)> {
 
 fn wallet(view: &StatusView) -> Vec<(&'static str, String)> {
     let money = match &view.balance {
-        Some(balance) => format!(
-            "{}, {} locked in channels",
-            balance.available, balance.in_channels
-        ),
+        Some(balance) => {
+            let age = words::age(balance.stale_s);
+            let age = age.map_or_else(String::new, |age| format!(", as of {age} ago"));
+            format!(
+                "{}, {} locked in channels{age}",
+                balance.available, balance.in_channels
+            )
+        }
         None => "not yet verified".to_owned(),
     };
     let mut rows = vec![("account", view.account.to_string()), ("wallet", money)];

@@ -29,6 +29,20 @@ fn status_of_a_consumer_without_an_operator() {
 }
 
 #[test]
+fn money_that_cannot_be_asked_for_now_is_shown_with_its_age() {
+    let mut view = fixture::consumer();
+    let text = status::plain(&view);
+    assert!(!text.contains("ago"), "{text}");
+    for (age_s, said) in [(40, "as of 40 s ago"), (130, "as of 2m 10s ago")] {
+        view.balance.as_mut().unwrap().stale_s = Some(age_s);
+        let text = status::plain(&view);
+        assert!(text.contains(said), "{text}");
+        let text = wallet_balance::text(view.balance.as_ref().unwrap());
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
 fn status_says_why_nothing_is_earned_and_what_is_missing() {
     let mut view = fixture::provider(ProviderState::Offline, "jobs cannot be confined");
     let sandbox = &mut view.provider.as_mut().unwrap().sandbox;

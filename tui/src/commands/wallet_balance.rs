@@ -5,6 +5,7 @@
 use market_node::api::BalanceView;
 
 use crate::cli::Context;
+use crate::words;
 
 /// Arguments of `wallet balance`.
 #[derive(Debug, clap::Args)]
@@ -18,8 +19,12 @@ pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()
 
 /// Writes the balance, what is locked, and the proof.
 pub(super) fn text(view: &BalanceView) -> String {
+    let age = words::age(view.stale_s);
+    let age = age.map_or_else(String::new, |age| {
+        format!(", as of {age} ago: the operator does not answer")
+    });
     format!(
-        "{}\n{} locked in channels\nproved by block {}\n",
+        "{}\n{} locked in channels\nproved by block {}{age}\n",
         view.available, view.in_channels, view.height
     )
 }

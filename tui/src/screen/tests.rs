@@ -105,6 +105,15 @@ fn watching_without_anything_to_do() {
 }
 
 #[test]
+fn a_balance_that_cannot_be_asked_for_now_is_shown_with_its_age() {
+    let mut status = fixture::consumer();
+    status.operator_reachable = false;
+    status.balance.as_mut().unwrap().stale_s = Some(40);
+    let screen = drawn(&live(status), 80, 24);
+    assert!(screen.contains("as of         40 s ago"), "{screen}");
+}
+
+#[test]
 fn buying_on_a_wide_window() {
     let mut status = fixture::consumer();
     status.jobs = vec![fixture::job(), fixture::job()];

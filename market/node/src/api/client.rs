@@ -1,22 +1,30 @@
 //! Owns calling the local API of a home.
 //!
-//! Never starts a node; a caller that wants one started does so when [`ClientError::NotRunning`] comes.
+//! Never starts a node; a caller that wants one started does so when [`ClientError::NotRunning`] comes. Never
+//! waits for a node that does not answer: while an answer is awaited, the node is asked whether it lives.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::routes::ALIVE;
 use crate::home::{Home, HomeError};
 
 /// The most bytes of one line of a stream.
 const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// How often a node that owes an answer is asked whether it lives, and how long it may take to say so. Work may
+/// take long; a node that lives says so at once.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// Calls the node of one home.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
     http: reqwest::Client,
     socket: PathBuf,
+    home: PathBuf,
 }
 
 /// Why a call failed.
@@ -28,6 +36,16 @@ pub enum ClientError {
     /// No node runs in this home.
     #[error("no node runs in {home}; start one with `nightshift up`")]
     NotRunning {
+        /// The home folder.
+        home: PathBuf,
+    },
+    /// A process has the home and says nothing: it is stopped, or hangs.
+    #[error(
+        "the node in {home} does not answer: its process lives, and said nothing for {} s. If it was stopped, \
+         let it go on (`kill -CONT`); else end it and start it again (`nightshift doctor` names the process)",
+        SIGN_OF_LIFE.as_secs()
+    )]
+    Silent {
         /// The home folder.
         home: PathBuf,
     },
@@ -69,7 +87,11 @@ impl ApiClient {
             .unix_socket(socket.clone())
             .connect_timeout(Duration::from_secs(5))
             .build()?;
-        Ok(Self { http, socket })
+        Ok(Self {
+            http,
+            socket,
+            home: home.path().to_owned(),
+        })
     }
 
     /// Returns the socket that is called.
@@ -79,8 +101,9 @@ impl ApiClient {
 
     /// Reads a view.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        let response = self.http.get(url(path)).send().await?;
-        read(response).await
+        let request = self.http.get(url(path));
+        self.while_it_lives(async { read(request.send().await?).await })
+            .await
     }
 
     /// Asks for something to be done and reads the answer.
@@ -89,8 +112,9 @@ impl ApiClient {
         path: &str,
         body: &B,
     ) -> Result<T, ClientError> {
-        let response = self.http.post(url(path)).json(body).send().await?;
-        read(response).await
+        let request = self.http.post(url(path)).json(body);
+        self.while_it_lives(async { read(request.send().await?).await })
+            .await
     }
 
     /// Asks for something to be done and reads a stream of lines as they come.
@@ -99,13 +123,41 @@ impl ApiClient {
         path: &str,
         body: &B,
     ) -> Result<Lines, ClientError> {
-        let response = self.http.post(url(path)).json(body).send().await?;
-        Lines::of(response).await
+        let request = self.http.post(url(path)).json(body);
+        self.while_it_lives(async { Lines::of(request.send().await?).await })
+            .await
     }
 
     /// Reads a stream of lines as they come.
     pub async fn get_lines(&self, path: &str) -> Result<Lines, ClientError> {
-        Lines::of(self.http.get(url(path)).send().await?).await
+        let request = self.http.get(url(path));
+        self.while_it_lives(async { Lines::of(request.send().await?).await })
+            .await
+    }
+
+    /// Waits for an answer for as long as the node shows that it lives.
+    async fn while_it_lives<T>(
+        &self,
+        answer: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        tokio::select! {
+            answer = answer => answer,
+            () = self.falls_silent() => Err(ClientError::Silent {
+                home: self.home.clone(),
+            }),
+        }
+    }
+
+    /// Returns once the node gives no sign of life. Any answer is one, a refusal too; a node that is gone breaks
+    /// the answer that is awaited.
+    async fn falls_silent(&self) {
+        loop {
+            tokio::time::sleep(ASK_AGAIN).await;
+            let asked = self.http.get(url(ALIVE)).send();
+            if tokio::time::timeout(SIGN_OF_LIFE, asked).await.is_err() {
+                return;
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use market::TxId;
 use market::ledger::{Audit, Bucket, Cause, Operation, SignedTransaction, Transaction};
@@ -22,9 +23,13 @@ use crate::node::Node;
 /// How many blocks ahead a transaction of this wallet stays valid.
 pub const VALID_FOR_BLOCKS: u64 = 1_000;
 
+/// The endpoint that answers at once, whatever else the node does.
+pub(super) const ALIVE: &str = "/v1/alive";
+
 /// Makes the endpoints of a node.
 pub fn node_router(node: Node) -> Router {
     let router = Router::new()
+        .route(ALIVE, get(async || StatusCode::NO_CONTENT))
         .route("/v1/book", get(book))
         .route("/v1/network", get(network))
         .route("/v1/wallet/balance", get(balance))

@@ -17,12 +17,18 @@ mod jobs;
 
 use std::borrow::Cow;
 use std::fs::{self, File};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+
+use crate::disk;
 
 use super::{
     DATABASE_FILE, Readable, SCHEMA_KEY, Schema, StoreError, node::is_job, open_patiently,
     unversioned, versioned, write_schema,
 };
+
+/// Room that must be left beside the copy, in bytes: the database takes it in pieces of half a MiB.
+const MARGIN_BYTES: u64 = 8 << 20;
 
 /// Values that are written between two flushes.
 const BATCH: usize = 1_000;
@@ -84,14 +90,15 @@ pub(super) fn migrate(
     if making.exists() {
         fs::remove_dir_all(&making).map_err(io(&making))?;
     }
-    let values = match open_patiently(&making)? {
-        Readable::Yes(new) => carry_over(&old, &new, schema),
-        Readable::No(why) => Err(StoreError::Database(why)),
-    };
-    let values = values.map_err(|error| StoreError::NotMigrated {
-        directory: directory.to_path_buf(),
-        found,
-        why: error.to_string(),
+    let made = check_copy_fits(directory, &old).and_then(|()| make(&old, &making, schema));
+    let values = made.map_err(|error| {
+        // What was begun would only take the room that is missing.
+        let _unfinished = fs::remove_dir_all(&making);
+        StoreError::NotMigrated {
+            directory: directory.to_path_buf(),
+            found,
+            why: error.to_string(),
+        }
     })?;
     drop(old);
     let migrated = put_in_place(directory, &making, (found, schema.version, values))?;
@@ -102,6 +109,33 @@ pub(super) fn migrate(
         Readable::Yes(db) => Ok(db),
         Readable::No(why) => Err(StoreError::Database(why)),
     }
+}
+
+/// Checks that the disk has room for a second copy of `old`: the database does not recover from a disk that
+/// fills up under it.
+fn check_copy_fits(directory: &Path, old: &sled::Db) -> Result<(), StoreError> {
+    let parent = directory.parent().unwrap_or(directory);
+    let free = match disk::free_bytes(parent) {
+        Ok(free) => free,
+        Err(_) => return Ok(()), // A system that does not say stops nothing.
+    };
+    let needed = old.size_on_disk()?.saturating_add(MARGIN_BYTES);
+    if free < needed {
+        return Err(StoreError::NoRoomToMigrate { needed, free });
+    }
+    Ok(())
+}
+
+/// Makes the new store in `making` and closes it. Returns how many values it has.
+fn make(old: &sled::Db, making: &Path, schema: Schema) -> Result<usize, StoreError> {
+    let new = match open_patiently(making)? {
+        Readable::Yes(new) => new,
+        Readable::No(why) => return Err(StoreError::Database(why)),
+    };
+    // The database may panic where writing fails, as on a disk that is full. The copy is thrown away then, and
+    // the older store was only read.
+    let carried = std::panic::catch_unwind(AssertUnwindSafe(|| carry_over(old, &new, schema)));
+    carried.unwrap_or_else(|_| Err(StoreError::Database("it gave up while writing".to_owned())))
 }
 
 /// Copies every value in its new form, flushes, and reads all of it again.
