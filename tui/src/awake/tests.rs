@@ -89,6 +89,9 @@ async fn a_system_without_logind_is_a_note() {
     let problem = system.problem().await;
     assert!(problem.contains("may go to sleep"), "{problem}");
     assert!(problem.contains("Failed to inhibit: no bus"), "{problem}");
+    system.occupied.send_replace(false);
+    let cleared = timeout(LIMIT, system.problem.wait_for(Option::is_none)).await;
+    assert_eq!(*cleared.unwrap().unwrap(), None);
 }
 
 #[tokio::test]
@@ -100,6 +103,10 @@ async fn a_system_without_the_program_is_a_note() {
     let said = timeout(LIMIT, problem.wait_for(Option::is_some)).await;
     let said = said.unwrap().unwrap().clone().unwrap();
     assert!(said.contains("/nowhere/systemd-inhibit"), "{said}");
+    // After the lease nothing is in its way any more.
+    occupied.send_replace(false);
+    let cleared = timeout(LIMIT, problem.wait_for(Option::is_none)).await;
+    assert_eq!(*cleared.unwrap().unwrap(), None);
     drop(occupied);
     timeout(LIMIT, task).await.unwrap().unwrap();
 }

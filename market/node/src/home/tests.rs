@@ -51,3 +51,15 @@ fn a_home_in_use_says_by_which_process_and_what_to_do() {
     assert_eq!(home.holder().unwrap(), Holder::Nobody);
     home.lock().unwrap();
 }
+
+#[test]
+fn a_home_is_taken_also_where_the_disk_has_no_room_for_the_process_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("home")).unwrap();
+    // Nothing can be written there.
+    symlink("/dev/full", home.path().join("nightshift.lock")).unwrap();
+    let lock = home.lock().unwrap();
+    assert!(matches!(home.holder().unwrap(), Holder::Process(None)));
+    drop(lock);
+    assert!(matches!(home.holder().unwrap(), Holder::Nobody));
+}

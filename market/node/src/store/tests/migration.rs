@@ -121,6 +121,7 @@ fn an_older_store_with_a_value_that_no_release_wrote_is_left_as_it_is() {
     drop(db);
     let error = NodeStore::open(&directory).unwrap_err();
     assert!(matches!(error, StoreError::NotMigrated { found: 1, .. }));
+    assert!(!folder.path().join("node.migrating").exists());
     assert!(error.to_string().contains("left as it is"), "{error}");
     assert_eq!(schema_of(&directory), 1);
 }
