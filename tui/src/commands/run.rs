@@ -224,15 +224,18 @@ impl Bought {
             return Err(Ending::Interrupted(self.left()).into());
         }
         self.is_unwanted = true;
-        eprintln!("{}", match self.is_open {
-            true => {
-                "Cancelling the job; what was done is paid, the rest is refunded. Ctrl-C again to leave at once."
-            }
-            false => {
-                "Cancelling before anything is bought; an opening that is on its way is closed again. Ctrl-C \
+        eprintln!(
+            "{}",
+            match self.is_open {
+                true => {
+                    "Cancelling the job; what was done is paid, the rest is refunded. Ctrl-C again to leave at once."
+                }
+                false => {
+                    "Cancelling before anything is bought; an opening that is on its way is closed again. Ctrl-C \
                  again to leave at once."
+                }
             }
-        });
+        );
         Ok(())
     }
 

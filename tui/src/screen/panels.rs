@@ -49,7 +49,9 @@ pub(super) fn money(model: &Model) -> Vec<Line<'static>> {
                 if model.provider().is_none() {
                     rows.push(format!("locked        {}", balance.in_channels));
                 }
-                rows.extend(words::age(balance.stale_s).map(|age| format!("as of         {age} ago")));
+                rows.extend(
+                    words::age(balance.stale_s).map(|age| format!("as of         {age} ago")),
+                );
             }
             None => rows.push("balance       not yet verified".to_owned()),
         }
