@@ -68,6 +68,7 @@ fn snapshot(names: &[&str], delivered: &[u32]) -> Snapshot {
         delivered: delivered.iter().copied().collect(),
         outcome: None,
         waits_for: None,
+        proved_until: None,
         silent_since: None,
     }
 }
