@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use crate::market::{LISTEN, Market};
 use crate::processes::{self, Process};
 use crate::program::{self, Done, Running};
+use crate::purchase;
 use crate::transcript::retry;
 
 /// How long starting and recovering may take.
@@ -36,6 +37,49 @@ impl Cramped {
         fs::write(home.join("config.toml"), settings).expect("a setting can be written");
         let arguments = ["operator", "run", "--listen", LISTEN];
         Self::start(home, small, (&arguments, "The operator runs"))
+    }
+
+    /// Starts a consumer that keeps nothing in reserve and has 5 credits; `None` where nobody may mount.
+    fn consumer(market: &Market, small: (&str, &str)) -> Option<Self> {
+        let home = market.folder.path().join("cramped");
+        program::run(&home, &["init", "--join", &market.join]).succeeded();
+        fs::write(home.join("config.toml"), "[disk]\nreserve_mib = 0\n")
+            .expect("a setting can be written");
+        let up = ["up", "--listen", LISTEN];
+        let cramped = Self::start(&home, small, (&up, "It buys and watches"))?;
+        let account = cramped.run(&["wallet", "address"]).succeeded();
+        let issue = ["operator", "issue", account.trim(), "5"];
+        market.operator.run(&issue).succeeded();
+        Some(cramped)
+    }
+
+    /// Waits until an offer fits a job.
+    fn wait_for_offer(&self, job: &str) {
+        let stderr = &self.running.stderr;
+        retry((LIMIT, "the offer in the book"), stderr, || {
+            let quote = self.run(&["quote", job]);
+            match quote.code {
+                Some(0) => Ok(()),
+                _ => Err(quote.stderr),
+            }
+        });
+    }
+
+    /// Lists the files of the small folder, with their folders, but for what fills it.
+    fn files(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.seen.clone()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("the folder can be listed") {
+                let path = entry.expect("the folder can be listed").path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => files.push(path),
+                }
+            }
+        }
+        files.retain(|file| *file != self.filler());
+        files
     }
 
     /// Starts the program with a small file system that it alone sees.
@@ -231,29 +275,11 @@ fn a_consumer_whose_store_has_no_room_buys_nothing_and_buys_when_there_is_some()
         return;
     }
     let market = Market::start();
-    let home = market.folder.path().join("cramped");
-    program::run(&home, &["init", "--join", &market.join]).succeeded();
-    fs::write(home.join("config.toml"), "[disk]\nreserve_mib = 0\n")
-        .expect("a setting can be written");
-    let up = ["up", "--listen", LISTEN];
-    let Some(cramped) = Cramped::start(&home, ("store", "8m"), (&up, "It buys and watches")) else {
+    let Some(cramped) = Cramped::consumer(&market, ("store", "8m")) else {
         return;
     };
-    let account = cramped.run(&["wallet", "address"]).succeeded();
-    let issue = ["operator", "issue", account.trim(), "5"];
-    market.operator.run(&issue).succeeded();
     let job = market.train_job("cramped.toml", "steps = 1", "total = \"0.1\"");
-    retry(
-        (LIMIT, "the offer in the book"),
-        &cramped.running.stderr,
-        || {
-            let quote = cramped.run(&["quote", &job]);
-            match quote.code {
-                Some(0) => Ok(()),
-                _ => Err(quote.stderr),
-            }
-        },
-    );
+    cramped.wait_for_offer(&job);
     cramped.fill(1 << 20);
     let output = market.folder.path().join("cramped-out");
     let run = ["run", &job, "--yes", "-o", output.to_str().unwrap()];
@@ -266,4 +292,51 @@ fn a_consumer_whose_store_has_no_room_buys_nothing_and_buys_when_there_is_some()
     assert_eq!(cramped.balance(), "5", "what is not kept is not promised");
     cramped.make_room();
     cramped.run(&run).succeeded();
+}
+
+#[test]
+fn a_consumer_without_room_for_outputs_says_so_leaves_no_half_and_takes_them_when_there_is_some() {
+    if !program::has_adapter() {
+        return;
+    }
+    let market = Market::start();
+    let Some(cramped) = Cramped::consumer(&market, ("out", "16m")) else {
+        return;
+    };
+    let job = purchase::small_training(&market, 60, "total = \"0.1\"");
+    cramped.wait_for_offer(&job);
+    cramped.fill(4096);
+    let out = cramped.home.join("out");
+    let run = ["run", &job, "--yes", "--json", "-o"];
+    let run = [
+        &run[..],
+        &[out.to_str().expect("temporary paths are UTF-8")],
+    ]
+    .concat();
+    let bought = program::start(program::command(&cramped.home, &run));
+    let what = "a note that outputs wait";
+    bought.stdout.wait(0, (LIMIT, what), |text| {
+        text.contains("outputs wait").then_some(())
+    });
+    let files = cramped.files();
+    // What is small may have had room.
+    let is_whole = |file: &PathBuf| {
+        let name = file.file_name().and_then(|name| name.to_str());
+        name == Some("config.json")
+            && fs::read_to_string(file).is_ok_and(|text| text.ends_with('}'))
+    };
+    assert!(
+        files.iter().all(is_whole),
+        "half an output lies there: {files:?}"
+    );
+    cramped.make_room();
+    let done = bought.finish((LIMIT, "the job"));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let files = cramped.files();
+    for name in ["step-000025/model.safetensors", "model.safetensors"] {
+        let path = cramped.seen.join(name);
+        assert!(files.contains(&path), "{name} is not among {files:?}");
+    }
+    let is_partial = |file: &PathBuf| file.extension().is_some_and(|end| end == "part");
+    assert!(!files.iter().any(is_partial), "{files:?}");
 }
