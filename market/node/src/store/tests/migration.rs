@@ -115,7 +115,7 @@ fn an_older_store_with_a_value_that_no_release_wrote_is_left_as_it_is() {
     let folder = TempDir::new().unwrap();
     let directory = folder.path().join("node");
     write_schema_1(&directory, &[JOB]);
-    let db = sled::open(&directory).unwrap();
+    let db = database(&directory);
     db.insert(b"odd", b"\x07value").unwrap();
     db.flush().unwrap();
     drop(db);
