@@ -36,7 +36,7 @@ pub(super) struct Detail {
     pub(super) explain: bool,
 }
 
-/// Ranks the offers that fit a job. Fails with [`crate::exit::NothingFits`] where none does, after printing the reasons.
+/// Ranks the offers that fit a job. Fails with [`Ending::NothingFits`] where none does, after printing the reasons.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let job_file = path::absolute(&args.job_file).context("finding the job file")?;
     anyhow::ensure!(job_file.is_file(), "{} is not a file", job_file.display());
