@@ -8,9 +8,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Signal, geteuid};
 
-use crate::market::{LISTEN, Market};
+use crate::market::{LISTEN, Market, Plan};
 use crate::processes::{self, Process};
 use crate::program::{self, Done, Running};
 use crate::purchase;
@@ -53,6 +53,24 @@ impl Cramped {
         Some(cramped)
     }
 
+    /// Starts a provider whose whole home is small and that keeps 32 MiB in reserve; `None` where nobody may
+    /// mount.
+    fn provider(market: &Market, size: &str) -> Option<Self> {
+        if !geteuid().is_root() {
+            eprintln!("skipped: in a user namespace of the test no worker can be confined");
+            return None;
+        }
+        let home = market.folder.path().join("cramped");
+        program::run(&home, &["init", "--join", &market.join]).succeeded();
+        let settings = "[sell]\ntick_ms = 1000\n[disk]\nreserve_mib = 32\n";
+        fs::write(home.join("config.toml"), settings).expect("a setting can be written");
+        let up = ["up", "--provide", "--price", "0.25", "--listen", LISTEN];
+        let mut cramped = Self::start(&home, ("", size), (&up, "It sells"))?;
+        // Its socket lies on the small file system as well.
+        cramped.home.clone_from(&cramped.seen);
+        Some(cramped)
+    }
+
     /// Waits until an offer fits a job.
     fn wait_for_offer(&self, job: &str) {
         let stderr = &self.running.stderr;
@@ -82,7 +100,8 @@ impl Cramped {
         files
     }
 
-    /// Starts the program with a small file system that it alone sees.
+    /// Starts the program with a small file system that it alone sees, in the place of a folder and with what
+    /// lay there.
     fn start(
         home: &Path,
         (folder, size): (&str, &str),
@@ -90,10 +109,18 @@ impl Cramped {
     ) -> Option<Self> {
         let small = home.join(folder);
         fs::create_dir_all(&small).expect("a folder can be made");
-        let script =
-            "mount -t tmpfs -o size=$0,mode=700 tmpfs \"$1\" || exit 77; shift; exec \"$@\"";
+        let script = "kept=$(mktemp -d) && cp -a \"$1/.\" \"$kept\" \\
+            && mount -t tmpfs -o size=$0,mode=700 tmpfs \"$1\" \\
+            && cp -a \"$kept/.\" \"$1\" && rm -r \"$kept\" || exit 77; shift; exec \"$@\"";
         let mut command = program::clean("unshare");
-        command.args(["-Urm", "sh", "-c", script, size]).arg(&small);
+        // Without the rights of root only a user namespace lets one mount.
+        let namespaces = match geteuid().is_root() {
+            true => "-m",
+            false => "-Urm",
+        };
+        command
+            .args([namespaces, "sh", "-c", script, size])
+            .arg(&small);
         command.arg(program::path()).arg("--home").arg(home);
         command.args(arguments);
         let running = program::start(command);
@@ -339,4 +366,41 @@ fn a_consumer_without_room_for_outputs_says_so_leaves_no_half_and_takes_them_whe
     }
     let is_partial = |file: &PathBuf| file.extension().is_some_and(|end| end == "part");
     assert!(!files.iter().any(is_partial), "{files:?}");
+}
+
+#[test]
+fn a_provider_without_room_offers_nothing_and_offers_again_when_there_is_some() {
+    if !program::has_adapter() {
+        return;
+    }
+    let plan = Plan {
+        prices: &["0.9"],
+        ..Plan::default()
+    };
+    let market = Market::found(&plan);
+    let Some(cramped) = Cramped::provider(&market, "128m") else {
+        return;
+    };
+    market.wait_for_offers(&market.consumer, 2);
+    cramped.fill(16 << 20);
+    let why = retry(
+        (LIMIT, "a withdrawn offer"),
+        &cramped.running.stderr,
+        || {
+            let status = cramped.run(&["status", "--json"]).json();
+            match status["provider"]["state"] == "offline" {
+                true => Ok(status["provider"]["why"].to_string()),
+                false => Err(status["provider"].to_string()),
+            }
+        },
+    );
+    assert!(why.contains("below the reserve of 32 MiB"), "{why}");
+    market.wait_for_offers(&market.consumer, 1);
+    cramped.make_room();
+    market.wait_for_offers(&market.consumer, 2);
+    let job = purchase::small_training(&market, 2, "total = \"0.1\"");
+    let output = market.folder.path().join("cramped-out");
+    let output = output.to_str().expect("temporary paths are UTF-8");
+    let bought = market.consumer.run(&["run", &job, "--yes", "-o", output]);
+    bought.succeeded();
 }
