@@ -114,16 +114,21 @@ impl Node {
         self.wait_until_ready();
     }
 
-    /// Starts it again as a service manager does: once more where it ends with an error, some times at most.
+    /// Starts it again as a service manager does: once more where it ends with an error, some times at most. A
+    /// command that runs a node of its own in this home meanwhile is waited for.
     pub(crate) fn restart_as_a_service(&mut self) {
         let is_up = (0..RESTARTS).any(|_| {
             self.begin_again(&[]);
             let ready = self.ready;
             let what = "a node that is ready or says why not";
-            self.running.stderr.wait(0, (READY, what), |text| {
+            let is_ready = self.running.stderr.wait(0, (READY, what), |text| {
                 let is_ready = text.contains(ready);
                 (is_ready || text.contains("error: ")).then_some(is_ready)
-            })
+            });
+            if let Some(holder) = holder(&self.running.stderr.text()) {
+                holder.is_gone_within(READY);
+            }
+            is_ready
         });
         assert!(is_up, "it does not start: {}", self.running.stderr.text());
     }
@@ -241,6 +246,14 @@ impl Node {
         }
         let _reaped = child.wait();
     }
+}
+
+/// Finds the process that a second node of a home names as the first one.
+fn holder(told: &str) -> Option<Process> {
+    let (_, after) = told.split_once("another nightshift uses ")?;
+    let (_, after) = after.split_once(": process ")?;
+    let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
+    Process::of(digits.parse().ok()?)
 }
 
 impl Drop for Node {
