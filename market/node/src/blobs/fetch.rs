@@ -119,31 +119,6 @@ impl BlobStore {
         Ok(path.ok_or(BlobError::Damaged(blob.hash))?)
     }
 
-    /// Brings a blob in from the first of `sources` that has it whole; each goes on where the one before stopped.
-    ///
-    /// # Errors
-    /// What the last source did wrong; what this machine did wrong ends it at once.
-    pub async fn fetch_from_any(
-        &self,
-        client: &Client,
-        sources: &[NodeId],
-        blob: Blob,
-        progress: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<PathBuf, FetchError> {
-        let mut failure = FetchError::NotShared(blob.hash);
-        for &source in sources {
-            match self.fetch(client, source, blob, progress).await {
-                Ok(path) => return Ok(path),
-                Err(FetchError::Store(error)) => return Err(error.into()),
-                Err(error) => {
-                    tracing::info!(peer = %source.short(), %error, "a blob is looked for elsewhere");
-                    failure = error;
-                }
-            }
-        }
-        Err(failure)
-    }
-
     /// Counts a corrupt part against who sent it; gives the room of the partial file back where the disk is
     /// full.
     async fn note_failure(

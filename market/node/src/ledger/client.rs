@@ -229,28 +229,19 @@ impl LedgerClient {
     ///
     /// Where the operator cannot be reached or is busy, it is submitted again for 15 s: the ledger applies an
     /// id at most once, so that a repetition never pays twice.
-    pub async fn submit(
-        &self,
-        transaction: &SignedTransaction,
-    ) -> Result<FinalityProof, LedgerError> {
-        self.submit_patiently(transaction, SUBMIT_PATIENCE).await
-    }
-
-    /// Submits a transaction likewise, for as long as `patience` lasts.
     ///
     /// # Errors
     /// The ledger refuses it, or no operator could be reached all that time. It may become final all the same
     /// until its last valid height.
-    pub async fn submit_patiently(
+    pub async fn submit(
         &self,
         transaction: &SignedTransaction,
-        patience: Duration,
     ) -> Result<FinalityProof, LedgerError> {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             match self.submit_once(transaction).await {
-                Err(error) if error.is_temporary() && begun.elapsed() + pause < patience => {
+                Err(error) if error.is_temporary() && begun.elapsed() + pause < SUBMIT_PATIENCE => {
                     tracing::debug!(%error, "submitting again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);

@@ -162,7 +162,7 @@ async fn a_lying_server_is_found_out_and_the_fetch_goes_on_elsewhere_from_there(
 }
 
 #[tokio::test]
-async fn a_lying_server_is_counted_and_another_source_is_tried() {
+async fn a_lying_server_is_counted_and_another_one_brings_the_blob() {
     let lying = pair(lie_after_the_first_part).await;
     let bytes = &lying.bytes;
     let folder = tempfile::tempdir().unwrap();
@@ -185,12 +185,15 @@ async fn a_lying_server_is_counted_and_another_source_is_tried() {
     permissions.share(lying.blob.hash, lying.receiver.id());
     let (_running, id) = (honest.client.clone(), honest.id());
     serve(honest.inbound, (serving, permissions), self::honest);
-    let sources = [lying.server, id];
     let mut unheard = |_| {};
-    let fetch = lying
+    let from_liar = lying
         .receiving
-        .fetch_from_any(receiver, &sources, lying.blob, &mut unheard);
-    let path = within(fetch).await.unwrap();
+        .fetch(receiver, lying.server, lying.blob, &mut unheard);
+    assert!(within(from_liar).await.is_err());
+    let from_honest = lying
+        .receiving
+        .fetch(receiver, id, lying.blob, &mut unheard);
+    let path = within(from_honest).await.unwrap();
     assert!(fs::read(path).unwrap() == *bytes);
     let report = receiver.report().await.unwrap();
     assert_eq!(report.refusals[&Offence::CorruptBlob], 1);
