@@ -217,7 +217,8 @@ impl RunningNode {
             let sold = async {
                 if let Some(seller) = &self.seller {
                     let _stopped = seller.pause().await;
-                    seller.idle().await;
+                    // Nothing is offered any more; others hear of it before this node is gone.
+                    tokio::join!(seller.idle(), self.node.book.take_leave());
                 }
             };
             tokio::join!(sold, self.buyer.stop());

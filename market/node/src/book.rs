@@ -9,9 +9,11 @@
 //!                   Book::apply ──nothing new──> ignore          ┌──> reads: quote, depth, classes
 //!                        └──new, within its maker's rate──> pass on
 //! other nodes' books <── pages, when a node appears ──> pages    own orders: post, cancel, beacons
+//!        neighbours <── farewell, when this node leaves
 //! ```
 
 mod actor;
+mod farewell;
 mod gossip;
 mod handle;
 mod own;

@@ -5,20 +5,20 @@
 use std::time::{Duration, Instant};
 
 use market::keys::SecretKey;
-use market::order::BookMessage;
-use market::{ChainId, NodeId, OrderId, Timestamp};
+use market::order::{Beacon, BookMessage};
+use market::{ChainId, NodeId, OrderId, Signed, Timestamp};
 use matching::{Book, Capacity, Message, Posting};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::gossip;
 use super::handle::{BookError, BookHandle, Ingress, Post, PostError};
 use super::own::OwnOrders;
 use super::protocol::{BookPage, BookRequest, BookResponse};
 use super::pull::{self, Asked, MAX_PULLS, Pulled};
 use super::rate::Allowances;
+use super::{farewell, gossip};
 use crate::clock::ProtocolClock;
-use crate::network::{Client, Judgement, PublishError, Topic};
+use crate::network::{Client, Judgement, Offence, PublishError, Topic};
 
 /// Things that wait for the book's task.
 const MAILBOX: usize = 1024;
@@ -121,7 +121,14 @@ impl BookActor {
     async fn on_ingress(&mut self, ingress: Ingress) {
         match ingress {
             Ingress::Gossip(data, verdict) => verdict.give(self.judge(&data)),
-            Ingress::Request(request, reply) => reply.send(self.answer(&request)),
+            Ingress::Request(from, request, reply) => match request {
+                BookRequest::Snapshot { digest, after } => reply.send(self.page(digest, after)),
+                BookRequest::Farewell(beacon) => {
+                    if self.on_farewell(from, beacon).await {
+                        reply.send(BookResponse::Noted);
+                    }
+                }
+            },
             Ingress::Follower(node) => self.on_follower(node),
             Ingress::Learnt(messages) => self.learn(messages).await,
             Ingress::Read(read) => match self.clock.now() {
@@ -129,6 +136,7 @@ impl BookActor {
                 None => read(Err(BookError::NoTime)),
             },
             Ingress::Post(post) => self.on_post(post).await,
+            Ingress::Leave(done) => self.on_leave(done).await,
         }
     }
 
@@ -146,15 +154,31 @@ impl BookActor {
         outcome.judgement
     }
 
-    fn answer(&self, request: &BookRequest) -> BookResponse {
-        let BookRequest::Snapshot { digest, after } = request;
+    fn page(&self, digest: [u8; 32], after: Option<NodeId>) -> BookResponse {
         let Some(now) = self.clock.now() else {
             return BookResponse::NotReady;
         };
-        if after.is_none() && *digest == self.book.digest(now) {
+        if after.is_none() && digest == self.book.digest(now) {
             return BookResponse::Same;
         }
-        BookResponse::Page(BookPage::cut(self.book.messages(now), *after))
+        BookResponse::Page(BookPage::cut(self.book.messages(now), after))
+    }
+
+    /// Takes the last beacon of a node that leaves, and passes it on like gossip. Tells whether it is one.
+    async fn on_farewell(&mut self, from: NodeId, beacon: Signed<Beacon>) -> bool {
+        let Some(message) = farewell::check(beacon.clone(), from, &self.chain) else {
+            self.client.note_offence(from, Offence::CorruptBook).await;
+            return false;
+        };
+        let Some(now) = self.clock.now() else {
+            return true;
+        };
+        let outcome = gossip::apply(&mut self.book, &mut self.allowances, vec![message], now);
+        self.changed(outcome.changes);
+        if outcome.judgement == Judgement::Accept {
+            self.pass_on(vec![BookMessage::Beacon(beacon)]).await;
+        }
+        true
     }
 
     fn on_follower(&mut self, node: NodeId) {
@@ -275,6 +299,26 @@ impl BookActor {
                 }
             }
         }
+    }
+
+    /// Lets no order of this node stand, here and, before `done` hears of it, in the books of its neighbours.
+    async fn on_leave(&mut self, done: oneshot::Sender<()>) {
+        let now = self.clock.now();
+        let Some(beacon) = now.and_then(|now| self.own.farewell(now)) else {
+            let _nobody_waits = done.send(());
+            return;
+        };
+        if let Some(now) = now
+            && let Err(reason) = self.apply_own(BookMessage::Beacon(beacon.clone()), now)
+        {
+            tracing::warn!(%reason, "the own book refused the own farewell");
+        }
+        self.publish_own().await;
+        let farewell = farewell::say(self.client.clone(), beacon);
+        tokio::spawn(async move {
+            farewell.await;
+            let _nobody_waits = done.send(());
+        });
     }
 
     async fn on_tick(&mut self) {

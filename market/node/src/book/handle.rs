@@ -53,11 +53,12 @@ pub(super) struct Post {
 /// What the book's task is told.
 pub(super) enum Ingress {
     Gossip(Vec<u8>, Verdict),
-    Request(BookRequest, Reply<BookResponse>),
+    Request(NodeId, BookRequest, Reply<BookResponse>),
     Follower(NodeId),
     Learnt(Vec<matching::Message>),
     Read(Read),
     Post(Post),
+    Leave(oneshot::Sender<()>),
 }
 
 /// An ask in the book, detached from it.
@@ -94,9 +95,9 @@ impl BookHandle {
         self.offer(Ingress::Gossip(data, verdict));
     }
 
-    /// Hands on another node's request. Does not wait.
-    pub fn on_request(&self, request: BookRequest, reply: Reply<BookResponse>) {
-        self.offer(Ingress::Request(request, reply));
+    /// Hands on the request of node `from`. Does not wait.
+    pub fn on_request(&self, from: NodeId, request: BookRequest, reply: Reply<BookResponse>) {
+        self.offer(Ingress::Request(from, request, reply));
     }
 
     /// Says that a connected node follows the topic of orders: its book may hold news. Does not wait.
@@ -134,6 +135,15 @@ impl BookHandle {
     pub async fn cancel(&self, slot: Slot) -> Result<OrderId, PostError> {
         let lifetime = market::order::MAX_LIFETIME;
         self.post(slot, OrderBody::Empty, lifetime).await
+    }
+
+    /// Takes all orders of this node out of the book, and waits until its neighbours have them out of theirs, at
+    /// most for a few seconds. For a node that is about to stop; a later [`Self::post`] begins anew.
+    pub async fn take_leave(&self) {
+        let (done, said) = oneshot::channel();
+        if self.mailbox.send(Ingress::Leave(done)).await.is_ok() {
+            let _stopped = said.await;
+        }
     }
 
     /// Reads the book at protocol time: `read` runs in the book's task and must be quick.

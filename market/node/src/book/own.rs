@@ -96,6 +96,19 @@ impl OwnOrders {
         let live_slots = self.live_slots(now);
         self.beacon_due = (live_slots != 0).then(|| now.saturating_add(self.interval()));
         self.slots.retain(|_, order| now < order.expires_at);
+        Some(self.sign_beacon(live_slots, now))
+    }
+
+    /// Returns a beacon by which no order of this node stands any more, and forgets its orders; `None` where it
+    /// never posted one.
+    pub(super) fn farewell(&mut self, now: Timestamp) -> Option<Signed<Beacon>> {
+        self.sequence?;
+        self.slots.clear();
+        self.beacon_due = None;
+        Some(self.sign_beacon(0, now))
+    }
+
+    fn sign_beacon(&mut self, live_slots: u64, now: Timestamp) -> Signed<Beacon> {
         let beacon = Beacon {
             sequence: self.next_sequence(now),
             live_slots,
@@ -104,7 +117,7 @@ impl OwnOrders {
         let signed = Signed::sign(&beacon, &self.key, &self.chain);
         self.unsent
             .insert(None, BookMessage::Beacon(signed.clone()));
-        Some(signed)
+        signed
     }
 
     /// Returns the next messages to publish, encoded, and their places.

@@ -1,9 +1,10 @@
-//! Owns the messages by which a node that joins late, or was cut off, catches up with another's book.
+//! Owns the messages by which a node that joins late, or was cut off, catches up with another's book, and by
+//! which one that leaves says so.
 //!
-//! Never trusts a page: its messages are checked one by one, like gossip.
+//! Never trusts what arrives: pages and farewells are checked message by message, like gossip.
 
-use market::NodeId;
-use market::order::{BookMessage, MAX_SIGNED_ORDER_BYTES};
+use market::order::{Beacon, BookMessage, MAX_SIGNED_ORDER_BYTES};
+use market::{NodeId, Signed};
 use serde::{Deserialize, Serialize};
 
 /// How many messages a page has before it ends with the messages of the node that it is at.
@@ -29,6 +30,9 @@ pub enum BookRequest {
         /// The node that the last page ended with; none for the first page.
         after: Option<NodeId>,
     },
+    /// The last beacon of the asker, which is about to leave; it keeps no order alive. Gossip has no answer, so
+    /// it may still lie in a queue when its node is gone.
+    Farewell(Signed<Beacon>),
 }
 
 /// The answer to a [`BookRequest`].
@@ -40,6 +44,8 @@ pub enum BookResponse {
     Page(BookPage),
     /// The book cannot say yet what matters, because its node does not know protocol time.
     NotReady,
+    /// The farewell is in the book.
+    Noted,
 }
 
 /// A part of a book.

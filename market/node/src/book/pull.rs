@@ -69,6 +69,10 @@ pub(super) async fn pull(
             Ok(BookResponse::Page(page)) => page,
             Ok(BookResponse::Same) => return Pulled::All,
             Ok(BookResponse::NotReady) => return Pulled::NotReady,
+            Ok(BookResponse::Noted) => {
+                tracing::debug!(%node, "another node answered what was not asked");
+                return Pulled::Failed;
+            }
             Err(error) => {
                 tracing::debug!(%node, %error, "could not read another node's order book");
                 return Pulled::Failed;

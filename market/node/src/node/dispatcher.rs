@@ -62,7 +62,11 @@ impl Dispatcher {
                 request,
                 reply,
             } => self.blobs.serve(from, request, reply),
-            Inbound::Book { request, reply, .. } => self.node.book.on_request(request, reply),
+            Inbound::Book {
+                from,
+                request,
+                reply,
+            } => self.node.book.on_request(from, request, reply),
             Inbound::Gossip {
                 topic,
                 data,

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use libp2p::Multiaddr;
-use market::order::OrderBody;
-use market::{AccountId, HeaderId};
+use market::keys::SecretKey;
+use market::order::{Beacon, OrderBody, Sequence};
+use market::{AccountId, HeaderId, Signed};
 use matching::{Capacity, Need, Posting, Side};
 
-use super::fixture::{START, ask, class, slot};
-use crate::book::{AskView, BookConfig, BookError, BookHandle, PostError, start};
+use super::fixture::{START, ask, class, key, slot};
+use crate::book::{AskView, BookConfig, BookError, BookHandle, BookRequest, PostError, start};
 use crate::clock::ProtocolClock;
 use crate::network::fixture::{TestNode, chain, config, hidden_node, node, within};
 use crate::network::{
-    Client, Inbound, InboundStream, Protocol, Topic, peer_of, start as start_network,
+    Client, Inbound, InboundStream, Offence, Protocol, Topic, peer_of, start as start_network,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -28,7 +29,11 @@ fn route(mut inbound: InboundStream, book: BookHandle) {
                     verdict,
                     ..
                 } => book.on_gossip(data, verdict),
-                Inbound::Book { request, reply, .. } => book.on_request(request, reply),
+                Inbound::Book {
+                    from,
+                    request,
+                    reply,
+                } => book.on_request(from, request, reply),
                 Inbound::Subscribed {
                     node,
                     topic: Topic::Orders,
@@ -123,6 +128,63 @@ async fn an_order_reaches_every_book_by_gossip_and_a_late_joiner_by_pages() {
     assert_eq!(quote.unwrap().offers[0].order, asks[0].order);
     provider.book.cancel(slot(0)).await.unwrap();
     late.wait_for_asks(0).await;
+}
+
+#[tokio::test]
+async fn who_takes_leave_is_out_of_the_books_of_its_neighbours_at_once() {
+    let operator = book_on(node(1, &[]).await).await;
+    operator.set_clock();
+    let provider = book_on(hidden_node(2, &operator.bootstrap()).await).await;
+    provider.set_clock();
+    let consumer = book_on(hidden_node(3, &operator.bootstrap()).await).await;
+    consumer.set_clock();
+    // Without orders there is nothing to say, and nobody to wait for.
+    within(consumer.book.take_leave()).await;
+    for number in [0, 7] {
+        let posted = provider
+            .book
+            .post(slot(number), OrderBody::Ask(ask()), HOUR)
+            .await;
+        posted.unwrap();
+    }
+    consumer.wait_for_asks(2).await;
+    operator.wait_for_asks(2).await;
+    within(provider.book.take_leave()).await;
+    // Nothing is waited for here: the answer has said that it is so.
+    assert!(operator.book.asks().await.unwrap().is_empty());
+    drop(provider);
+    consumer.wait_for_asks(0).await;
+    let report = operator.network.report().await.unwrap();
+    assert!(
+        report.refusals.values().all(|count| *count == 0),
+        "{:?}",
+        report.refusals
+    );
+}
+
+#[tokio::test]
+async fn a_farewell_in_the_name_of_another_or_that_keeps_orders_alive_is_counted() {
+    let operator = book_on(node(1, &[]).await).await;
+    operator.set_clock();
+    let stranger = node(2, &operator.bootstrap()).await;
+    let (asked, stranger_key) = (operator.network.local_node(), stranger.key.clone());
+    let beacon = |key: &SecretKey, live_slots| {
+        let beacon = Beacon {
+            sequence: Sequence::next(None, START),
+            live_slots,
+            interval_s: 60,
+        };
+        Signed::sign(&beacon, key, &chain())
+    };
+    let wrong = [beacon(&key(9), 0), beacon(&stranger_key, 1)];
+    for (number, beacon) in (1..).zip(wrong) {
+        let request = BookRequest::Farewell(beacon);
+        let answer = within(stranger.client.call_book(asked, request)).await;
+        assert!(answer.is_err(), "{answer:?}");
+        let report = operator.network.report().await.unwrap();
+        let counted = report.refusals.get(&Offence::CorruptBook);
+        assert_eq!(counted, Some(&number), "{:?}", report.refusals);
+    }
 }
 
 #[tokio::test]
