@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use market::job::JobSpec;
 use market::{Amount, BlobHash, HeaderId};
-use market_node::api::{ArtefactView, JobView, QuoteView, RunId, RunRequest};
+use market_node::api::{ArtefactView, JobView, QuoteView, RunEvent, RunId, RunRequest};
 use market_node::book::BookError;
 use market_node::home::HomeError;
 use market_node::identity::{IdentityError, fresh_nonce};
 use market_node::ledger::client::LedgerError;
 use market_node::node::Node;
-use market_node::recover::Purchase;
 use market_node::store::StoreError;
 use matching::{Need, Quote};
 
@@ -23,7 +22,7 @@ use crate::fetch::{self, FilesError};
 use crate::inputs::{self, InputError, Resolved};
 use crate::job_file::{JobFile, JobFileError, Source};
 use crate::record::RunRecord;
-use crate::run::{self, Run};
+use crate::run::{self, LeftOpen, Run};
 use crate::runs::{Live, Runs};
 use crate::{need, reserve};
 
@@ -167,10 +166,10 @@ impl Buyer {
         Self { node, runs }
     }
 
-    /// Takes up what an earlier run of this node left open: `jobs` are its attempts that are not settled. Runs
-    /// that are not over go on; what cannot go on is closed, and the oldest of those that are over are forgotten.
-    pub fn resume(&self, jobs: Vec<(JobView, Option<Purchase>)>) {
-        run::resume(self, jobs);
+    /// Takes up what an earlier run of this node left open. Runs that are not over go on; what cannot go on is
+    /// closed, and the oldest of those that are over are forgotten.
+    pub fn resume(&self, left: LeftOpen) {
+        run::resume(self, left);
         let runs = self.runs.clone();
         tokio::spawn(async move { runs.prune().await });
     }
@@ -200,6 +199,8 @@ impl Buyer {
             live.record.is_cancelled = live.record.is_cancelled || live.record.outcome.is_none();
             live.cancel.send_replace(true);
         };
+        // In the order in which a run goes from the one to the other, so that none is missed.
+        self.runs.stop_preparing(run);
         if self.runs.change(run, want_no_more).is_some() {
             self.runs.keep(run).await?;
         }
@@ -243,26 +244,29 @@ impl Buyer {
         Ok(need::view(&quote, id, deposit, &self.node))
     }
 
-    /// Buys a job and returns its events; the last one is `Finished`, `NothingFits` or `Failed`. The job goes
-    /// on when the reader is dropped.
+    /// Buys a job and returns its events; the first one names the run, the last one is `Finished`, `NothingFits`
+    /// or `Failed`. Once it is accepted, the job goes on when the reader is dropped.
     pub(crate) fn run(&self, request: RunRequest) -> Reader {
         let at = Instant::now();
         let log = EventLog::new();
         let reader = log.reader(0);
-        let buyer = self.clone();
-        tokio::spawn(async move {
-            let begun = async {
-                let run = RunId::from_bytes(fresh_nonce()?.to_be_bytes());
-                Run::begin(buyer, request, (run, log.clone()), at).await
-            };
-            match begun.await {
-                Ok(run) => Box::pin(run.work(None)).await,
-                Err(error) => {
-                    log.tell(run::failed(error));
-                    log.close();
-                }
+        match fresh_nonce() {
+            Ok(nonce) => {
+                let run = RunId::from_bytes(nonce.to_be_bytes());
+                let cancel = self.runs.prepare(run);
+                log.tell(RunEvent::Requested { run });
+                let begun = Run::begin(self.clone(), request, (run, log, cancel), at);
+                tokio::spawn(async move {
+                    if let Some(run) = begun.await {
+                        Box::pin(run.work(None)).await;
+                    }
+                });
             }
-        });
+            Err(error) => {
+                log.tell(run::failed(error.into()));
+                log.close();
+            }
+        }
         reader
     }
 

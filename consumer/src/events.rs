@@ -135,6 +135,11 @@ impl EventLog {
         self.told.send_modify(|told| told.is_over = true);
     }
 
+    /// Waits until nobody reads any more.
+    pub(crate) async fn unread(&self) {
+        self.told.closed().await;
+    }
+
     /// Reads from number `from` on.
     pub(crate) fn reader(&self, from: u64) -> Reader {
         Reader {

@@ -31,4 +31,5 @@ pub use job_file::{
     Budget, JOB_KEYS, JobFile, JobFileError, JobKey, JobKeyKind, Mistake, Task, job_reference,
 };
 pub use reserve::ReserveError;
+pub use run::LeftOpen;
 pub use runs::FindError;

@@ -1,6 +1,6 @@
 //! Owns reserving: the terms for an offer, the payer's signature, and the two proofs that the channel is open.
 //!
-//! Never sends an opening that is not on disk, and never takes silence for a refusal: a lost answer is looked up
+//! Never takes silence for a refusal: a lost answer is looked up
 //! on the ledger. Because every attempt of one job carries the same payer nonce, only one can open.
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use market::agreement::{Party, Rates, Terms};
 use market::job::JobSpec;
 use market::ledger::{ChannelState, Operation, SignedTransaction};
-use market::{Amount, ChannelId, Timestamp, TxId};
+use market::{AgreementId, Amount, ChannelId, Timestamp, TxId};
 use market_node::api::{ApiError, transaction};
 use market_node::lease_protocol::{LeaseRequest, LeaseResponse, Refusal, Reservation};
 use market_node::ledger::client::LedgerError;
@@ -139,8 +139,8 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// Signs the opening and keeps it on disk, before anyone else has it.
-    pub(crate) async fn sign(node: &Node, terms: Terms) -> Result<Self, ReserveError> {
+    /// Signs the opening. It must be on disk before [`Self::reserve`] sends it.
+    pub(crate) fn sign(node: &Node, terms: Terms) -> Result<Self, ReserveError> {
         let operation = Operation::Open {
             terms: terms.clone(),
         };
@@ -152,13 +152,36 @@ impl Opening {
         let chain = node.chain();
         let transaction = SignedTransaction::sign(&unsigned, &node.identity.node_key, &chain)
             .with_delegation(node.identity.delegation.clone());
-        recover::remember(node, &transaction).await?;
         Ok(Self {
             node: node.clone(),
             terms,
             transaction,
             last_height,
         })
+    }
+
+    /// Takes up one that this node signed and sent before it was restarted; `None` where it is none.
+    pub(crate) fn of(node: &Node, transaction: SignedTransaction) -> Option<Self> {
+        let signed = transaction.verify(&node.chain()).ok()?.transaction;
+        let Operation::Open { terms } = signed.operation else {
+            return None;
+        };
+        Some(Self {
+            node: node.clone(),
+            terms,
+            transaction,
+            last_height: signed.valid_until_height,
+        })
+    }
+
+    /// Returns what is sent.
+    pub(crate) fn transaction(&self) -> &SignedTransaction {
+        &self.transaction
+    }
+
+    /// Returns the agreement that it opens.
+    pub(crate) fn agreement(&self) -> AgreementId {
+        self.terms.id(&self.node.chain())
     }
 
     /// Returns what was signed for.
@@ -232,7 +255,7 @@ impl Opening {
 
     async fn is_open(&self) -> Result<bool, ReserveError> {
         let found = self.node.ledger.channel(self.channel()).await?;
-        let agreement = self.terms.id(&self.node.chain());
+        let agreement = self.agreement();
         Ok(found.is_some_and(|found| {
             found.record.state == ChannelState::Open
                 && found.record.agreement == agreement

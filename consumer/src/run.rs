@@ -11,10 +11,12 @@
 
 mod attempt;
 mod refusers;
+mod resume;
 mod seek;
 mod sent;
 mod wait;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use market::job::JobSpec;
@@ -25,10 +27,11 @@ use market_node::api::{RunEvent, RunId, RunRequest};
 use market_node::lease::LeaseHandle;
 use tokio::sync::{oneshot, watch};
 
-pub(crate) use attempt::resume;
+pub use resume::LeftOpen;
+pub(crate) use resume::resume;
 
 use self::seek::Sought;
-use crate::buyer::{Buyer, RunError};
+use crate::buyer::{Buyer, Prepared, RunError};
 use crate::events::EventLog;
 use crate::lease::Began;
 use crate::record::{RunRecord, unspent};
@@ -48,50 +51,61 @@ pub(crate) struct Run {
 pub(crate) type Ended = oneshot::Receiver<AttemptEnd>;
 
 impl Run {
-    /// Takes a request up: the run is live when the job file was read and its inputs are stored.
+    /// Takes a request up: the run is live when the job file was read and its inputs are stored. `None` where that
+    /// failed, or nobody wants it any more, which its events say.
     pub(crate) async fn begin(
         buyer: Buyer,
         request: RunRequest,
-        (run, log): (RunId, EventLog),
+        (run, log, cancel): (RunId, EventLog, watch::Sender<bool>),
         at: Instant,
-    ) -> Result<Self, RunError> {
-        let prepared = buyer.prepare(&request.job_file).await?;
-        let node = &buyer.node;
-        let job = prepared.job.id(&node.chain());
-        let (cancel, cancelled) = watch::channel(false);
-        let record = RunRecord {
-            run,
-            kind: prepared.file.kind().to_owned(),
-            job: prepared.job,
-            budget: prepared.file.budget.into(),
-            output: request.output,
-            started_at: node.clock.now().unwrap_or(Timestamp::from_millis(0)),
-            attempts: Vec::new(),
-            artefacts: Vec::new(),
-            states: Vec::new(),
-            progress: None,
-            is_cancelled: false,
-            outcome: None,
-            note: None,
-            sources: prepared.sources,
+    ) -> Option<Self> {
+        let mut cancelled = cancel.subscribe();
+        let prepared = tokio::select! {
+            prepared = buyer.prepare(&request.job_file) => prepared.map_err(failed),
+            () = wanted(&mut cancelled) => Err(unbought()),
+            () = log.unread() => Err(unbought()),
         };
+        let begun = match prepared {
+            Ok(prepared) => {
+                let record = begun(&buyer, run, prepared, request.output);
+                Some(Self::live(buyer.clone(), record, (log, cancel), at))
+            }
+            Err(event) => {
+                log.tell(event);
+                log.close();
+                None
+            }
+        };
+        buyer.runs.prepared(run);
+        begun
+    }
+
+    fn live(
+        buyer: Buyer,
+        record: RunRecord,
+        (log, cancel): (EventLog, watch::Sender<bool>),
+        at: Instant,
+    ) -> Self {
+        let (run, job) = (record.run, record.job.id(&buyer.node.chain()));
+        let cancelled = cancel.subscribe();
         let blobs = record.job.inputs.iter().map(|input| input.hash).collect();
         buyer.runs.begin(Live {
             record,
             log: log.clone(),
             cancel,
+            is_kept: false,
             leases: std::collections::BTreeMap::new(),
             blobs,
         });
         log.tell(RunEvent::Accepted { run, job });
         let before = std::time::Duration::ZERO;
-        Ok(Self {
+        Self {
             buyer,
             run,
             log,
             cancelled,
             began: Began { before, at },
-        })
+        }
     }
 
     /// Works until the run is over, beginning with an attempt that an earlier run of this node left.
@@ -176,8 +190,12 @@ impl Run {
         if self.has_bought() {
             return self.finish(Outcome::Cancelled, None).await;
         }
-        let reason = "cancelled before anything was bought".to_owned();
-        self.log.tell(RunEvent::Failed { reason });
+        self.give_up_unbought(unbought()).await;
+    }
+
+    /// Ends a run that has bought nothing; it is not listed any more.
+    async fn give_up_unbought(self, event: RunEvent) {
+        self.log.tell(event);
         self.log.close();
         self.buyer.runs.forget(self.run).await;
     }
@@ -193,9 +211,7 @@ impl Run {
             let line = format!("no other provider goes on: {error}");
             return self.finish(Outcome::Lost, Some(line)).await;
         }
-        self.log.tell(failed(error));
-        self.log.close();
-        self.buyer.runs.forget(self.run).await;
+        self.give_up_unbought(failed(error)).await;
     }
 
     /// Ends a run that bought something.
@@ -241,7 +257,7 @@ impl Run {
             .runs
             .change(self.run, |live| live.blobs.extend(wanted));
         let imported = tokio::task::spawn_blocking(move || {
-            let import = |path: Option<std::path::PathBuf>| {
+            let import = |path: Option<PathBuf>| {
                 let blob = path.and_then(|path| blobs.import_path(&path).ok());
                 blob.map(|blob| blob.hash)
             };
@@ -263,6 +279,34 @@ impl Run {
         );
         self.log.tell(RunEvent::Note { line });
         (record.job.clone(), 0)
+    }
+}
+
+/// Begins the record of a run that has bought nothing yet.
+fn begun(buyer: &Buyer, run: RunId, prepared: Prepared, output: PathBuf) -> RunRecord {
+    let now = buyer.node.clock.now();
+    RunRecord {
+        run,
+        kind: prepared.file.kind().to_owned(),
+        job: prepared.job,
+        budget: prepared.file.budget.into(),
+        output,
+        started_at: now.unwrap_or(Timestamp::from_millis(0)),
+        attempts: Vec::new(),
+        artefacts: Vec::new(),
+        states: Vec::new(),
+        progress: None,
+        is_cancelled: false,
+        outcome: None,
+        note: None,
+        sources: prepared.sources,
+    }
+}
+
+/// Returns the event of a run that was stopped before it bought anything.
+fn unbought() -> RunEvent {
+    RunEvent::Failed {
+        reason: "cancelled before anything was bought".to_owned(),
     }
 }
 

@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use market::lease::Phase;
+use market::ledger::SignedTransaction;
 use market::receipt::Outcome;
 use market::{AgreementId, BlobHash, wire};
 use market_node::api::{JobDetail, JobView, PendingRefund, RunId};
 use market_node::lease::LeaseHandle;
 use market_node::node::Node;
-use market_node::recover::end_job;
+use market_node::recover::{end_job, remember, remember_for_run};
 use market_node::store::{RecordKind, StoreError};
 use tokio::sync::watch;
 
@@ -63,6 +64,8 @@ pub(crate) struct Live {
     pub(crate) record: RunRecord,
     pub(crate) log: EventLog,
     pub(crate) cancel: watch::Sender<bool>,
+    /// Whether its record is on disk: from the first opening on that was sent.
+    pub(crate) is_kept: bool,
     pub(crate) leases: BTreeMap<AgreementId, LeaseHandle>,
     /// What was brought into the blob store for it, and leaves with it.
     pub(crate) blobs: BTreeSet<BlobHash>,
@@ -75,6 +78,8 @@ pub(crate) struct Runs {
     // A mutex and no owning task: each run's tasks write their own entry, views read all, and the lock is held
     // for a few instructions only.
     live: Arc<Mutex<BTreeMap<RunId, Live>>>,
+    // Likewise; those whose job file and inputs are being read, with the wish to cancel them.
+    preparing: Arc<Mutex<BTreeMap<RunId, watch::Sender<bool>>>>,
     // Held over reading a record and writing it down, so that an older one never replaces a newer one on disk.
     writing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -84,6 +89,7 @@ impl Runs {
         Self {
             node,
             live: Arc::default(),
+            preparing: Arc::default(),
             writing: Arc::default(),
         }
     }
@@ -91,6 +97,32 @@ impl Runs {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Live>> {
         // Every change is one insertion, removal or assignment, so a poisoned lock still holds a whole map.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_preparing(&self) -> MutexGuard<'_, BTreeMap<RunId, watch::Sender<bool>>> {
+        self.preparing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a name to a run that is being prepared. Returns where it hears that it is not wanted any more, which
+    /// goes with it when it begins.
+    pub(crate) fn prepare(&self, run: RunId) -> watch::Sender<bool> {
+        let (cancel, _) = watch::channel(false);
+        self.lock_preparing().insert(run, cancel.clone());
+        cancel
+    }
+
+    /// Ends preparing a run, whether it begins or not.
+    pub(crate) fn prepared(&self, run: RunId) {
+        self.lock_preparing().remove(&run);
+    }
+
+    /// Says to a run that is being prepared that it is not wanted any more; others hear nothing.
+    pub(crate) fn stop_preparing(&self, run: RunId) {
+        if let Some(cancel) = self.lock_preparing().get(&run) {
+            cancel.send_replace(true);
+        }
     }
 
     /// Takes a run in that is beginning or going on.
@@ -101,9 +133,18 @@ impl Runs {
     /// Lets a run go whose record is on disk and will not change any more, or that bought nothing.
     pub(crate) async fn forget(&self, run: RunId) {
         let gone = self.lock().remove(&run);
-        if let Some(gone) = gone {
-            self.remove_blobs(gone.blobs).await;
+        let Some(gone) = gone else { return };
+        if gone.is_kept && gone.record.attempts.is_empty() {
+            let _writing = self.writing.lock().await;
+            let removed = self
+                .node
+                .store
+                .remove_record(RecordKind::Run, run.as_bytes());
+            if let Err(error) = removed.await {
+                tracing::warn!(%error, %run, "the record of a run that bought nothing stays");
+            }
         }
+        self.remove_blobs(gone.blobs).await;
     }
 
     /// Lets a run go if it is over and every channel of it is settled, and with it what was brought into the
@@ -163,17 +204,37 @@ impl Runs {
         self.lock().keys().copied().collect()
     }
 
-    /// Keeps a live run's record on disk; one that has bought nothing is not kept.
+    /// Keeps an opening of a live run on disk, and the run with it, in one write. To be done before the opening
+    /// is sent.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) async fn keep_opening(
+        &self,
+        run: RunId,
+        opening: &SignedTransaction,
+    ) -> Result<(), StoreError> {
+        let _writing = self.writing.lock().await;
+        let record = self.change(run, |live| {
+            live.is_kept = true;
+            wire::encode(&live.record)
+        });
+        match record {
+            Some(record) => remember_for_run(&self.node, opening, (run, &record)).await,
+            None => remember(&self.node, opening).await,
+        }
+    }
+
+    /// Keeps a live run's record on disk; one that has sent no opening is not kept.
     ///
     /// # Errors
     /// The store fails.
     pub(crate) async fn keep(&self, run: RunId) -> Result<(), StoreError> {
         let _writing = self.writing.lock().await;
-        let record = self.live(run).map(|live| live.record);
-        let Some(record) = record.filter(|record| !record.attempts.is_empty()) else {
+        let Some(live) = self.live(run).filter(|live| live.is_kept) else {
             return Ok(());
         };
-        let bytes = wire::encode(&record);
+        let bytes = wire::encode(&live.record);
         let id = run.as_bytes();
         self.node
             .store
@@ -303,7 +364,7 @@ impl Runs {
     /// Nothing or too much fits.
     pub(crate) fn find(&self, name: &str) -> Result<RunId, FindError> {
         if let Ok(run) = name.parse()
-            && self.live(run).is_some()
+            && (self.live(run).is_some() || self.lock_preparing().contains_key(&run))
         {
             return Ok(run);
         }

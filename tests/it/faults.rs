@@ -3,6 +3,7 @@
 //! Never looks inside a process: it sees what a person or a script sees.
 
 mod consumer_dies;
+mod damaged_store;
 mod latency;
 mod link;
 mod operator_away;

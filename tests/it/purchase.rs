@@ -32,6 +32,7 @@ pub(crate) struct Purchase {
 }
 
 /// The end of a job: how the command ended, and its events.
+#[derive(Debug)]
 pub(crate) struct End {
     /// The command.
     pub(crate) done: Done,
@@ -108,7 +109,12 @@ impl Purchase {
 
     /// Presses Ctrl-C.
     pub(crate) fn interrupt(&self) {
-        processes::signal(self.running.child.id(), Signal::INT);
+        self.signal(Signal::INT);
+    }
+
+    /// Sends a signal to the command, and not to its node.
+    pub(crate) fn signal(&self, signal: Signal) {
+        processes::signal(self.running.child.id(), signal);
     }
 
     /// Waits for the end.

@@ -1,8 +1,11 @@
-//! Owns the race: two buyers want one GPU at the same moment, a hundred times.
+//! Owns the race: two buyers want one GPU at the same moment.
 //!
-//! Never lets a job run: what is raced for is the opening, and the winner gives it back at once.
+//! Never looks at who was first; what counts is that one channel opens, and what the other is told.
 //!
-//! Each round covers a reservation by each buyer over its own connection to a provider's process, sent at the
+//! A hundred rounds are raced by the protocol, without jobs: what is raced for is the opening, and the winner gives
+//! it back at once. A few are raced by two people who type `nightshift run`, jobs and all.
+//!
+//! Each round of the hundred covers a reservation by each buyer over its own connection to a provider's process, sent at the
 //! same moment; the countersigned opening in a block; the loser's refusal; what the ledger holds of both; and
 //! the end in good order, until the offer stands again. It leaves out the worker: its input never arrives.
 
@@ -15,8 +18,10 @@ use serde_json::Value;
 
 use crate::credits;
 use crate::hostile::{Bought, Buyer, Lie, job_about, soon};
-use crate::market::Market;
+use crate::market::{Market, Plan};
+use crate::node::Node;
 use crate::program;
+use crate::purchase::{self, End, Purchase};
 
 /// How often they race.
 const ROUNDS: usize = 100;
@@ -71,6 +76,107 @@ fn of_two_who_race_for_one_gpu_one_gets_it_each_time() {
     let audit: Value = market.operator.json(&["operator", "status"])["audit"].clone();
     assert_eq!(audit["conserved"], true, "{audit}");
     assert_eq!(credits::of(&audit["channels"]), 0, "{audit}");
+}
+
+/// How often two people race.
+const TYPED_ROUNDS: usize = 5;
+
+/// Steps of their jobs: enough for both to be there at the same time.
+const STEPS: u32 = 60;
+
+/// Lets two consumers type `nightshift run` at the same moment.
+fn run_both(market: &Market, file: &str, round: usize) -> [End; 2] {
+    let jobs: Vec<Purchase> = market
+        .consumers()
+        .map(|consumer| {
+            let folder = format!("{}-{round}", consumer.account());
+            Purchase::start(consumer, file, &market.folder.path().join(folder))
+        })
+        .collect();
+    let ends: Vec<End> = jobs.into_iter().map(Purchase::end).collect();
+    ends.try_into().expect("the market has two consumers")
+}
+
+fn has_completed(end: &End) -> bool {
+    end.done.code == Some(0) && end.last()["outcome"] == "completed"
+}
+
+/// Whether somebody who bought nothing was told why, in words and by number.
+fn is_told_why(end: &End) -> bool {
+    let said = &end.done.stderr;
+    let is_refused = end.done.code == Some(1) && said.contains("all GPUs of this offer are taken");
+    let nothing_fits = end.done.code == Some(4) && said.contains("no offer fits this job");
+    is_refused || nothing_fits
+}
+
+#[test]
+fn of_two_people_who_run_a_job_at_once_one_gets_the_gpu_and_the_other_a_reason_or_the_next_offer() {
+    if !program::has_adapter() {
+        return;
+    }
+    let plan = Plan {
+        prices: &["0.25", "0.26"],
+        consumers: 2,
+        ..Plan::default()
+    };
+    let mut market = Market::found(&plan);
+    let file = purchase::small_training(&market, STEPS, "total = \"0.1\"");
+    let mut opened = 0;
+    for round in 0..TYPED_ROUNDS {
+        let ends = run_both(&market, &file, round);
+        let why = || format!("round {round}: {:?}", ends.each_ref().map(|end| &end.done));
+        assert!(ends.iter().all(has_completed), "{}", why());
+        opened += 2;
+        market
+            .consumers()
+            .for_each(|consumer| market.wait_for_offers(consumer, 2));
+    }
+    let (code, said) = market.more_providers[0].stop_in_order();
+    assert_eq!(code, Some(0), "{said}");
+    let mut told = 0;
+    for round in TYPED_ROUNDS..2 * TYPED_ROUNDS {
+        market
+            .consumers()
+            .for_each(|consumer| market.wait_for_offers(consumer, 1));
+        let ends = run_both(&market, &file, round);
+        let why = || format!("round {round}: {:?}", ends.each_ref().map(|end| &end.done));
+        let completed = ends.iter().filter(|end| has_completed(end)).count();
+        let refused = ends.iter().filter(|end| is_told_why(end)).count();
+        assert!(completed >= 1 && completed + refused == 2, "{}", why());
+        (opened, told) = (opened + completed, told + refused);
+    }
+    eprintln!(
+        "{} races of two people: {opened} jobs, {told} told why not",
+        2 * TYPED_ROUNDS
+    );
+    let status = market.operator.json(&["operator", "status"]);
+    assert_eq!(status["audit"]["conserved"], true, "{status}");
+    let spent: i128 = market.consumers().map(spent).sum();
+    let paid: i128 = market
+        .consumers()
+        .flat_map(runs)
+        .map(|run| credits::of(&run["paid"]))
+        .sum();
+    assert_eq!(
+        spent,
+        paid + i128::try_from(opened).expect("few") * OPEN_FEE
+    );
+}
+
+fn runs(consumer: &Node) -> Vec<Value> {
+    let runs = consumer.json(&["ps", "--all"]);
+    runs.as_array().cloned().unwrap_or_default()
+}
+
+/// What a consumer has spent of its ten credits, once nothing of it is locked.
+fn spent(consumer: &Node) -> i128 {
+    consumer.retry("the refunds", || {
+        let balance = consumer.json(&["wallet", "balance"]);
+        match credits::of(&balance["in_channels"]) {
+            0 => Ok(credits::nano("10") - credits::of(&balance["available"])),
+            _ => Err(balance.to_string()),
+        }
+    })
 }
 
 /// Waits until a racer sees an offer that nobody has taken yet.

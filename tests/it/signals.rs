@@ -3,6 +3,8 @@
 //!
 //! Never sends a signal to a process that a test did not start.
 
+use std::io::Read as _;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -238,4 +240,89 @@ fn ctrl_c_before_the_channel_is_open_leaves_nothing_running_and_nothing_locked()
         "{paid} was paid for nothing: {:?}",
         end.done
     );
+}
+
+/// A server that accepts one download and never answers it.
+struct Stalled {
+    listener: TcpListener,
+    /// A job whose data comes from there.
+    file: String,
+}
+
+impl Stalled {
+    fn open(market: &Market) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let hash = "00".repeat(32);
+        let text = format!("[train]\ndata = \"http://{address}/text\"\nblake3 = \"{hash}\"\n");
+        let file = market.write("stalled.toml", &format!("{text}[budget]\n{BUDGET}\n"));
+        Self { listener, file }
+    }
+
+    /// Waits for the download.
+    fn accept(&self) -> TcpStream {
+        let (mut download, _) = self.listener.accept().expect("the node downloads");
+        let is_set = download.set_read_timeout(Some(STOP));
+        is_set.expect("a limit can be set");
+        let mut request = [0; 1];
+        download.read_exact(&mut request).expect("the node asks");
+        download
+    }
+}
+
+/// Waits until the node has given a download up.
+fn is_given_up(download: &mut TcpStream) {
+    let mut rest = Vec::new();
+    let read = download.read_to_end(&mut rest);
+    read.expect("the node closes the download within the limit");
+}
+
+#[test]
+fn a_run_that_is_left_while_its_inputs_are_read_buys_nothing() {
+    if !program::has_adapter() {
+        return;
+    }
+    let market = Market::start();
+    let stalled = Stalled::open(&market);
+    let out = market.folder.path().join("out");
+    for signal in [Signal::INT, Signal::KILL] {
+        let job = Purchase::start(&market.consumer, &stalled.file, &out);
+        job.wait_for_event(0, "requested");
+        let mut download = stalled.accept();
+        job.signal(signal);
+        is_given_up(&mut download);
+        let end = job.end();
+        if signal == Signal::INT {
+            assert_eq!(end.done.code, Some(130), "{:?}", end.done);
+            let said = &end.done.stderr;
+            assert!(
+                said.contains("stopped before anything was bought"),
+                "{said}"
+            );
+        }
+        let names: Vec<&Value> = end.events.iter().map(|event| &event["event"]).collect();
+        assert!(!names.contains(&&Value::from("accepted")), "{names:?}");
+    }
+    assert_eq!(newest(&market), Value::Null, "no run is listed");
+    assert_eq!(purchase::check_refund(&market, 0), 0);
+}
+
+#[test]
+fn a_provider_that_is_stopped_is_out_of_the_book_of_others_at_once() {
+    if !program::has_adapter() {
+        return;
+    }
+    let mut market = Market::found(&Plan {
+        prices: &["0.25", "0.26"],
+        ..Plan::default()
+    });
+    let (code, said) = market.provider.stop_in_order();
+    assert_eq!(code, Some(0), "{said}");
+    // Its beacons would be missed after 150 seconds.
+    let few = Duration::from_secs(5);
+    market.consumer.retry_within(few, "one offer less", || {
+        let book = market.consumer.json(&["market", "book"]);
+        let asks = book["asks"].as_array().map(Vec::len);
+        (asks == Some(1)).then_some(()).ok_or(book.to_string())
+    });
 }

@@ -14,7 +14,8 @@ use serde::Serialize;
 
 use crate::commands::{self, Command};
 use crate::exit;
-use crate::logs::{self, LogFlags};
+use crate::logs::{self, LogFlags, Logs};
+use crate::memory;
 use crate::output::{self, Form};
 
 /// How long work that still runs in other threads may hold up the end of the program.
@@ -94,6 +95,9 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         form,
     };
     logs::install(cli.command.logs(), cli.logs, || context.home())?;
+    if cli.command.logs() != Logs::Brief {
+        memory::keep_little();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -10,6 +10,7 @@ mod exit;
 #[cfg(test)]
 mod fixture;
 mod logs;
+mod memory;
 mod output;
 mod plot;
 mod quiet;

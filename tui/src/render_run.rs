@@ -82,6 +82,9 @@ impl RunView {
     /// Takes an event in, `elapsed` after the request.
     pub(crate) fn update(&mut self, event: &RunEvent, elapsed: Duration) {
         match event {
+            RunEvent::Requested { .. } => {
+                self.tick(elapsed, "requested", "the job file and its inputs are read");
+            }
             RunEvent::Accepted { run, job } => {
                 self.tick(
                     elapsed,

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use consumer::{Buyer, consumer_router};
+use consumer::{Buyer, LeftOpen, consumer_router};
 use gpu_probe::Effort;
 use market::gpu::GpuClass;
 use market::lease::Phase;
@@ -105,7 +105,10 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
             Some(handle)
         }
     };
-    let bought = leftovers.take_jobs(&node);
+    let left_open = LeftOpen {
+        jobs: leftovers.take_jobs(&node),
+        openings: leftovers.take_openings(&node),
+    };
     let is_selling = occupation(seller.clone());
     let settling = leftovers.settle(node.clone(), is_selling);
     tasks.spawn(async move {
@@ -113,7 +116,7 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         // A task of the node that ends is a failure.
         std::future::pending::<()>().await;
     });
-    buyer.resume(bought);
+    buyer.resume(left_open);
     let sleep = stay_awake(seller.as_ref(), &mut tasks);
     let parts = Parts {
         node: node.clone(),

@@ -223,3 +223,15 @@ async fn a_follower_of_a_damaged_log_waits_for_what_comes_next() {
     log.tell(note("comes"));
     assert_eq!(reader.next().await.unwrap().event, note("comes"));
 }
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_any_more_says_so_and_one_that_is_read_does_not() {
+    let log = EventLog::new();
+    let (first, second) = (log.reader(0), log.reader(0));
+    drop(first);
+    let now = std::time::Duration::ZERO;
+    let unread = tokio::time::timeout(now, log.unread()).await;
+    assert!(unread.is_err(), "the second reader is there");
+    drop(second);
+    log.unread().await;
+}

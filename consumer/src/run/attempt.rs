@@ -1,25 +1,21 @@
-//! Owns beginning an attempt once its channel is open, and taking one up again after a restart of this node.
+//! Owns beginning an attempt once its channel is open.
 //!
 //! Never begins work that the disk does not know of.
 
 use std::time::Instant;
 
 use market::job::JobSpec;
-use market::lease::{Input, Lease, Phase, Purpose, Role};
-use market::receipt::Outcome;
-use market::{AgreementId, ChainId, NodeId, Timestamp};
-use market_node::api::{JobView, RunEvent};
-use market_node::recover::{Purchase, end_job};
+use market::lease::{Input, Lease, Role};
+use market::{AgreementId, NodeId, Timestamp};
+use market_node::api::RunEvent;
 use tokio::sync::{mpsc, oneshot};
 
 use super::seek::Search;
 use super::{Ended, Run};
 use crate::buyer::{Buyer, RunError};
-use crate::events::EventLog;
-use crate::lease::{Announced, Began, LeaseShell, Signs, Told};
-use crate::record::{RunRecord, new_attempt};
+use crate::lease::{Announced, LeaseShell, Signs, Told};
+use crate::record::new_attempt;
 use crate::reserve::Opening;
-use crate::verdict::AttemptEnd;
 
 /// Batches of reports that wait for one job.
 const REPORTS: usize = 16;
@@ -78,7 +74,7 @@ impl Run {
     }
 
     /// Closes, in the background, an attempt that could not be noted and so did not begin.
-    fn abandon(&self, agreement: AgreementId, reason: String) {
+    pub(super) fn abandon(&self, agreement: AgreementId, reason: String) {
         let chain = self.buyer.node.chain();
         let job = self.buyer.runs.change(self.run, |live| {
             live.record.attempt_mut(agreement)?.lost = Some(reason.clone());
@@ -104,7 +100,12 @@ impl Run {
     }
 
     /// Runs a lease in tasks of its own; `opened_at` of a new one starts it.
-    async fn start(&self, lease: Lease, work: Work, opened_at: Option<Timestamp>) -> Ended {
+    pub(super) async fn start(
+        &self,
+        lease: Lease,
+        work: Work,
+        opened_at: Option<Timestamp>,
+    ) -> Ended {
         let (node, runs) = (&self.buyer.node, &self.buyer.runs);
         let channel = lease.terms().channel_id(&node.chain());
         let (reports_in, reports) = mpsc::channel(REPORTS);
@@ -158,126 +159,14 @@ impl Run {
         tokio::spawn(shell.run(effects, reports));
         ended
     }
-
-    /// Takes an attempt up that an earlier run of this node left open, and passes its end on.
-    async fn take_up(
-        &self,
-        job: JobView,
-        purchase: Option<Purchase>,
-        ended: oneshot::Sender<AttemptEnd>,
-    ) {
-        let agreement = job.agreement;
-        match purchase {
-            Some(purchase) if self.was_given_up(&purchase, agreement) => {}
-            Some(purchase) => {
-                let record = purchase.record.clone();
-                match purchase.resume(&self.buyer.node).await {
-                    Ok(lease) => {
-                        let work = self
-                            .work_of(agreement, record.terms.payee.node, &lease)
-                            .await;
-                        let work = match work {
-                            Some(mut work) => {
-                                work.signs = work.signs.resumed(record.delivered_meter);
-                                work
-                            }
-                            None => return self.lose(job, ended).await,
-                        };
-                        if let Ok(end) = self.start(lease, work, None).await.await {
-                            let _nobody_waits = ended.send(end);
-                        }
-                        return;
-                    }
-                    Err(error) => tracing::error!(%agreement, %error, "a lease cannot go on"),
-                }
-            }
-            None => tracing::warn!(%agreement, "nothing on disk lets a lease go on"),
-        }
-        self.lose(job, ended).await;
-    }
-
-    /// Returns what a lease works on that goes on after a restart.
-    async fn work_of(
-        &self,
-        agreement: AgreementId,
-        provider: NodeId,
-        lease: &Lease,
-    ) -> Option<Work> {
-        let record = self.record()?;
-        let attempt = record.attempt(agreement)?;
-        let from_step = attempt.from_step;
-        let checkpoint = record.checkpoint();
-        let from = checkpoint.filter(|checkpoint| u64::from(checkpoint.step) == from_step);
-        let job = record.job_from(from.as_ref()).ok()?;
-        if attempt.meter.running_ms == 0 {
-            self.bring_inputs(&record).await;
-        }
-        share(&self.buyer, &job, provider);
-        let terms = lease.terms();
-        let patience = self.buyer.node.settings.lease.patience();
-        let rates = (terms.rates, terms.deposit);
-        let bounds = (job.input_bytes(), job.limits.wall_clock());
-        let signs = Signs::new(rates, bounds, patience, Instant::now());
-        Some(Work {
-            agreement,
-            provider,
-            job,
-            signs,
-        })
-    }
-
-    /// Makes sure that a provider finds what it may still be fetching: a start clears the blob store.
-    async fn bring_inputs(&self, record: &RunRecord) {
-        match self.buyer.check_inputs(&record.job, &record.sources).await {
-            Ok(lines) => lines
-                .into_iter()
-                .for_each(|line| tracing::info!(run = %self.run, line)),
-            Err(error) => {
-                let line = error.to_string();
-                self.log.tell(RunEvent::Note { line });
-            }
-        }
-        let _brought_in = self.next_job(record).await;
-    }
-
-    /// Tells whether an attempt was given up while its lease still wanted to work: it is only closed.
-    fn was_given_up(&self, purchase: &Purchase, agreement: AgreementId) -> bool {
-        let record = self.record();
-        let attempt = record.as_ref().and_then(|record| record.attempt(agreement));
-        let is_lost = attempt.is_some_and(|attempt| attempt.lost.is_some());
-        is_lost && purchase.record.purpose == Purpose::Work
-    }
-
-    /// Says that an attempt cannot go on, and settles it.
-    async fn lose(&self, job: JobView, ended: oneshot::Sender<AttemptEnd>) {
-        let reason = "this node was restarted and could not take the work up again".to_owned();
-        let agreement = job.agreement;
-        let is_new = self.buyer.runs.change(self.run, |live| {
-            let attempt = live.record.attempt_mut(agreement)?;
-            let is_new = attempt.lost.is_none();
-            attempt.lost.get_or_insert_with(|| reason.clone());
-            is_new.then_some(())
-        });
-        if is_new.flatten().is_some() {
-            let reason = reason.clone();
-            self.log.tell(RunEvent::Lost { reason });
-        }
-        let _nobody_waits = ended.send(AttemptEnd {
-            outcome: Outcome::Lost,
-            given_up: Some(reason.clone()),
-            work_began: true,
-            failure: None,
-        });
-        self.buyer.runs.settle_alone(self.run, job, reason).await;
-    }
 }
 
 /// What one lease works on.
-struct Work {
-    agreement: AgreementId,
-    provider: NodeId,
-    job: JobSpec,
-    signs: Signs,
+pub(super) struct Work {
+    pub(super) agreement: AgreementId,
+    pub(super) provider: NodeId,
+    pub(super) job: JobSpec,
+    pub(super) signs: Signs,
 }
 
 /// Lets a provider fetch a job's inputs.
@@ -291,119 +180,5 @@ pub(super) fn share(buyer: &Buyer, job: &JobSpec, provider: NodeId) {
 pub(super) fn unshare(buyer: &Buyer, job: &JobSpec, provider: NodeId) {
     for input in &job.inputs {
         buyer.node.permissions.unshare(input.hash, provider);
-    }
-}
-
-/// Takes up everything that an earlier run of this node left open: `jobs` are the attempts that are not
-/// settled. Runs that are not over go on.
-pub(crate) fn resume(buyer: &Buyer, mut jobs: Vec<(JobView, Option<Purchase>)>) {
-    let records = match buyer.runs.records() {
-        Ok(records) => records,
-        Err(error) => {
-            tracing::error!(%error, "the list of runs cannot be read; what is open is closed");
-            Vec::new()
-        }
-    };
-    for record in records {
-        let is_its = |(job, _): &(JobView, Option<Purchase>)| job.run == record.run;
-        let (open, rest) = std::mem::take(&mut jobs).into_iter().partition(is_its);
-        jobs = rest;
-        let open: Vec<(JobView, Option<Purchase>)> = open;
-        if record.outcome.is_none() || !record.is_settled() || !open.is_empty() {
-            resume_run(buyer, record, open);
-        }
-    }
-    for (job, _) in jobs {
-        let node = buyer.node.clone();
-        tokio::spawn(async move {
-            end_job(&node, job).await;
-        });
-    }
-}
-
-fn resume_run(buyer: &Buyer, record: RunRecord, open: Vec<(JobView, Option<Purchase>)>) {
-    let run = record.run;
-    let log = open_events(buyer, run);
-    let (cancel, cancelled) = tokio::sync::watch::channel(record.is_cancelled);
-    let open = with_unknown(&record, open, &buyer.node.chain());
-    let newest = record
-        .attempts
-        .last()
-        .filter(|newest| newest.lost.is_none());
-    let mut running = newest.and_then(AttemptEnd::kept).map(already);
-    let newest = newest.map(|newest| newest.agreement);
-    let is_over = record.outcome.is_some();
-    let now = buyer.node.clock.now();
-    let before = now.map_or_else(Default::default, |now| {
-        now.saturating_since(record.started_at)
-    });
-    let blobs = record.job.inputs.iter().map(|input| input.hash).collect();
-    buyer.runs.begin(crate::runs::Live {
-        record,
-        log: log.clone(),
-        cancel,
-        leases: std::collections::BTreeMap::new(),
-        blobs,
-    });
-    let handle = || Run {
-        buyer: buyer.clone(),
-        run,
-        log: log.clone(),
-        cancelled: cancelled.clone(),
-        began: Began {
-            before,
-            at: Instant::now(),
-        },
-    };
-    for (job, purchase) in open {
-        let (ended_in, ended) = oneshot::channel();
-        if newest == Some(job.agreement) && running.is_none() {
-            running = Some(ended);
-        }
-        let task = handle();
-        tokio::spawn(async move { task.take_up(job, purchase, ended_in).await });
-    }
-    if is_over {
-        return log.close();
-    }
-    let line = "this node was restarted; the run goes on".to_owned();
-    log.tell(RunEvent::Note { line });
-    tokio::spawn(Box::pin(handle().work(running)));
-}
-
-/// Adds the attempts that are not settled by the run's own record, and of which nothing else is kept.
-fn with_unknown(
-    record: &RunRecord,
-    mut open: Vec<(JobView, Option<Purchase>)>,
-    chain: &ChainId,
-) -> Vec<(JobView, Option<Purchase>)> {
-    for attempt in &record.attempts {
-        let agreement = attempt.agreement;
-        let is_open = open.iter().any(|(job, _)| job.agreement == agreement);
-        if !is_open && attempt.phase != Phase::Ended {
-            let job = record.attempt_job(agreement, chain);
-            open.extend(job.map(|job| (job, None)));
-        }
-    }
-    open
-}
-
-/// Returns an end that has been told already.
-fn already(end: AttemptEnd) -> Ended {
-    let (ended_in, ended) = oneshot::channel();
-    let _here = ended_in.send(end);
-    ended
-}
-
-fn open_events(buyer: &Buyer, run: market_node::api::RunId) -> EventLog {
-    let path = buyer.runs.events_path(run);
-    let opened = path.map(|path| EventLog::open(&path));
-    match opened {
-        Some(Ok(log)) => log,
-        Some(Err(error)) => {
-            tracing::warn!(%error, %run, "the events of a run cannot go on in their file");
-            EventLog::new()
-        }
-        None => EventLog::new(),
     }
 }

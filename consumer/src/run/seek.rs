@@ -109,7 +109,7 @@ impl Run {
     }
 
     /// Makes ready what is to be bought: whole inputs, and the newest checkpoint. `None` where the run is gone.
-    async fn search(&self) -> Result<Option<Search>, RunError> {
+    pub(super) async fn search(&self) -> Result<Option<Search>, RunError> {
         let Some(record) = self.record() else {
             return Ok(None);
         };
@@ -140,7 +140,7 @@ impl Run {
         wait_for(missing, self.buyer.runs.pending_refunds(), now)
     }
 
-    fn tell_wait(&self, line: String) {
+    pub(super) fn tell_wait(&self, line: String) {
         self.log.tell(RunEvent::Note { line: line.clone() });
         self.buyer
             .runs
@@ -246,7 +246,10 @@ impl Run {
         let (node, job) = (&self.buyer.node, &search.job);
         let terms = reserve::terms(node, offer, job, &search.budget, search.payer_nonce)?;
         let provider = terms.payee.node;
-        let opening = Opening::sign(node, terms).await?;
+        let opening = Opening::sign(node, terms)?;
+        // Before anyone else has it.
+        let runs = &self.buyer.runs;
+        runs.keep_opening(self.run, opening.transaction()).await?;
         share(&self.buyer, job, provider);
         let error = match opening.reserve(job).await {
             Ok(at) => return Ok((opening, at)),

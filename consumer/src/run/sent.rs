@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use market::Timestamp;
 
-use crate::reserve::{Fate, Opening};
+use crate::reserve::{Fate, Opening, ReserveError};
 
 /// How long a buyer whom all offers failed waits for those whose answer was lost, and how often it looks.
 const LAST_LOOK: Duration = Duration::from_secs(30);
@@ -23,6 +23,35 @@ pub(super) struct Sent {
 }
 
 impl Sent {
+    /// Takes in openings that an earlier run of this node sent.
+    pub(super) fn of(openings: Vec<Opening>) -> Self {
+        Self {
+            doubtful: openings,
+            refused: Vec::new(),
+        }
+    }
+
+    /// Tells whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.doubtful.is_empty() && self.refused.is_empty()
+    }
+
+    /// Waits until one of them is open, or none can open any more, however long the ledger cannot be asked:
+    /// before that is known nothing more may be locked in their place.
+    pub(super) async fn settle(&mut self) -> Option<(Opening, Timestamp)> {
+        self.refused.append(&mut self.doubtful);
+        loop {
+            let can_open = self.refused.iter().any(Opening::can_open);
+            match self.find_open().await {
+                Ok(Some((position, at))) => {
+                    return Some((self.refused.swap_remove(position), at));
+                }
+                Ok(None) if !can_open => return None,
+                Ok(None) | Err(_) => tokio::time::sleep(LAST_LOOK_STEP).await,
+            }
+        }
+    }
+
     /// Takes in an opening that brought no proof.
     pub(super) async fn take(&mut self, fate: Fate, opening: Opening) {
         match fate {
@@ -41,7 +70,7 @@ impl Sent {
         loop {
             // Asked before the look: an opening that has lapsed and is not there then never will be.
             let can_open = self.refused.iter().any(Opening::can_open);
-            if let Some((position, at)) = self.find_open().await {
+            if let Ok(Some((position, at))) = self.find_open().await {
                 return Some((self.refused.swap_remove(position), at));
             }
             if !waits || !can_open || Instant::now() >= patience {
@@ -51,13 +80,17 @@ impl Sent {
         }
     }
 
-    async fn find_open(&self) -> Option<(usize, Timestamp)> {
+    /// Finds the one that is open. Fails where there is none among those that could be looked up.
+    async fn find_open(&self) -> Result<Option<(usize, Timestamp)>, ReserveError> {
+        let mut failed = None;
         for (position, opening) in self.refused.iter().enumerate() {
-            if let Ok(Some(at)) = opening.look().await {
-                return Some((position, at));
+            match opening.look().await {
+                Ok(Some(at)) => return Ok(Some((position, at))),
+                Ok(None) => {}
+                Err(error) => failed = Some(error),
             }
         }
-        None
+        failed.map_or(Ok(None), Err)
     }
 
     /// Forgets all: their nonce is used, so they open nothing any more.
@@ -68,8 +101,8 @@ impl Sent {
     }
 
     /// Leaves all to be watched until they can open nothing.
-    pub(super) fn watch(&mut self) {
-        let all = self.doubtful.drain(..).chain(self.refused.drain(..));
+    pub(super) fn watch(self) {
+        let all = self.doubtful.into_iter().chain(self.refused);
         all.for_each(Opening::watch);
     }
 }

@@ -7,10 +7,11 @@
 //! ```text
 //!  Leftovers::read ──► take_jobs ──► Purchase::resume ──► the buyer's lease goes on
 //!                  │             └─► end_job ──► closed and noted
+//!                  ├─► take_openings ──► the buyer's run finds out whether one became an agreement
 //!                  └─► settle ──► the rest: closed, claimed, noted
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use market::agreement::Terms;
@@ -21,7 +22,7 @@ use market::voucher::Voucher;
 use market::{AgreementId, BlobHash, ChannelId, Signed, TxId, wire};
 use tokio::task::JoinSet;
 
-use crate::api::JobView;
+use crate::api::{JobView, RunId};
 use crate::ledger::LedgerClient;
 use crate::ledger::client::LedgerError;
 use crate::node::Node;
@@ -75,6 +76,8 @@ pub struct Leftovers {
     purchases: Vec<Purchase>,
     jobs: Vec<JobView>,
     submissions: Vec<SignedTransaction>,
+    /// The runs for which submissions were sent.
+    runs: BTreeMap<TxId, RunId>,
     /// Purchases whose record is damaged.
     damaged: BTreeSet<AgreementId>,
 }
@@ -98,12 +101,31 @@ impl Leftovers {
             .into_iter()
             .filter_map(|(_, bytes)| wire::decode(&bytes, SignedTransaction::MAX_BYTES).ok())
             .collect();
+        let (records, _) = node.store.whole_records(RecordKind::Opening)?;
+        let runs = records.into_iter().filter_map(|(id, run)| {
+            let id = TxId::from_bytes(id.try_into().ok()?);
+            Some((id, RunId::from_bytes(run.try_into().ok()?)))
+        });
         Ok(Self {
             purchases,
             jobs,
             submissions,
+            runs: runs.collect(),
             damaged,
         })
+    }
+
+    /// Takes out the openings that were sent for a run and whose fate is not known: whoever takes one finds it
+    /// out, or leaves it to [`watch_opening`].
+    pub fn take_openings(&mut self, node: &Node) -> Vec<(RunId, SignedTransaction)> {
+        let (chain, mut openings) = (node.chain(), Vec::new());
+        for submission in std::mem::take(&mut self.submissions) {
+            match self.runs.get(&submission.id(&chain)) {
+                Some(run) => openings.push((*run, submission)),
+                None => self.submissions.push(submission),
+            }
+        }
+        openings
     }
 
     /// Returns the outputs that the purchases which go on have yet to bring in, or have begun to.
@@ -378,12 +400,34 @@ async fn has_opened(node: &Node, channel: ChannelId, last_height: u64) -> bool {
 
 /// Removes the record of a transaction whose fate is known.
 pub async fn forget(node: &Node, id: TxId) {
-    let removed = node
-        .store
-        .remove_record(RecordKind::Submission, id.as_bytes());
+    let removed =
+        [RecordKind::Submission, RecordKind::Opening].map(|kind| (kind, &id.as_bytes()[..]));
+    let removed = node.store.remove_records(&removed);
     if let Err(error) = removed.await {
         tracing::warn!(%error, "the record of a transaction stays; the next start looks at it again");
     }
+}
+
+/// Keeps an opening before it is sent, together with the `record` of the run for which it is, so that a restart
+/// finds both or neither.
+///
+/// # Errors
+/// The store fails; the opening must not be sent then.
+pub async fn remember_for_run(
+    node: &Node,
+    opening: &SignedTransaction,
+    (run, record): (RunId, &[u8]),
+) -> Result<(), StoreError> {
+    let id = opening.id(&node.chain());
+    let bytes = wire::encode(opening);
+    let (id, run) = (&id.as_bytes()[..], &run.as_bytes()[..]);
+    node.store
+        .put_records(&[
+            (RecordKind::Run, run, record),
+            (RecordKind::Submission, id, &bytes),
+            (RecordKind::Opening, id, run),
+        ])
+        .await
 }
 
 /// Keeps a transaction before it is sent, so that a restart finds it.

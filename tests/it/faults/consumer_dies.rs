@@ -5,16 +5,21 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    SHORT_TICK_MS, check_outputs, check_price, check_steps, newest, sold, start, wait_for_earned,
+    BUDGET, SHORT_TICK_MS, check_outputs, check_price, check_steps, newest, sold, start,
+    wait_for_earned,
 };
 use crate::credits;
-use crate::market::{Market, Plan};
+use crate::market::{Links, Market, Plan};
 use crate::processes;
 use crate::program;
-use crate::purchase::{self, LIMIT};
+use crate::proxy::{BOTH, Delay};
+use crate::purchase::{self, LIMIT, Purchase};
 
 /// How long leases wait in the first test, in seconds.
 const PATIENCE_S: u32 = 10;
+
+/// Within how long the fate of an opening is known, where a block is made each second.
+const OPENING: Duration = Duration::from_secs(150);
 
 /// Steps of the jobs.
 const STEPS: u32 = 400;
@@ -96,6 +101,93 @@ fn a_consumer_that_is_killed_and_restarted_goes_on_with_the_same_agreement() {
     let paid = credits::of(&last["paid"]);
     assert_eq!(purchase::check_refund(&market, 1), paid);
     wait_for_earned(&market, paid);
+}
+
+#[test]
+fn a_consumer_that_is_killed_while_it_reserves_finds_the_agreement_when_it_starts_again() {
+    if !program::has_adapter() {
+        return;
+    }
+    let plan = Plan {
+        links: Links::Proxied,
+        ..Plan::default()
+    };
+    let mut market = Market::found(&plan);
+    // What the provider answers arrives after the consumer is dead.
+    let slow = Delay {
+        fixed: Duration::from_secs(3),
+        jitter: Duration::ZERO,
+    };
+    delay(&market, slow);
+    let file = purchase::small_training(&market, STEPS, BUDGET);
+    let job = Purchase::start(&market.consumer, &file, &market.folder.path().join("out"));
+    job.wait_for_event(0, "chosen");
+    market.provider.retry("a reservation", || {
+        let lease = sold(&market.provider);
+        (!lease.is_null()).then_some(()).ok_or(lease.to_string())
+    });
+    market.consumer.kill();
+    let end = job.end();
+    let opened = end.events.iter().any(|event| event["event"] == "opened");
+    assert!(!opened, "the consumer had not heard of the opening");
+    delay(&market, Delay::default());
+    market.consumer.restart();
+    let follow = program::command(&market.consumer.home, &["logs", "-f", "latest", "--json"]);
+    let done = program::start(follow).finish((LIMIT, "nightshift logs -f"));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let last = newest(&market.consumer);
+    assert_eq!(last["outcome"], "completed", "{last}");
+    assert_eq!(last["attempts"], 1, "{last}");
+    let events = purchase::numbered_events(&done.stdout);
+    check_steps(&events, STEPS);
+    // One channel was opened, and what it cost is what the run says.
+    let paid = credits::of(&last["paid"]);
+    assert_eq!(purchase::check_refund(&market, 1), paid);
+    wait_for_earned(&market, paid);
+}
+
+#[test]
+fn long_a_reservation_that_nobody_received_is_forgotten_after_a_restart() {
+    if !program::has_adapter() {
+        return;
+    }
+    let plan = Plan {
+        links: Links::Proxied,
+        ..Plan::default()
+    };
+    let mut market = Market::found(&plan);
+    let proxy = market.provider.proxy.as_ref().expect("it has one");
+    BOTH.iter().for_each(|way| proxy.stall(*way));
+    let proxy = market.consumer.proxy.as_ref().expect("it has one");
+    BOTH.iter().for_each(|way| proxy.stall(*way));
+    let file = purchase::small_training(&market, STEPS, BUDGET);
+    let job = Purchase::start(&market.consumer, &file, &market.folder.path().join("out"));
+    let run = job.wait_for_event(0, "requested")["run"].clone();
+    let run = run.as_str().expect("a run has a name").to_owned();
+    job.wait_for_event(0, "chosen");
+    market.provider.kill();
+    market.consumer.kill();
+    job.end();
+    market.consumer.restart();
+    // An opening can be submitted for 60 blocks; until then nobody may say that it never will be.
+    market
+        .consumer
+        .retry_within(OPENING, "the end of the run", || {
+            let described = market.consumer.run(&["describe", &run]);
+            let is_gone = described
+                .stderr
+                .contains("this node has bought nothing yet");
+            is_gone.then_some(()).ok_or(format!("{described:?}"))
+        });
+    assert_eq!(purchase::check_refund(&market, 0), 0);
+}
+
+/// Delays whatever the provider and the consumer say to each other.
+fn delay(market: &Market, delay: Delay) {
+    for side in [&market.provider, &market.consumer] {
+        let proxy = side.proxy.as_ref().expect("each side is behind a proxy");
+        BOTH.iter().for_each(|way| proxy.delay(*way, delay));
+    }
 }
 
 /// Waits until the provider has paused for want of a voucher.

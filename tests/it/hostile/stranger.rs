@@ -208,7 +208,11 @@ async fn answer(stranger: Stranger, mut inbound: InboundStream, calls: mpsc::Sen
                     reply.send(BlobResponse::Range(RangeBytes(vec![0x5a; length])));
                 }
             },
-            Inbound::Book { request, reply, .. } => stranger.book.on_request(request, reply),
+            Inbound::Book {
+                from,
+                request,
+                reply,
+            } => stranger.book.on_request(from, request, reply),
             Inbound::Gossip {
                 topic: Topic::Orders,
                 data,

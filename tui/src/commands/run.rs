@@ -207,7 +207,7 @@ struct Bought {
 impl Bought {
     fn note(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::Accepted { run, .. } => self.run = Some(*run),
+            RunEvent::Requested { run } => self.run = Some(*run),
             RunEvent::Opened { .. } => self.is_open = true,
             _ => {}
         }

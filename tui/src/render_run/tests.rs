@@ -40,9 +40,11 @@ fn phase(phase: Phase) -> RunEvent {
 }
 
 fn opening() -> Vec<RunEvent> {
+    let run = market_node::api::RunId::from_bytes([0x1d; 8]);
     vec![
+        RunEvent::Requested { run },
         RunEvent::Accepted {
-            run: market_node::api::RunId::from_bytes([0x1d; 8]),
+            run,
             job: JobId::from_bytes([0x10; 32]),
         },
         RunEvent::Chosen {

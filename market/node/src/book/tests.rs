@@ -134,6 +134,11 @@ fn the_largest_page_fits_into_an_answer_and_a_request_into_its_limit() {
         after: Some(key(1).node()),
     };
     assert!(market::wire::encode(&request).len() <= super::MAX_REQUEST_BYTES);
+    let mut own = own(1);
+    order_message(&mut own, 0, START);
+    let farewell = own.farewell(START).expect("it has posted");
+    let request = BookRequest::Farewell(farewell);
+    assert!(market::wire::encode(&request).len() <= super::MAX_REQUEST_BYTES);
 }
 
 #[test]

@@ -301,6 +301,29 @@ async fn an_opening_whose_fate_was_unknown_is_closed_or_forgotten() {
 }
 
 #[tokio::test]
+async fn an_opening_is_kept_with_its_run_and_taken_out_for_it() {
+    let market = Market::open().await;
+    let (run, record) = (RunId::from_bytes([7; 8]), b"the record of a run");
+    let sold = market.opening(&market.sold(), 3);
+    remember(&market.node, &sold).await.unwrap();
+    let opening = market.opening(&market.bought(), 3);
+    let kept = remember_for_run(&market.node, &opening, (run, record));
+    kept.await.unwrap();
+    let store = &market.node.store;
+    let found = store.record(RecordKind::Run, run.as_bytes()).unwrap();
+    assert_eq!(found.as_deref(), Some(&record[..]));
+    let mut leftovers = Leftovers::read(&market.node).unwrap();
+    let taken = leftovers.take_openings(&market.node);
+    assert_eq!(taken, [(run, opening.clone())]);
+    // What no run sent stays to be settled.
+    assert_eq!(leftovers.submissions, [sold]);
+    forget(&market.node, opening.id(&market.node.chain())).await;
+    assert_eq!(market.kept(RecordKind::Opening), 0);
+    assert_eq!(market.kept(RecordKind::Submission), 1);
+    assert_eq!(market.kept(RecordKind::Run), 1);
+}
+
+#[tokio::test]
 async fn unfinished_files_of_an_earlier_run_are_removed() {
     let market = Market::open().await;
     let work = market.node.home.folder("work").unwrap();

@@ -59,6 +59,8 @@ pub enum RecordKind {
     Run = 7,
     /// A lease that this node pays for and that is not over, by agreement.
     Purchase = 8,
+    /// The run for which an opening was sent whose fate is not known, by the id of its transaction.
+    Opening = 9,
 }
 
 /// A record's id and its bytes.
@@ -177,22 +179,33 @@ impl NodeStore {
         id: &[u8],
         bytes: &[u8],
     ) -> Result<(), StoreError> {
-        let (key, value) = (record_key(kind, id)?, versioned(bytes)?);
-        self.write(move |db| {
-            db.insert(key, value)?;
-            Ok(())
-        })
-        .await
+        self.put_records(&[(kind, id, bytes)]).await
+    }
+
+    /// Keeps records, each a kind, an id and bytes: all or none of them are there afterwards.
+    pub async fn put_records(
+        &self,
+        records: &[(RecordKind, &[u8], &[u8])],
+    ) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (kind, id, bytes) in records {
+            batch.insert(record_key(*kind, id)?, versioned(bytes)?);
+        }
+        self.write(move |db| Ok(db.apply_batch(batch)?)).await
     }
 
     /// Removes a record; one that is not there is no error.
     pub async fn remove_record(&self, kind: RecordKind, id: &[u8]) -> Result<(), StoreError> {
-        let key = record_key(kind, id)?;
-        self.write(move |db| {
-            db.remove(key)?;
-            Ok(())
-        })
-        .await
+        self.remove_records(&[(kind, id)]).await
+    }
+
+    /// Removes records, all or none of those that are there.
+    pub async fn remove_records(&self, records: &[(RecordKind, &[u8])]) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (kind, id) in records {
+            batch.remove(record_key(*kind, id)?);
+        }
+        self.write(move |db| Ok(db.apply_batch(batch)?)).await
     }
 
     /// Returns a record's bytes.

@@ -124,6 +124,27 @@ async fn records_are_replaced_listed_by_kind_and_removed() {
 }
 
 #[tokio::test]
+async fn records_that_belong_together_are_kept_all_or_none() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let (run, job) = (
+        (RecordKind::Run, b"r".as_slice()),
+        (RecordKind::Job, b"j".as_slice()),
+    );
+    let too_long = (RecordKind::Job, &[0; 65][..], b"job".as_slice());
+    let refused = store.put_records(&[(run.0, run.1, b"run"), too_long]).await;
+    assert!(matches!(refused, Err(StoreError::TooLarge { .. })));
+    assert_eq!(store.record(run.0, run.1).unwrap(), None);
+    let both = [(run.0, run.1, b"run".as_slice()), (job.0, job.1, b"job")];
+    store.put_records(&both).await.unwrap();
+    assert_eq!(store.record(run.0, run.1).unwrap(), Some(b"run".to_vec()));
+    assert_eq!(store.record(job.0, job.1).unwrap(), Some(b"job".to_vec()));
+    store.remove_records(&[run, job]).await.unwrap();
+    assert_eq!(store.record(run.0, run.1).unwrap(), None);
+    assert_eq!(store.record(job.0, job.1).unwrap(), None);
+}
+
+#[tokio::test]
 async fn the_trusted_set_never_goes_back() {
     let folder = TempDir::new().unwrap();
     let store = store(&folder);

@@ -28,6 +28,12 @@ pub struct RunRequest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RunEvent {
+    /// The request has arrived: its job file and inputs are read now. Until it is accepted, it ends when the one who
+    /// made it goes away.
+    Requested {
+        /// The run: one purchase, over as many agreements as it takes.
+        run: RunId,
+    },
     /// The request is accepted: the job file is read and its inputs are hashed.
     Accepted {
         /// The run: one purchase, over as many agreements as it takes.
