@@ -11,8 +11,9 @@ use super::leftovers::Money;
 use super::readings::NodeReadings;
 use crate::credits;
 
-/// The most that a node's memory may rise over a whole soak, in MiB, beside what chance does to a few readings.
-const MEMORY_RISE_MIB: f64 = 48.0;
+/// The most that a node's memory may rise over the last three quarters of its longest life, in MiB. Of a whole soak
+/// a consumer keeps about half a MiB in its store's cache; the rest is what chance does to an allocator.
+const MEMORY_RISE_MIB: f64 = 12.0;
 
 /// The most that a node's open files may rise.
 const FILES_RISE: u64 = 24;
