@@ -16,7 +16,8 @@
 //! What bounds it: commands and each kind of inbound thing have a queue of their own with a fixed
 //! length. The event loop never waits for a queue: where one is full, a request is refused (its
 //! stream closes without an answer), gossip is ignored without a penalty for its sender, and the
-//! loss is counted. So a slow part of the node loses its own messages, and nobody else's.
+//! loss is counted. What streams complain about has such a queue too; where that is full, an offence is counted and
+//! its sender gets off. So a slow part of the node loses its own messages, and nobody else's.
 
 mod address;
 mod answers;
@@ -38,6 +39,7 @@ mod report;
 mod seek;
 mod start;
 mod versions;
+mod watched;
 
 pub use call::CallError;
 pub use client::{Client, PublishError};

@@ -31,6 +31,7 @@ use super::peers::Peers;
 use super::proved::Proved;
 use super::seek::{Next, Seek};
 use super::versions::Spoken;
+use super::watched::Complaint;
 use crate::blobs::BlobResponse;
 use crate::book::BookResponse;
 use crate::lease_protocol::LeaseResponse;
@@ -69,6 +70,8 @@ pub struct EventLoop {
     // Messages to and from the other parts of the node.
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) inbound: InboundSender,
+    /// What the streams of libp2p's own protocols see.
+    pub(super) complaints: mpsc::Receiver<Complaint>,
     // State.
     pub(super) bootstrap: Bootstrap,
     pub(super) peers: Peers,
@@ -103,6 +106,9 @@ impl EventLoop {
                     if let Some(answer) = answer {
                         self.on_answer(answer);
                     }
+                }
+                Some(Complaint { peer, offence }) = self.complaints.recv() => {
+                    self.note_offence(peer, offence);
                 }
                 () = sleep_until(redial) => self.dial_bootstrap(),
                 () = sleep_until(search_end) => self.seek.give_up_overdue(Instant::now()),

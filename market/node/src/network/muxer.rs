@@ -4,12 +4,15 @@
 //! something arrives more often; the answer to one ping says less, because on a slow uplink it waits behind all
 //! that is being uploaded.
 //!
+//! Each stream is looked at on its way out of here, for what the other side says wrong on it.
+//!
 //! Never waits for a dead link: Yamux says goodbye before it closes, and on a link whose buffers are full that
 //! would last as long as the system keeps trying, while calls would still be sent that way.
 
 mod heard;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +24,7 @@ use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade}
 use libp2p::yamux;
 use tokio::time::Sleep;
 
+use super::watched::{Opener, Watch, Watched};
 use heard::{Heard, Listening};
 
 /// How long a goodbye may take.
@@ -33,15 +37,21 @@ const SILENCE: Duration = Duration::from_secs(12);
 /// Streams of one connection in both directions together, of all protocols.
 const MAX_STREAMS: usize = 320;
 
-/// Yamux with a bound on closing.
+/// Yamux with a bound on closing and a watch over its streams, for one connection.
 #[derive(Debug, Clone)]
-pub(super) struct Config(yamux::Config);
+pub(super) struct Config {
+    yamux: yamux::Config,
+    watch: Arc<Watch>,
+}
 
 impl Config {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(watch: Watch) -> Self {
         let mut yamux = yamux::Config::default();
         yamux.set_max_num_streams(MAX_STREAMS);
-        Self(yamux)
+        Self {
+            yamux,
+            watch: Arc::new(watch),
+        }
     }
 }
 
@@ -50,7 +60,7 @@ impl UpgradeInfo for Config {
     type InfoIter = <yamux::Config as UpgradeInfo>::InfoIter;
 
     fn protocol_info(&self) -> Self::InfoIter {
-        self.0.protocol_info()
+        self.yamux.protocol_info()
     }
 }
 
@@ -65,10 +75,10 @@ where
     fn upgrade_inbound(self, socket: C, info: Self::Info) -> Self::Future {
         let heard = Heard::new();
         let upgraded = self
-            .0
+            .yamux
             .upgrade_inbound(Listening::new(socket, heard.clone()), info);
         upgraded
-            .map_ok(|muxer| PromptMuxer::new(muxer, heard, SILENCE))
+            .map_ok(|muxer| PromptMuxer::new(muxer, self.watch, heard, SILENCE))
             .boxed()
     }
 }
@@ -84,10 +94,10 @@ where
     fn upgrade_outbound(self, socket: C, info: Self::Info) -> Self::Future {
         let heard = Heard::new();
         let upgraded = self
-            .0
+            .yamux
             .upgrade_outbound(Listening::new(socket, heard.clone()), info);
         upgraded
-            .map_ok(|muxer| PromptMuxer::new(muxer, heard, SILENCE))
+            .map_ok(|muxer| PromptMuxer::new(muxer, self.watch, heard, SILENCE))
             .boxed()
     }
 }
@@ -103,9 +113,10 @@ pub(super) enum LinkError<E: std::error::Error + 'static> {
     Muxer(#[source] E),
 }
 
-/// A multiplexer that ends when nothing arrives any more, and whose close ends in time.
+/// A multiplexer that ends when nothing arrives any more, whose close ends in time, and whose streams are looked at.
 pub(super) struct PromptMuxer<M> {
     muxer: M,
+    watch: Arc<Watch>,
     heard: Heard,
     silence: Duration,
     /// Ends when the silence may have lasted too long.
@@ -115,9 +126,10 @@ pub(super) struct PromptMuxer<M> {
 
 impl<M> PromptMuxer<M> {
     /// Watches a multiplexer on a socket that notes in `heard` when something arrives.
-    fn new(muxer: M, heard: Heard, silence: Duration) -> Self {
+    fn new(muxer: M, watch: Arc<Watch>, heard: Heard, silence: Duration) -> Self {
         Self {
             muxer,
+            watch,
             heard,
             silence,
             alarm: Box::pin(tokio::time::sleep(silence)),
@@ -140,10 +152,10 @@ impl<M> PromptMuxer<M> {
 
 impl<M> StreamMuxer for PromptMuxer<M>
 where
-    M: StreamMuxer + Unpin,
+    M: StreamMuxer<Substream: Unpin> + Unpin,
     M::Error: Send + Sync + 'static,
 {
-    type Substream = M::Substream;
+    type Substream = Watched<M::Substream>;
     type Error = LinkError<M::Error>;
 
     fn poll_inbound(
@@ -151,7 +163,8 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::Substream, Self::Error>> {
         let polled = Pin::new(&mut self.muxer).poll_inbound(cx);
-        polled.map_err(LinkError::Muxer)
+        let watched = |stream| Watched::new(stream, Opener::Other, Arc::clone(&self.watch));
+        polled.map_ok(watched).map_err(LinkError::Muxer)
     }
 
     fn poll_outbound(
@@ -159,7 +172,8 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::Substream, Self::Error>> {
         let polled = Pin::new(&mut self.muxer).poll_outbound(cx);
-        polled.map_err(LinkError::Muxer)
+        let watched = |stream| Watched::new(stream, Opener::Us, Arc::clone(&self.watch));
+        polled.map_ok(watched).map_err(LinkError::Muxer)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {

@@ -29,7 +29,8 @@ use super::offences::{Counts, Offenders};
 use super::peers::Peers;
 use super::proved::Proved;
 use super::seek::Seek;
-use super::versions::Versions;
+use super::versions::{Spoken, Versions};
+use super::watched::{Complaints, Watch};
 
 /// Connections without any stream are kept this long, so that leases find them open. Dead ones are
 /// found by ping long before.
@@ -118,9 +119,11 @@ fn build_swarm(
     keypair: Keypair,
     names: &Names,
     reach: Reach,
+    complaints: Complaints,
 ) -> Result<Swarm<Behaviour>, StartError> {
     let behaviour = Behaviour::new(&keypair, names, reach).map_err(StartError::Protocol)?;
     let noise = noise::Config::new(&keypair)?;
+    let kademlia = names.of(Spoken::Kademlia);
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
         .with_other_transport(|_| {
@@ -128,7 +131,9 @@ fn build_swarm(
                 .map_err(TcpError)
                 .upgrade(Version::V1Lazy)
                 .authenticate(noise)
-                .multiplex(muxer::Config::new())
+                .multiplex_ext(move |peer, _| {
+                    muxer::Config::new(Watch::over(*peer, kademlia, complaints))
+                })
         })
         .unwrap_or_else(|never| match never {})
         .with_dns()
@@ -191,7 +196,9 @@ pub async fn start(
         true => Reach::Listening,
         false => Reach::Advertised,
     };
-    let mut swarm = build_swarm(keypair(&config.key), &names, reach)?;
+    let counts = Arc::new(Counts::default());
+    let (complaints, complained) = Complaints::new(Arc::clone(&counts));
+    let mut swarm = build_swarm(keypair(&config.key), &names, reach, complaints)?;
     for address in &advertise {
         swarm.add_external_address(address.clone());
     }
@@ -200,7 +207,6 @@ pub async fn start(
         kademlia.add_address(peer, address.clone());
     }
     listen(&mut swarm, config.listen).await?;
-    let counts = Arc::new(Counts::default());
     let (inbound, stream) = inbound::queues(Arc::clone(&counts));
     let (client, commands) = Client::new(config.key.node(), Arc::clone(&counts));
     let event_loop = EventLoop {
@@ -209,6 +215,7 @@ pub async fn start(
         swarm,
         commands,
         inbound,
+        complaints: complained,
         bootstrap,
         peers: Peers::default(),
         proved: Proved::default(),

@@ -2,8 +2,6 @@
 //!
 //! Never carries out commands; the parent does.
 
-use std::error::Error;
-use std::io;
 use std::time::Instant;
 
 use libp2p::allow_block_list::Blocked;
@@ -126,16 +124,8 @@ impl EventLoop {
     /// Counts what is wrong with a node's introduction, and keeps nobody waiting for it.
     fn on_not_introduced(&mut self, peer: PeerId, error: &StreamUpgradeError<UpgradeError>) {
         tracing::debug!(%peer, %error, "a node did not introduce itself");
-        // A link that ends amid an introduction is no offence.
-        let is_wrong = |error: &UpgradeError| match error {
-            UpgradeError::Codec(error) => {
-                let system = error.source().and_then(|cause| cause.downcast_ref());
-                system.map(io::Error::kind) == Some(io::ErrorKind::InvalidData)
-            }
-            UpgradeError::PublicKey(_) => true,
-            _ => false,
-        };
-        if matches!(error, StreamUpgradeError::Apply(error) if is_wrong(error)) {
+        // Of bytes that are no introduction its stream has complained already.
+        if matches!(error, StreamUpgradeError::Apply(UpgradeError::PublicKey(_))) {
             self.note_offence(peer, Offence::Undecodable);
         }
         self.explain(&peer);

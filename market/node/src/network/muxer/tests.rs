@@ -2,8 +2,11 @@
 
 use std::convert::Infallible;
 
+use libp2p::{PeerId, StreamProtocol};
+
 use super::*;
 use crate::network::fixture::within;
+use crate::network::watched::Complaints;
 
 /// A multiplexer that never gets rid of its goodbye.
 struct Stuck;
@@ -38,9 +41,15 @@ impl StreamMuxer for Stuck {
     }
 }
 
+fn watch() -> Arc<Watch> {
+    let (complaints, _) = Complaints::new(Arc::default());
+    let kademlia = StreamProtocol::new("/kad");
+    Arc::new(Watch::over(PeerId::random(), kademlia, complaints))
+}
+
 #[tokio::test]
 async fn a_goodbye_that_nobody_takes_ends_after_a_second() {
-    let mut muxer = PromptMuxer::new(Stuck, Heard::new(), SILENCE);
+    let mut muxer = PromptMuxer::new(Stuck, watch(), Heard::new(), SILENCE);
     let begun = tokio::time::Instant::now();
     let close = std::future::poll_fn(|cx| Pin::new(&mut muxer).poll_close(cx));
     let closed = within(close).await;
@@ -51,7 +60,7 @@ async fn a_goodbye_that_nobody_takes_ends_after_a_second() {
 #[tokio::test]
 async fn silence_ends_a_connection_and_any_byte_keeps_it() {
     let (silence, heard) = (Duration::from_millis(300), Heard::new());
-    let mut muxer = PromptMuxer::new(Stuck, heard.clone(), silence);
+    let mut muxer = PromptMuxer::new(Stuck, watch(), heard.clone(), silence);
     let mut socket = Listening::new(futures::io::Cursor::new(vec![1; 9]), heard);
     let (begun, mut byte) = (tokio::time::Instant::now(), [0]);
     let mut ticks = tokio::time::interval(silence / 3);
