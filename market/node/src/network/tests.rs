@@ -1,6 +1,7 @@
 //! Real swarms on the loopback interface: calls, look-ups, gossip, hostile bytes.
 
 mod dead_link;
+mod honest;
 mod hostile;
 mod raw;
 mod versions;

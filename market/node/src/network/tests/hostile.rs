@@ -1,6 +1,8 @@
 //! Bytes that no honest node sends, on every protocol: the node lives, goes on serving others, drops the
 //! sender and counts why.
 
+mod library;
+
 use libp2p::{Multiaddr, StreamProtocol};
 use market::wire;
 use proptest::prelude::*;
@@ -121,6 +123,17 @@ impl Served {
     async fn count(&self, offence: Offence) -> u64 {
         let report = self.client.report().await.unwrap();
         report.refusals.get(&offence).copied().unwrap_or_default()
+    }
+
+    /// Waits until something has been counted so often.
+    async fn wait_for_count(&self, offence: Offence, count: u64) {
+        within(async {
+            while self.count(offence).await < count {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(self.count(offence).await, count, "{offence}");
     }
 
     /// Checks that an honest node is served on all four protocols.

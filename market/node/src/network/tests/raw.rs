@@ -19,6 +19,8 @@ pub(super) enum Manner {
     Lingers,
     /// It takes the streams of others and never says a word on them.
     Listens,
+    /// It takes the streams of others and says on them what it is told to.
+    Answers,
 }
 
 /// Sends and receives bytes as they are.
@@ -34,7 +36,10 @@ impl Codec for Raw {
     where
         T: AsyncRead + Unpin + Send,
     {
-        futures::future::pending().await
+        match self.0 {
+            Manner::Answers => Ok(Vec::new()),
+            Manner::Ends | Manner::Lingers | Manner::Listens => futures::future::pending().await,
+        }
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Vec<u8>>
@@ -59,20 +64,21 @@ impl Codec for Raw {
         io.flush().await?;
         match self.0 {
             Manner::Ends => Ok(()),
-            Manner::Lingers | Manner::Listens => futures::future::pending().await,
+            Manner::Lingers | Manner::Listens | Manner::Answers => futures::future::pending().await,
         }
     }
 
     async fn write_response<T>(
         &mut self,
         _: &StreamProtocol,
-        _: &mut T,
-        _: Vec<u8>,
+        io: &mut T,
+        response: Vec<u8>,
     ) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
-        Err(io::ErrorKind::Unsupported.into())
+        io.write_all(&response).await?;
+        io.flush().await
     }
 }
 
@@ -100,8 +106,10 @@ impl RawPeer {
         (target, address): (NodeId, &Multiaddr),
     ) -> Self {
         let support = match manner {
-            Manner::Ends | Manner::Lingers => ProtocolSupport::Outbound,
-            Manner::Listens => ProtocolSupport::Inbound,
+            // libp2p reads no pings of a node that takes none.
+            Manner::Ends => ProtocolSupport::Full,
+            Manner::Lingers => ProtocolSupport::Outbound,
+            Manner::Listens | Manner::Answers => ProtocolSupport::Inbound,
         };
         let behaviour = request_response::Behaviour::with_codec(
             Raw(manner),
@@ -184,6 +192,27 @@ impl RawPeer {
     /// Connects without sending anything.
     pub(super) fn dial(&mut self) {
         self.swarm.dial(self.target).unwrap();
+    }
+
+    /// Connects, answers whatever the node asks with the same bytes, and waits until it has closed the connection.
+    pub(super) async fn answer_until_goodbye(&mut self, bytes: &[u8]) {
+        self.dial();
+        within(async {
+            loop {
+                match self.swarm.select_next_some().await {
+                    SwarmEvent::Behaviour(request_response::Event::Message {
+                        message: Message::Request { channel, .. },
+                        ..
+                    }) => {
+                        let behaviour = self.swarm.behaviour_mut();
+                        let _gone = behaviour.send_response(channel, bytes.to_vec());
+                    }
+                    SwarmEvent::ConnectionClosed { .. } => return,
+                    _ => {}
+                }
+            }
+        })
+        .await;
     }
 
     /// Waits until the node has closed the connection.
