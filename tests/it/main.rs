@@ -9,6 +9,8 @@ mod clock;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod copy;
+#[cfg(test)]
 mod credits;
 #[cfg(test)]
 mod demo;
