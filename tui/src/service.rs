@@ -94,6 +94,7 @@ pub(crate) fn carry_out(wish: Wish, unit: &Unit, is_running: bool) -> anyhow::Re
 fn install(unit: &Unit, path: PathBuf, is_running: bool) -> anyhow::Result<Report> {
     let name = unit.manager.unit_name();
     check_replaceable(unit, &path)?;
+    check_in_front(unit, &path)?;
     let was_active = unit
         .manager
         .systemctl(&["is-active", "--quiet", name])
@@ -114,8 +115,8 @@ fn install(unit: &Unit, path: PathBuf, is_running: bool) -> anyhow::Result<Repor
         .systemctl(&["restart", name])
         .with_context(|| {
             format!(
-                "starting {name}; its unit stays, and {} removes it",
-                unit.undo()
+                "starting {name}; its unit stays, and `{}` removes it",
+                unit.undo_in(&unit.home)
             )
         })?;
     Ok(Report {
@@ -158,10 +159,24 @@ fn check_replaceable(unit: &Unit, path: &Path) -> anyhow::Result<()> {
     })?;
     anyhow::ensure!(
         home == unit.home,
-        "{shown} runs the node in {}; remove it first with: nightshift --home {} {}",
+        "{shown} runs the node in {}; remove it first with: {}",
         home.display(),
-        home.display(),
-        unit.undo_flags()
+        unit.undo_in(&home)
+    );
+    Ok(())
+}
+
+/// Refuses to put a unit in front of one that lies elsewhere and is in use, such as a package's: the market that it
+/// runs would end for another one.
+fn check_in_front(unit: &Unit, path: &Path) -> anyhow::Result<()> {
+    let name = unit.manager.unit_name();
+    let is = |asked| unit.manager.systemctl(&[asked, "--quiet", name]).is_ok();
+    anyhow::ensure!(
+        path.exists() || !(is("is-active") || is("is-enabled")),
+        "a {name} that this program did not write is in use already, such as a package's; to give it up for the node \
+         in {}, first run: {} disable --now {name}",
+        unit.home.display(),
+        unit.manager.control()
     );
     Ok(())
 }
@@ -200,7 +215,8 @@ impl Manager {
         let said = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(
             output.status.success(),
-            "`systemctl {}` failed: {}; `{} {}` tells more",
+            "`{} {}` failed: {}; `{} {}` tells more",
+            self.control(),
             arguments.join(" "),
             said.trim(),
             self.journal(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 
-use super::unit::{home_of, quoted};
+use super::unit::{home_of, quoted, typed};
 use super::{Manager, Unit, check_replaceable};
 
 fn unit(manager: Manager) -> Unit {
@@ -54,6 +54,13 @@ fn words_reach_the_program_as_they_are() {
         "\"50%% \\\"$$A\\\" \\\\\""
     );
     assert!(quoted("two\nlines").is_err());
+}
+
+#[test]
+fn commands_can_be_typed_as_they_are_told() {
+    assert_eq!(typed("/srv/owls"), "/srv/owls");
+    assert_eq!(typed("/srv/night owls"), "'/srv/night owls'");
+    assert_eq!(typed("/srv/o'hare"), r"'/srv/o'\''hare'");
 }
 
 #[test]

@@ -54,6 +54,14 @@ impl Manager {
         Ok(config.join("systemd/user"))
     }
 
+    /// Returns the command that talks to this manager.
+    pub(super) fn control(self) -> &'static str {
+        match self {
+            Self::User => "systemctl --user",
+            Self::System => "systemctl",
+        }
+    }
+
     /// Returns the command that shows what a unit logged.
     pub(super) fn journal(self) -> &'static str {
         match self {
@@ -72,10 +80,10 @@ impl Unit {
         }
     }
 
-    /// Returns the command that removes the unit.
-    pub(super) fn undo(&self) -> String {
-        let home = self.home.display();
-        format!("`nightshift --home {home} {}`", self.undo_flags())
+    /// Returns the command that removes the unit, where it runs in `home`, as a person can type it.
+    pub(super) fn undo_in(&self, home: &Path) -> String {
+        let home = typed(&home.display().to_string());
+        format!("nightshift --home {home} {}", self.undo_flags())
     }
 
     /// Returns what to know about the unit once it runs.
@@ -83,9 +91,9 @@ impl Unit {
         let (journal, name) = (self.manager.journal(), self.manager.unit_name());
         let log = self.home.join("logs/nightshift.log");
         let mut notes = vec![format!(
-            "What it logs: {} and `{journal} {name}`. To undo: {}.",
+            "What it logs: {} and `{journal} {name}`. To undo: `{}`.",
             log.display(),
-            self.undo()
+            self.undo_in(&self.home)
         )];
         if self.manager == Manager::User {
             notes.push(
@@ -216,9 +224,7 @@ pub(super) fn quoted(word: &str) -> anyhow::Result<String> {
         !word.chars().any(char::is_control),
         "{word:?} has a character that a unit cannot hold"
     );
-    let is_plain =
-        |character: char| character.is_ascii_alphanumeric() || "-_./:@+=".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
+    if is_plain(word) {
         return Ok(word.to_owned());
     }
     let mut text = String::from("\"");
@@ -231,4 +237,19 @@ pub(super) fn quoted(word: &str) -> anyhow::Result<String> {
     }
     text.push('"');
     Ok(text)
+}
+
+/// Writes a word so that a shell reads it back as it is.
+pub(super) fn typed(word: &str) -> String {
+    match is_plain(word) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// Tells whether neither systemd nor a shell sees anything but letters in a word.
+fn is_plain(word: &str) -> bool {
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "-_./:@+=".contains(character);
+    !word.is_empty() && word.chars().all(is_plain)
 }
