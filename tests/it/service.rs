@@ -1,8 +1,10 @@
-//! Owns the tests of `--install`: a real systemd of the test's own starts the node, reports it ready, stops it
-//! in order, and forgets it.
+//! Owns the tests of a person's own systemd and `up --install`: a real one of the test's own starts the node,
+//! reports it ready, stops it in order, and forgets it. The system's, which runs operators, is in `system.rs`.
 //!
 //! Never touches the systemd of the machine: the test's runs in namespaces and a control group of its own,
 //! which end with it.
+
+mod system;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,22 +13,58 @@ use std::time::Duration;
 use crate::market::LISTEN;
 use crate::program::{self, Done};
 
-/// How long the whole may take.
+/// How long the whole may take; a group ends by itself a little earlier.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Runs `script` below a systemd user manager of its own; `$1` is the program, `$2` a folder to use.
+/// What a script ends with that says that this machine cannot run it.
+const NOT_HERE: i32 = 77;
+
+/// What the group says that cannot be removed.
+const LEFT: &str = "something still runs in";
+
+/// Runs `$WITHIN` with the arguments in a control group of its own, and removes the group when all in it has ended:
+/// by itself, by a signal to this one, or because the time is over.
 ///
-/// Enters a control group and namespaces of its own, waits for the manager, and ends everything after the
-/// script. Exit code 77: this machine cannot run one.
-const MANAGER: &str = r#"
+/// Groups of those who were killed before they could do that are removed first.
+const GROUP: &str = r#"
 set -u
+hierarchies="/sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup"
+remove() {
+  for _ in $(seq 50); do
+    [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null && return
+    sleep 0.1
+  done
+  echo "something still runs in $1" >&2
+}
+for old in $(printf '%s/nightshift-test-*\n' $hierarchies); do
+  [ ! -d "$old" ] || [ -e "/proc/${old##*-}" ] || remove "$old"
+done
 group=nightshift-test-$$
 groups=""
-for root in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do
+for root in $hierarchies; do
   [ -f "$root/cgroup.procs" ] || continue
-  mkdir "$root/$group" 2>/dev/null && echo $$ > "$root/$group/cgroup.procs" && groups="$groups $root"
+  mkdir "$root/$group" 2>/dev/null && groups="$groups $root"
 done
 [ -n "$groups" ] || exit 77
+leave() {
+  for root in $groups; do
+    echo $$ > "$root/cgroup.procs"
+    remove "$root/$group"
+  done
+}
+trap leave EXIT
+trap : PIPE # Whoever reads what this says may be gone first.
+for root in $groups; do echo $$ > "$root/$group/cgroup.procs" || exit 77; done
+# Leads a process group of its own, which the signal that ends it reaches as a whole.
+timeout --signal=KILL 100 bash -c "$WITHIN" within "$@" &
+trap 'kill -KILL -- "-$!"' TERM INT HUP
+wait "$!"
+"#;
+
+/// Runs `$SCRIPT` below a systemd user manager of its own; `$1` is the program, `$2` a folder to use.
+///
+/// Enters namespaces of its own, waits for the manager, and ends everything after the script.
+const MANAGER: &str = r#"
 unshare --mount --pid --cgroup --fork --kill-child --mount-proc bash -c '
   mount -t tmpfs none /run && mkdir -p /run/systemd/system /run/user/own /run/home || exit 77
   chmod 700 /run/user/own
@@ -39,24 +77,25 @@ unshare --mount --pid --cgroup --fork --kill-child --mount-proc bash -c '
   ready || exit 77
   bash -eu -c "$0" script "$1" "$2"
 ' "$SCRIPT" "$1" "$2"
-code=$?
-for root in $groups; do
-  echo $$ > "$root/cgroup.procs"
-  find "$root/$group" -depth -type d -exec rmdir {} +
-done
-exit $code
 "#;
+
+/// Runs a script in a control group of its own, with variables and arguments.
+fn in_a_group(within: &str, variables: &[(&str, &str)], arguments: &[&Path]) -> Done {
+    let mut command = program::clean("bash");
+    command.args(["-c", GROUP, "group"]).args(arguments);
+    command.env("WITHIN", within).stdin(Stdio::null());
+    command.envs(variables.iter().copied());
+    let done = program::start(command).finish((LIMIT, "the unit's life"));
+    assert!(!done.stderr.contains(LEFT), "{done:?}");
+    done
+}
 
 /// Runs a script in the manager; `None` where this machine has none, which is said.
 fn in_manager(script: &str, folder: &Path) -> Option<Done> {
-    let mut command = program::clean("bash");
-    command.args(["-c", MANAGER, "manager"]);
-    command.arg(program::path()).arg(folder);
-    command.env("SCRIPT", script).stdin(Stdio::null());
-    let done = program::start(command).finish((LIMIT, "the unit's life"));
+    let done = in_a_group(MANAGER, &[("SCRIPT", script)], &[&program::path(), folder]);
     let tools =
         ["systemd-analyze", "unshare"].map(|tool| Command::new(tool).arg("--version").output());
-    if done.code == Some(77) || tools.iter().any(Result::is_err) {
+    if done.code == Some(NOT_HERE) || tools.iter().any(Result::is_err) {
         eprintln!("skipped: this machine runs no systemd of a test's own: {done:?}");
         return None;
     }
