@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use market_node::api::{NumberedEvent, RunEvent};
 use tokio::sync::watch;
 
-use self::file::EventFile;
+use self::file::{EventFile, Found};
 
 /// The most bytes of one run's events on disk.
 const MAX_BYTES: u64 = 4 << 20;
@@ -47,6 +47,8 @@ struct Told {
 #[derive(Debug)]
 struct Inner {
     next: u64,
+    /// The number of the next report of the newest agreement.
+    next_report: u64,
     file: Option<EventFile>,
     /// Lines that are not in the file, in order: there is none yet, or the disk takes nothing.
     pending: VecDeque<NumberedEvent>,
@@ -56,7 +58,7 @@ struct Inner {
 impl EventLog {
     /// Begins without a file: nothing was bought yet.
     pub(crate) fn new() -> Self {
-        Self::with(None, 0)
+        Self::with(None, Found::default())
     }
 
     /// Goes on with the file of an earlier start, or begins one.
@@ -64,8 +66,8 @@ impl EventLog {
     /// # Errors
     /// The file cannot be opened or read.
     pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
-        let (file, next) = EventFile::open(path, MAX_BYTES)?;
-        Ok(Self::with(Some(file), next))
+        let (file, found) = EventFile::open(path, MAX_BYTES)?;
+        Ok(Self::with(Some(file), found))
     }
 
     /// Reads the file of a run that is over, and never changes it.
@@ -73,15 +75,16 @@ impl EventLog {
     /// # Errors
     /// The file cannot be opened or read.
     pub(crate) fn open_to_read(path: &Path) -> std::io::Result<Self> {
-        let (file, next) = EventFile::open_to_read(path)?;
-        let log = Self::with(Some(file), next);
+        let (file, found) = EventFile::open_to_read(path)?;
+        let log = Self::with(Some(file), found);
         log.close();
         Ok(log)
     }
 
-    fn with(file: Option<EventFile>, next: u64) -> Self {
+    fn with(file: Option<EventFile>, Found { next, next_report }: Found) -> Self {
         let inner = Inner {
             next,
+            next_report,
             file,
             pending: VecDeque::new(),
             has_warned: false,
@@ -120,6 +123,7 @@ impl EventLog {
         let mut inner = self.lock();
         let n = inner.next;
         inner.next += 1;
+        inner.next_report = next_report_after(inner.next_report, &event);
         inner.pending.push_back(NumberedEvent { n, event });
         inner.write_down();
         inner.bound_pending();
@@ -128,6 +132,11 @@ impl EventLog {
         // Two that tell at once may come here in the other order.
         self.told
             .send_modify(|told| told.next = told.next.max(next));
+    }
+
+    /// Returns the number of the first report of the newest agreement that was not told.
+    pub(crate) fn next_report(&self) -> u64 {
+        self.lock().next_report
     }
 
     /// Says that nothing follows: readers end when they have read everything.
@@ -187,6 +196,18 @@ impl Inner {
             let oldest = self.pending.iter().position(passing);
             self.pending.remove(oldest.unwrap_or(0));
         }
+    }
+}
+
+/// Returns the number of the next report after an event, where it was `next` before it. Each agreement numbers from 0.
+fn next_report_after(next: u64, event: &RunEvent) -> u64 {
+    match event {
+        RunEvent::Opened { .. } => 0,
+        RunEvent::Progress {
+            number: Some(number),
+            ..
+        } => number.saturating_add(1),
+        _ => next,
     }
 }
 

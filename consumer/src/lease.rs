@@ -59,10 +59,11 @@ impl Began {
 /// Which reports of the provider were told already.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told {
-    /// The number of the next new report; none after a restart, where the first batch says it.
-    pub(crate) next: Option<u64>,
-    /// The newest step that was told before a restart; 0 for none.
-    pub(crate) step: u64,
+    /// The number of the next new report.
+    pub(crate) next: u64,
+    /// Whether reports before the first batch may be missing: what was acknowledged before a restart need not have
+    /// come to the disk.
+    pub(crate) may_miss: bool,
 }
 
 /// What a bought job is carried out with.
@@ -256,7 +257,10 @@ impl LeaseShell {
 
     /// Passes reports on, each once, and answers them.
     fn report(&mut self, batch: ProgressBatch) {
-        let next = self.told.next.unwrap_or(batch.first);
+        let next = match self.told.may_miss {
+            true => self.told.next.max(batch.first),
+            false => self.told.next,
+        };
         let checked = match reports::check(batch.first, batch.reports, next) {
             Ok(checked) => checked,
             Err(reason) => {
@@ -266,30 +270,35 @@ impl LeaseShell {
                 return;
             }
         };
-        for report in checked.reports {
+        for (number, report) in checked.reports {
             self.signs.reported(&report, Instant::now());
             if let Progress::Step(step) = &report {
-                if step.step <= self.told.step {
-                    continue;
-                }
                 let progress = Some((step.step, step.steps));
                 self.runs
                     .change(self.run, |live| live.record.progress = progress);
             }
-            self.tell_progress(report);
+            self.tell_progress(number, report);
         }
-        if let Some(reason) = checked.left_out {
+        if let Some((number, reason)) = checked.left_out {
             let line = format!("a report of the provider was left out: {reason}");
-            self.tell_progress(Progress::Log { line });
+            self.tell_progress(number, Progress::Log { line });
         }
         // The provider numbers on from what was acknowledged, so what was left out counts as well.
         batch.reply.send(LeaseResponse::Acknowledged);
-        self.told.next = Some(checked.next);
+        self.told = Told {
+            next: checked.next,
+            may_miss: false,
+        };
     }
 
-    fn tell_progress(&mut self, report: Progress) {
+    fn tell_progress(&mut self, number: u64, report: Progress) {
         let at_ms = self.began.elapsed_ms();
-        self.log.tell(RunEvent::Progress { at_ms, report });
+        let number = Some(number);
+        self.log.tell(RunEvent::Progress {
+            at_ms,
+            number,
+            report,
+        });
     }
 
     /// Shows a change of the lease.

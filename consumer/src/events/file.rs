@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use market_node::api::{NumberedEvent, RunEvent};
 use serde::Deserialize;
 
-use super::is_passing;
+use super::{is_passing, next_report_after};
 
 /// The most bytes of one line; none that is told comes near it.
 const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -28,6 +28,15 @@ pub(super) struct EventFile {
     first: Option<u64>,
 }
 
+/// What a file holds when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Found {
+    /// The number that follows its last one.
+    pub(super) next: u64,
+    /// The number of the next report of the newest agreement.
+    pub(super) next_report: u64,
+}
+
 /// How far a reader is.
 #[derive(Debug, Default)]
 pub(super) struct Place {
@@ -36,8 +45,8 @@ pub(super) struct Place {
 }
 
 impl EventFile {
-    /// Opens or makes the file, cuts a torn last line off, and returns the number that follows its last one.
-    pub(super) fn open(path: &Path, limit: u64) -> io::Result<(Self, u64)> {
+    /// Opens or makes the file, cuts a torn last line off, and returns what it holds.
+    pub(super) fn open(path: &Path, limit: u64) -> io::Result<(Self, Found)> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -48,19 +57,24 @@ impl EventFile {
         Ok(opened)
     }
 
-    /// Opens the file of a run that is over, to read it and never to change it, and returns the same number.
-    pub(super) fn open_to_read(path: &Path) -> io::Result<(Self, u64)> {
+    /// Opens the file of a run that is over, to read it and never to change it, and returns the same.
+    pub(super) fn open_to_read(path: &Path) -> io::Result<(Self, Found)> {
         Self::over(File::open(path)?, path, 0)
     }
 
-    fn over(file: File, path: &Path, limit: u64) -> io::Result<(Self, u64)> {
-        let (mut at, mut length, mut first, mut next) = (0, 0, None, 0);
+    fn over(file: File, path: &Path, limit: u64) -> io::Result<(Self, Found)> {
+        let (mut at, mut length, mut first, mut found) = (0, 0, None, Found::default());
         for_each_line(&file, 0, u64::MAX, |line| {
             at += line.bytes;
             if line.is_whole {
                 length = at;
-                first = first.or(line.event.map(|event| event.n));
-                next = line.n.map_or(next, |n| n.saturating_add(1).max(next));
+                first = first.or(line.event.as_ref().map(|event| event.n));
+                let after = line.n.map_or(0, |n| n.saturating_add(1));
+                found.next = found.next.max(after);
+                let event = line.event.as_ref().map(|event| &event.event);
+                if let Some(event) = event {
+                    found.next_report = next_report_after(found.next_report, event);
+                }
             }
         })?;
         let opened = Self {
@@ -71,7 +85,7 @@ impl EventFile {
             generation: 0,
             first,
         };
-        Ok((opened, next))
+        Ok((opened, found))
     }
 
     /// Returns the number of the first event that is kept.

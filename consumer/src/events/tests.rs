@@ -24,6 +24,7 @@ fn step(step: u64) -> RunEvent {
     });
     RunEvent::Progress {
         at_ms: step,
+        number: Some(step),
         report,
     }
 }
@@ -234,4 +235,33 @@ async fn a_log_that_nobody_reads_any_more_says_so_and_one_that_is_read_does_not(
     assert!(unread.is_err(), "the second reader is there");
     drop(second);
     log.unread().await;
+}
+
+#[tokio::test]
+async fn which_reports_were_told_is_known_after_a_restart_and_begins_again_with_each_agreement() {
+    let (_folder, path) = place();
+    let log = EventLog::open(&path).unwrap();
+    assert_eq!(log.next_report(), 0);
+    let report = |number| RunEvent::Progress {
+        at_ms: 0,
+        number: Some(number),
+        report: Progress::Text {
+            text: "a word".to_owned(),
+        },
+    };
+    log.tell(report(0));
+    log.tell(report(1));
+    log.tell(note("between"));
+    assert_eq!(log.next_report(), 2);
+    drop(log);
+    let log = EventLog::open(&path).unwrap();
+    assert_eq!(log.next_report(), 2);
+    log.tell(RunEvent::Opened {
+        agreement: market::AgreementId::from_bytes([1; 32]),
+        channel: market::ChannelId::from_bytes([1; 32]),
+        deposit: market::Amount::ZERO,
+    });
+    assert_eq!(log.next_report(), 0);
+    drop(log);
+    assert_eq!(EventLog::open(&path).unwrap().next_report(), 0);
 }

@@ -43,12 +43,12 @@ pub(super) enum BadReport {
 /// What is left of a batch after the checks.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Checked {
-    /// The reports that are new and can be shown.
-    pub(super) reports: Vec<Progress>,
+    /// The reports that are new and can be shown, each with its number.
+    pub(super) reports: Vec<(u64, Progress)>,
     /// The number of the next new report.
     pub(super) next: u64,
-    /// Why reports were left out, where some were: the first reason.
-    pub(super) left_out: Option<BadReport>,
+    /// Why reports were left out, where some were: the number of the last report of the batch, and the first reason.
+    pub(super) left_out: Option<(u64, BadReport)>,
 }
 
 /// Checks a batch whose first report is number `first`, where `next` is the next new one.
@@ -66,10 +66,10 @@ pub(super) fn check(first: u64, batch: Vec<Progress>, next: u64) -> Result<Check
         ..Checked::default()
     };
     let known = usize::try_from(known).unwrap_or(usize::MAX);
-    for report in batch.into_iter().skip(known) {
+    for (number, report) in (first..end).zip(batch).skip(known) {
         match check_one(&report) {
-            Ok(()) => checked.reports.push(report),
-            Err(reason) => checked.left_out = checked.left_out.or(Some(reason)),
+            Ok(()) => checked.reports.push((number, report)),
+            Err(reason) => checked.left_out = checked.left_out.or(Some((end - 1, reason))),
         }
     }
     Ok(checked)

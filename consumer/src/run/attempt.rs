@@ -119,17 +119,17 @@ impl Run {
         let known = runs.change(self.run, |live| {
             live.leases.insert(agreement, lease.clone());
             let record = &live.record;
-            (record.output.clone(), record.is_cancelled, record.progress)
+            (record.output.clone(), record.is_cancelled)
         });
-        let (output, is_cancelled, progress) = known.unwrap_or_default();
+        let (output, is_cancelled) = known.unwrap_or_default();
         let told = match opened_at {
             Some(_) => Told {
-                next: Some(0),
-                step: 0,
+                next: 0,
+                may_miss: false,
             },
             None => Told {
-                next: None,
-                step: progress.map_or(0, |(step, _)| step),
+                next: self.log.next_report(),
+                may_miss: true,
             },
         };
         if is_cancelled {

@@ -17,7 +17,11 @@ use crate::output::Form;
 const STEPS: u64 = 40;
 
 fn progress(report: Progress) -> RunEvent {
-    RunEvent::Progress { at_ms: 0, report }
+    RunEvent::Progress {
+        at_ms: 0,
+        number: None,
+        report,
+    }
 }
 
 fn step(step: u64) -> RunEvent {

@@ -42,7 +42,7 @@ fn a_batch_that_leaves_a_gap_is_refused() {
 #[test]
 fn a_repeated_report_comes_through_once() {
     let again = check(1, vec![line("b"), line("c")], 2).expect("the batch overlaps");
-    assert_eq!((again.reports, again.next), (vec![line("c")], 3));
+    assert_eq!((again.reports, again.next), (vec![(2, line("c"))], 3));
     let old = check(0, vec![line("a")], 3).expect("the batch is old");
     assert_eq!((old.reports, old.next), (Vec::new(), 3));
 }
@@ -50,9 +50,12 @@ fn a_repeated_report_comes_through_once() {
 #[test]
 fn a_loss_that_is_no_number_is_left_out_and_the_others_stay() {
     let checked = check(0, vec![step(f32::NAN), step(1.5)], 0).expect("the numbers are right");
-    assert_eq!(checked.reports, vec![step(1.5)]);
+    assert_eq!(checked.reports, vec![(1, step(1.5))]);
     assert_eq!(checked.next, 2);
-    assert_eq!(checked.left_out, Some(BadReport::NotFinite("the loss")));
+    assert_eq!(
+        checked.left_out,
+        Some((1, BadReport::NotFinite("the loss")))
+    );
 }
 
 #[test]
@@ -62,12 +65,15 @@ fn a_text_beyond_its_limit_is_left_out() {
     assert!(checked.reports.is_empty());
     let longest = line(&long[1..]);
     let checked = check(0, vec![longest.clone()], 0).expect("the numbers are right");
-    assert_eq!(checked.reports, vec![longest]);
+    assert_eq!(checked.reports, vec![(0, longest)]);
 }
 
 #[test]
 fn more_layers_than_there_are_is_left_out() {
     let layers = vec!["a".to_owned(); MAX_LAYERS + 1];
     let checked = check(0, vec![Progress::Confined { layers }], 0).expect("the numbers are right");
-    assert_eq!(checked.left_out, Some(BadReport::Layers(MAX_LAYERS + 1)));
+    assert_eq!(
+        checked.left_out,
+        Some((0, BadReport::Layers(MAX_LAYERS + 1)))
+    );
 }

@@ -67,6 +67,7 @@ async fn measure(
                 RunEvent::Progress {
                     at_ms,
                     report: Progress::Step(_),
+                    ..
                 } => first = first.or(Some(at_ms)),
                 RunEvent::NothingFits { summary } => anyhow::bail!("job {number}: {summary}"),
                 RunEvent::Failed { reason } => anyhow::bail!("job {number}: {reason}"),

@@ -91,7 +91,7 @@ impl Figures {
 
     /// Takes an event of the current job in.
     pub(super) fn note(&mut self, event: &RunEvent) {
-        let (Some(job), RunEvent::Progress { at_ms, report }) = (self.jobs.last_mut(), event)
+        let (Some(job), RunEvent::Progress { at_ms, report, .. }) = (self.jobs.last_mut(), event)
         else {
             return;
         };

@@ -73,6 +73,9 @@ pub enum RunEvent {
     Progress {
         /// Milliseconds since the request was accepted.
         at_ms: u64,
+        /// Which report of its agreement it is, from 0; releases before did not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
         /// What.
         report: Progress,
     },
