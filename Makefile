@@ -48,6 +48,11 @@ nextest-needed:
 # Root installs what was built before, so that no file in the build folder comes to belong to root. The texts of the
 # licences come from cargo, which root may not have: they are built too.
 install: ## install what was built (PREFIX=/usr/local DESTDIR= PROFILE=dev)
+	@if [ "$$(id -u)" -eq 0 ] && [ ! -x "$(PROGRAM)" ] && \
+	    { [ "$${SUDO_USER:-root}" != root ] || ! command -v $(CARGO) >/dev/null; }; then \
+	  echo "install: there is no program at $(PROGRAM) yet. As yourself, without sudo, run:" >&2; \
+	  echo "install:   $(CARGO) build --profile $(PROFILE) && make licences PROFILE=$(PROFILE)" >&2; \
+	  echo "install: If it is built elsewhere: sudo make install CARGO_TARGET_DIR=THERE" >&2; exit 1; fi
 	@if [ "$$(id -u)" -ne 0 ] || [ ! -x "$(PROGRAM)" ]; then $(CARGO) build --profile $(PROFILE) && $(MAKE) --no-print-directory licences; fi
 	@./scripts/install "$(PROGRAM)" "$(PREFIX)" "$(DESTDIR)"
 

@@ -80,9 +80,11 @@ fn an_installation_is_whole_and_its_removal_leaves_what_is_not_its_own() {
         dest.join("usr/local/share/man/man1/nightshift.1.gz")
             .is_file()
     );
+    let odd = script("install", &[text(&built), "/opt/night shift", text(&dest)]);
+    assert!(odd.code == Some(1) && odd.stderr.contains("PREFIX is /opt/night shift"));
     let foreign = dest.join("usr/local/share/man/man1/another.1");
     fs::write(&foreign, "of another program").expect("a file can be written");
-    script("install", &["--remove", "/usr/local", text(&dest)]).succeeded();
+    script("install", &["--remove", "/usr/local/", text(&dest)]).succeeded();
     let left = BTreeSet::from(["usr/local/share/man/man1/another.1".to_owned()]);
     assert_eq!(files_below(&dest), left);
     let again = script("install", &["--remove", "/usr/local", text(&dest)]);
@@ -215,6 +217,24 @@ fn an_installation_needs_neither_cargo_nor_a_home_and_what_breaks_off_can_be_tak
     install().succeeded();
     script("install", &["--remove", "/usr/local", text(&dest)]).succeeded();
     assert_eq!(files_below(&dest), BTreeSet::new());
+}
+
+#[test]
+fn root_by_sudo_builds_nothing_and_is_told_who_does() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root by sudo is told so");
+    }
+    let mut command = program::clean("make");
+    command.args(["install", "PROFILE=never-built"]);
+    command
+        .current_dir(repository())
+        .env("SUDO_USER", "someone");
+    let told = program::start(command).finish((LIMIT, "make install by sudo"));
+    let advice = "make licences PROFILE=never-built";
+    assert!(
+        told.code == Some(2) && told.stderr.contains(advice),
+        "{told:?}"
+    );
 }
 
 /// Lists what the copy has and this machine has not, but for the books of the system's own programs.
