@@ -137,20 +137,16 @@ impl RunView {
             }
             RunEvent::Moved { attempt, from_step } => self.moved((*attempt, *from_step), elapsed),
             RunEvent::Note { line } => self.tick(elapsed, "note", line),
-            RunEvent::Finished(job) => {
-                self.flush_text();
-                self.step = None;
-                self.end = Some(End::Finished(job.clone()));
-            }
-            RunEvent::NothingFits { summary } => {
-                self.end = Some(End::NothingFits(summary.clone()));
-            }
-            RunEvent::Failed { reason } => {
-                self.flush_text();
-                self.step = None;
-                self.end = Some(End::Failed(reason.clone()));
-            }
+            RunEvent::Finished(job) => self.ended(End::Finished(job.clone())),
+            RunEvent::NothingFits { summary } => self.ended(End::NothingFits(summary.clone())),
+            RunEvent::Failed { reason } => self.ended(End::Failed(reason.clone())),
         }
+    }
+
+    fn ended(&mut self, end: End) {
+        self.flush_text();
+        self.step = None;
+        self.end = Some(end);
     }
 
     fn moved(&mut self, (attempt, from_step): (u32, u64), elapsed: Duration) {
