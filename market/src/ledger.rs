@@ -14,6 +14,7 @@ mod audit;
 mod block;
 mod channel;
 mod draft;
+mod journal;
 mod leaf;
 mod proof;
 mod rejected;
@@ -31,6 +32,7 @@ pub use channel::{ChannelRecord, ChannelState};
 pub use draft::{
     BlockContext, Draft, MAX_DUE_PER_BLOCK, MAX_TRANSACTIONS_PER_BLOCK, UPTIME_STEP_MS,
 };
+pub use journal::{Journal, JournalEntry, JournalError, Movement};
 pub use leaf::{AccountRecord, Key, Leaf, Supply};
 pub use proof::{EpochProof, EquivocationProof, FinalityProof, ProofError, StateProof, TrustedSet};
 pub use rejected::{Rejected, Role};

@@ -538,7 +538,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(50))]
 
     #[test]
     fn random_operations_agree_with_the_model_and_the_log_replays(
@@ -551,9 +551,14 @@ proptest! {
             pair.step(wanted);
         }
         let mut replayed = State::genesis(&genesis()).unwrap();
+        let mut journal = Journal::default();
         for block in &pair.world.log {
             let delta = verify_block(&replayed, block).unwrap();
             replayed.commit(delta).unwrap();
+            for movement in block.movements() {
+                journal.enter(movement).unwrap();
+            }
+            prop_assert!(journal.agrees_with(&replayed));
         }
         prop_assert_eq!(replayed.root(), pair.world.state.root());
         let tip = replayed.tip().clone();
