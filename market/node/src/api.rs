@@ -5,6 +5,7 @@
 //! endpoints do lives with the crates that own it; each contributes a router.
 
 mod client;
+mod ledger;
 mod routes;
 mod server;
 mod views;
@@ -13,9 +14,10 @@ pub use client::{ApiClient, ClientError, Lines};
 pub use routes::{VALID_FOR_BLOCKS, balance_of, book_row, node_router, transaction};
 pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
-    ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BookRow, BookView, BudgetView,
-    ChannelView, FetchRequest, GpuView, HistoryRow, IssueRequest, JobDetail, JobView, LeaseView,
-    NetworkView, NumberedEvent, OfferView, OperatorView, PeerView, PendingRefund, PriceRequest,
+    AccountAuditEntry, AccountEntry, ArtefactView, AttemptView, AuditView, BalanceView, BestPrice,
+    BlockEntry, BookRow, BookView, BudgetView, ChannelEntry, ChannelView, FetchRequest, GpuView,
+    HistoryRow, IssueRequest, JobDetail, JobView, LeaseView, LedgerEntry, NetworkView,
+    NumberedEvent, OfferView, OperatorView, PeerView, PendingRefund, PriceRequest, ProofEntry,
     ProviderState, ProviderView, QuoteRequest, QuoteView, RunEvent, RunId, RunIdError, RunRequest,
-    SandboxView, SendRequest, ShunnedView, StatusView, TxView,
+    SandboxView, SendRequest, ShunnedView, StatusView, TransactionEntry, TxView,
 };

@@ -11,12 +11,14 @@
 //!                                                                       +-> OperatorIndex     rebuildable
 //! ```
 
+pub mod audit;
 pub mod bench;
 pub mod client;
 mod headers;
 pub mod log;
 pub mod operator;
 pub mod protocol;
+pub mod replay;
 
 #[cfg(test)]
 pub(crate) mod testing;

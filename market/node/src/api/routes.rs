@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use market::TxId;
 use market::ledger::{Audit, Bucket, Cause, Operation, SignedTransaction, Transaction};
 
+use super::ledger;
 use super::server::{ApiError, ApiResult};
 use super::views::{
     AuditView, BalanceView, BookRow, BookView, HistoryRow, IssueRequest, NetworkView, OperatorView,
@@ -31,6 +32,8 @@ pub fn node_router(node: Node) -> Router {
     let router = Router::new()
         .route(ALIVE, get(async || StatusCode::NO_CONTENT))
         .route("/v1/book", get(book))
+        .route("/v1/ledger/{what}", get(ledger::look_up))
+        .route("/v1/ledger/{what}/audit", get(ledger::audit))
         .route("/v1/network", get(network))
         .route("/v1/wallet/balance", get(balance))
         .route("/v1/wallet/history", get(history))

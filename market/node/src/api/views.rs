@@ -4,6 +4,7 @@
 
 mod book;
 mod jobs;
+mod ledger;
 mod network;
 mod node;
 mod operator;
@@ -15,6 +16,10 @@ pub use book::{BestPrice, BookRow, BookView, OfferView, QuoteRequest, QuoteView}
 pub use jobs::{
     ArtefactView, AttemptView, BudgetView, FetchRequest, JobDetail, JobView, NumberedEvent,
     PendingRefund, RunEvent, RunRequest,
+};
+pub use ledger::{
+    AccountAuditEntry, AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, ProofEntry,
+    TransactionEntry,
 };
 pub use network::{NetworkView, PeerView, ShunnedView};
 pub use node::{BalanceView, StatusView};

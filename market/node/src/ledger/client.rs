@@ -295,17 +295,29 @@ impl LedgerClient {
 
     /// Returns a channel with its proof, or `None` where the operator says that there is none.
     pub async fn channel(&self, id: ChannelId) -> Result<Option<VerifiedChannel>, LedgerError> {
-        match self.ask(LedgerRequest::StateOf(Key::Channel(id))).await? {
+        let Some(proof) = self.state_of(Key::Channel(id)).await? else {
+            return Ok(None);
+        };
+        let Leaf::Channel(record) = &proof.leaf else {
+            return Err(other("a channel"));
+        };
+        Ok(Some(VerifiedChannel {
+            record: record.clone(),
+            age: self.age(&proof.certified),
+            proof,
+        }))
+    }
+
+    /// Returns the verified proof of a fact of the newest state, or `None` where the operator says that there is no
+    /// such fact.
+    pub async fn state_of(&self, key: Key) -> Result<Option<StateProof>, LedgerError> {
+        match self.ask(LedgerRequest::StateOf(key)).await? {
             LedgerResponse::Absent { .. } => Ok(None),
-            LedgerResponse::State(proof) => match self.verify_state(&proof).await? {
-                Leaf::Channel(record) if record.id == id => Ok(Some(VerifiedChannel {
-                    record: record.clone(),
-                    age: self.age(&proof.certified),
-                    proof: *proof,
-                })),
-                _ => Err(other("the channel that was asked for")),
+            LedgerResponse::State(proof) => match self.verify_state(&proof).await?.key() == key {
+                true => Ok(Some(*proof)),
+                false => Err(other("the fact that was asked for")),
             },
-            _ => Err(other("a channel")),
+            _ => Err(other("a fact of the state")),
         }
     }
 

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use market::ChainId;
 use serde::{Deserialize, Serialize};
 
+use crate::home::Home;
+
 pub use error::LogError;
 
 use error::{io, room};
@@ -31,6 +33,18 @@ pub struct LogConfig {
     pub chain: ChainId,
     /// A segment of at least this many bytes is followed by a new one.
     pub segment_bytes: u64,
+}
+
+impl LogConfig {
+    /// Returns where an operator keeps its log in its home, or `None` where there is none.
+    pub fn of_home(home: &Home, chain: ChainId) -> Option<Self> {
+        let directory = home.path().join("ledger").join("blocks");
+        directory.is_dir().then_some(Self {
+            directory,
+            chain,
+            segment_bytes: SEGMENT_BYTES,
+        })
+    }
 }
 
 /// Where a record lies.
@@ -95,7 +109,6 @@ impl LogRecovery {
         config: LogConfig,
         mut visit: impl FnMut(Position, &[u8]) -> Result<(), E>,
     ) -> Result<Self, E> {
-        fs::create_dir_all(&config.directory).map_err(io("create", &config.directory))?;
         let link = segment::first_link(&config.chain);
         let found = segments(&config.directory)?;
         let mut recovery = Self {
@@ -137,6 +150,8 @@ impl LogRecovery {
     pub fn open(self) -> Result<BlockLog, LogError> {
         let (segment, length, file) = match self.last {
             None => {
+                let directory = &self.config.directory;
+                fs::create_dir_all(directory).map_err(io("create", directory))?;
                 let file = create_segment(&self.config, 0, &self.link)?;
                 (0, segment::HEADER_BYTES as u64, file)
             }
@@ -340,7 +355,11 @@ fn segment_path(directory: &Path, first: u64) -> PathBuf {
 /// Lists the segments by the number of their first record.
 fn segments(directory: &Path) -> Result<Vec<u64>, LogError> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(io("list", directory))? {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        entries => entries.map_err(io("list", directory))?,
+    };
+    for entry in entries {
         let name = entry.map_err(io("list", directory))?.file_name();
         let first = name
             .to_str()

@@ -26,9 +26,9 @@ use market::genesis::{Genesis, GenesisError};
 use market::ids::NodeId;
 use market::keys::SecretKey;
 use market::ledger::BlockError;
-use market::wire::WireError;
 
 use super::log::{LogError, SEGMENT_BYTES, TornTail};
+use super::replay::ReplayError;
 use crate::clock::ProtocolClock;
 use crate::store::{SetAside, StoreError};
 
@@ -110,19 +110,12 @@ pub enum OperatorError {
     /// The index failed.
     #[error("the operator's index failed: {0}; it can be moved away, it is rebuilt from the log")]
     Store(#[from] StoreError),
-    /// Bytes of the log are no block.
-    #[error(
-        "record {record} of the block log is not a block: {source}; restore the log from a backup"
-    )]
-    Undecodable {
-        /// Number of the record, from 0.
-        record: u64,
-        /// Why.
-        source: WireError,
-    },
-    /// A block of the log is not the next one.
-    #[error("the block log does not replay: {0}; restore it from a backup")]
-    Replay(#[from] BlockError),
+    /// The block log does not replay.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// A block was made that does not follow.
+    #[error("a block was made that does not follow: {0}; start again, the log is intact")]
+    Block(#[from] BlockError),
     /// Blocks that were acknowledged are not in the log.
     #[error(
         "the index knows blocks up to height {index_height} but the log ends at {log_height}: blocks that were \

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use market::ledger::{Block, Bucket, Cause, Code, Memo, Operation, Transfer};
-use market::{AccountId, Amount, ChainId, HeaderId, TxId};
+use market::ledger::{Block, Bucket, Movement};
+use market::{AccountId, Amount, HeaderId, TxId};
 use serde::{Deserialize, Serialize};
 
 use super::{Schema, SetAside, StoreError, decode, encode, key};
@@ -156,8 +156,12 @@ impl OperatorIndex {
     fn history_of(&self, block: &Block) -> Result<Vec<(AccountId, HistoryEntry)>, StoreError> {
         let mut balances = BTreeMap::new();
         let mut entries = Vec::new();
-        for (index, movement) in movements(block).enumerate() {
-            let (cause, transfer, memo) = movement;
+        for (index, movement) in block.movements().enumerate() {
+            let Movement {
+                cause,
+                transfer,
+                memo,
+            } = movement;
             let index = u32::try_from(index)
                 .map_err(|_| StoreError::Value("a block has too many movements".to_owned()))?;
             let sides = [
@@ -215,40 +219,6 @@ impl Side {
             Self::Credit => before.checked_add(amount),
         }
         .ok_or_else(|| StoreError::Value("the history and the block disagree".to_owned()))
-    }
-}
-
-/// Returns every movement of money in a block, in order, with its cause and its note.
-fn movements(block: &Block) -> impl Iterator<Item = (Cause, Transfer, Option<Memo>)> + '_ {
-    let chain = block.header.chain_id;
-    let due = block
-        .receipts
-        .len()
-        .saturating_sub(block.transactions.len());
-    block
-        .receipts
-        .iter()
-        .enumerate()
-        .flat_map(move |(index, receipt)| {
-            // Only transfers have notes, and reading one costs a signature check.
-            let is_transfer = receipt.transfers.iter().any(|t| t.code == Code::Transfer);
-            let memo = index
-                .checked_sub(due)
-                .filter(|_| is_transfer)
-                .and_then(|index| memo_of(block, index, &chain));
-            receipt.transfers.iter().map(move |transfer| {
-                let memo = memo.clone().filter(|_| transfer.code == Code::Transfer);
-                (receipt.cause, *transfer, memo)
-            })
-        })
-}
-
-/// Returns the note of a transaction, where it has one.
-fn memo_of(block: &Block, index: usize, chain: &ChainId) -> Option<Memo> {
-    let verified = block.transactions.get(index)?.verify(chain).ok()?;
-    match verified.transaction.operation {
-        Operation::Transfer { memo, .. } if memo != Memo::default() => Some(memo),
-        _ => None,
     }
 }
 

@@ -7,15 +7,16 @@ use std::time::Instant;
 
 use market::ledger::{
     Audit, Block, CertifiedHeader, ChannelState, FinalityProof, Key, Rejected, SignedTransaction,
-    State, StateProof, execute, verify_block,
+    State, StateProof, execute,
 };
 use market::{AccountId, HeaderId, Timestamp, TxId, wire};
 
 use super::block_time::BlockTime;
 use super::{OperatorConfig, OperatorError, Recovered};
 use crate::disk::{self, DiskError};
-use crate::ledger::log::{BlockLog, LogConfig, LogReader, LogRecovery, Position};
+use crate::ledger::log::{BlockLog, LogConfig, LogReader, Position};
 use crate::ledger::protocol::{AccountView, LedgerStatus, MAX_ACCOUNT_CHANNELS};
+use crate::ledger::replay::{ReplayError, Replayed, replay};
 use crate::store::{OperatorIndex, SetAside};
 
 /// Blocks that are indexed between two flushes while the index is built again.
@@ -38,11 +39,10 @@ pub(super) struct Core {
 /// What became of one submitted transaction.
 pub(super) type Outcome = Result<Box<FinalityProof>, Rejected>;
 
-/// What replaying the log gave.
-struct Replayed {
-    state: State,
-    head: Option<CertifiedHeader>,
-    log: LogRecovery,
+/// A log that was replayed beside the index.
+struct Compared {
+    replayed: Replayed,
+    /// Where each block lies; block `n` is record `n - 1`.
     positions: Vec<Position>,
     /// Id of the header at the index's head, if the log has that height.
     at_index_head: Option<HeaderId>,
@@ -69,8 +69,8 @@ impl Core {
         })?;
         let (index, set_aside) = OperatorIndex::open(&directory)?;
         let index_head = index.head()?;
-        let replayed = replay(&config, genesis, index_head.map(|head| head.height))?;
-        let height = replayed.state.tip().height;
+        let compared = compare(&config, index_head.map(|head| head.height))?;
+        let height = compared.replayed.state.tip().height;
         if let Some(head) = index_head.filter(|head| head.height > height) {
             return Err(OperatorError::LogBehindIndex {
                 log_height: height,
@@ -79,7 +79,7 @@ impl Core {
             });
         }
         let (index, set_aside) =
-            if index_head.is_some_and(|head| replayed.at_index_head != Some(head.header)) {
+            if index_head.is_some_and(|head| compared.at_index_head != Some(head.header)) {
                 drop(index);
                 let why = "it belongs to another block log";
                 let (index, aside) = OperatorIndex::begin_anew(&directory, why)?;
@@ -87,17 +87,22 @@ impl Core {
             } else {
                 (index, set_aside)
             };
-        Self::start(config, replayed, (index, set_aside), wall)
+        Self::start(config, compared, (index, set_aside), wall)
     }
 
     /// Brings the index up to the log, opens the log for writing and makes the first block.
     fn start(
         config: OperatorConfig,
-        replayed: Replayed,
+        compared: Compared,
         (index, set_aside): (OperatorIndex, Option<SetAside>),
         wall: Timestamp,
     ) -> Result<(Self, Recovered), OperatorError> {
-        let reindexed = catch_up(&index, &replayed.log.reader(), &replayed.positions)?;
+        let Compared {
+            replayed,
+            positions,
+            ..
+        } = compared;
+        let reindexed = catch_up(&index, &replayed.log.reader(), &positions)?;
         let recovered = Recovered {
             height: replayed.state.tip().height,
             torn: replayed.log.torn().cloned(),
@@ -246,36 +251,24 @@ fn outcomes(
     batch.iter().map(&mut outcome).collect()
 }
 
-/// Replays the log from the genesis, verifying every block.
-fn replay(
-    config: &OperatorConfig,
-    genesis: State,
-    index_height: Option<u64>,
-) -> Result<Replayed, OperatorError> {
+/// Replays the log from the genesis, and looks what it has at the height where the index ends.
+fn compare(config: &OperatorConfig, index_height: Option<u64>) -> Result<Compared, OperatorError> {
     let log_config = LogConfig {
         directory: config.directory.join("blocks"),
-        chain: *genesis.chain(),
+        chain: config.genesis.chain_id(),
         segment_bytes: config.segment_bytes,
     };
-    let (mut state, mut head) = (genesis, None);
     let (mut positions, mut at_index_head) = (Vec::new(), None);
-    let log = LogRecovery::read(log_config, |position, bytes| {
-        let block = Block::decode(bytes).map_err(|source| OperatorError::Undecodable {
-            record: positions.len() as u64,
-            source,
-        })?;
-        state.commit(verify_block(&state, &block)?)?;
-        positions.push(position);
-        if index_height == Some(block.header.height) {
-            at_index_head = Some(block.header.id());
+    let replayed = replay(log_config, &config.genesis, |verified| {
+        let header = &verified.block.header;
+        positions.push(verified.position);
+        if index_height == Some(header.height) {
+            at_index_head = Some(header.id());
         }
-        head = Some(block.certified());
         Ok::<(), OperatorError>(())
     })?;
-    Ok(Replayed {
-        state,
-        head,
-        log,
+    Ok(Compared {
+        replayed,
         positions,
         at_index_head,
     })
@@ -292,7 +285,7 @@ fn catch_up(
     let mut indexed = 0;
     for position in positions.iter().skip(skipped) {
         let bytes = log.read(*position)?;
-        let block = Block::decode(&bytes).map_err(|source| OperatorError::Undecodable {
+        let block = Block::decode(&bytes).map_err(|source| ReplayError::Undecodable {
             record: known + indexed,
             source,
         })?;

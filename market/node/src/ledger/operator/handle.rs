@@ -20,6 +20,7 @@ use crate::ledger::protocol::{
     AccountView, HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus,
     Unavailable,
 };
+use crate::ledger::replay::ReplayError;
 use crate::store::OperatorIndex;
 
 /// A handle to a running operator. Cheap to clone; the operator ends when the last one is dropped.
@@ -127,10 +128,11 @@ impl OperatorHandle {
         let bytes = self.log.read(position)?;
         Block::decode(&bytes)
             .map(Some)
-            .map_err(|source| OperatorError::Undecodable {
+            .map_err(|source| ReplayError::Undecodable {
                 record: height.saturating_sub(1),
                 source,
             })
+            .map_err(OperatorError::from)
     }
 
     /// Returns a page of an account's history.

@@ -1,0 +1,151 @@
+//! Owns looking something up in the ledger, whatever its name stands for.
+//!
+//! Never shows what could be proved and was not: proofs are checked by the ledger client.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use market::ledger::{FinalityProof, Key, Leaf, StateProof};
+use market::{AccountId, ChannelId, TxId, wire};
+use serde::Serialize;
+
+use super::server::{ApiError, ApiResult};
+use super::views::{
+    AccountAuditEntry, AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, ProofEntry,
+    TransactionEntry,
+};
+use crate::ledger::client::LedgerError;
+use crate::ledger::protocol::{HistoryPage, HistoryQuery};
+use crate::node::Node;
+
+/// `GET /v1/ledger/{what}`.
+pub(super) async fn look_up(
+    State(node): State<Node>,
+    Path(what): Path<String>,
+) -> ApiResult<LedgerEntry> {
+    let found = match (what.parse::<u64>(), what.parse::<TxId>()) {
+        (Ok(height), _) => block(&node, height).await,
+        (_, Ok(id)) => by_id(&node, *id.as_bytes()).await,
+        (Err(_), Err(_)) => {
+            let shown: String = what.chars().take(80).collect();
+            return Err(ApiError::bad_request(format!(
+                "{shown:?} names nothing in a ledger: give a block's height, or the 64 hexadecimal digits of a \
+                 transaction, an account or a channel"
+            )));
+        }
+    };
+    match found.map_err(ApiError::failed)? {
+        Some(entry) => Ok(Json(entry)),
+        None => Err(ApiError::not_found(format!(
+            "the operator says that the ledger has nothing under {what}; a new transaction is there once it is final"
+        ))),
+    }
+}
+
+/// `GET /v1/ledger/{account}/audit`.
+pub(super) async fn audit(
+    State(node): State<Node>,
+    Path(account): Path<String>,
+) -> ApiResult<AccountAuditEntry> {
+    let account: AccountId = account.parse().map_err(ApiError::bad_request)?;
+    let audit = crate::ledger::audit::audit(&node.ledger, account).await;
+    let audit = audit.map_err(ApiError::failed)?;
+    Ok(Json(AccountAuditEntry {
+        account: audit.account,
+        height: audit.height,
+        available: audit.available,
+        movements: audit.movements,
+        proved: audit.proved,
+        came_in: audit.came_in,
+        went_out: audit.went_out,
+        problem: audit.problem.map(|problem| problem.to_string()),
+    }))
+}
+
+async fn block(node: &Node, height: u64) -> Result<Option<LedgerEntry>, LedgerError> {
+    let Some(certified) = node.ledger.header(height).await? else {
+        return Ok(None);
+    };
+    let header = certified.header;
+    Ok(Some(LedgerEntry::Block(BlockEntry {
+        height: header.height,
+        id: header.id(),
+        prev_id: header.prev_id,
+        time: header.time,
+        uptime_ms: header.uptime_ms,
+        tx_root: header.tx_root,
+        receipts_root: header.receipts_root,
+        state_root: header.state_root,
+        proposer: header.proposer,
+        votes: certified.certificate.precommits.len(),
+    })))
+}
+
+/// Looks at what an id can stand for, one after the other: ids of different kinds are never equal.
+async fn by_id(node: &Node, id: [u8; 32]) -> Result<Option<LedgerEntry>, LedgerError> {
+    if let Some(proof) = node.ledger.transaction(TxId::from_bytes(id)).await? {
+        return transaction(node, &proof).map(Some);
+    }
+    let key = Key::Channel(ChannelId::from_bytes(id));
+    if let Some(proof) = node.ledger.state_of(key).await?
+        && let Leaf::Channel(channel) = &proof.leaf
+    {
+        return Ok(Some(LedgerEntry::Channel(Box::new(ChannelEntry {
+            channel: channel.clone(),
+            proof: state_proof(&proof),
+        }))));
+    }
+    account(node, AccountId::from_bytes(id)).await
+}
+
+fn transaction(node: &Node, proof: &FinalityProof) -> Result<LedgerEntry, LedgerError> {
+    let chain = node.chain();
+    let verified = proof.transaction.verify(&chain)?;
+    let header = &proof.certified.header;
+    Ok(LedgerEntry::Transaction(Box::new(TransactionEntry {
+        tx: verified.id,
+        height: header.height,
+        time: header.time,
+        operation: verified.transaction.operation,
+        transfers: proof.receipt.transfers.clone(),
+        fee: proof.receipt.fee,
+        channel: proof.receipt.channel.clone(),
+        proof: proof_entry(header.height, proof),
+    })))
+}
+
+/// Returns an account that has money, or that money has passed through.
+async fn account(node: &Node, id: AccountId) -> Result<Option<LedgerEntry>, LedgerError> {
+    let balance = node.ledger.account(id).await?;
+    let proof = node.ledger.state_of(Key::Account(id)).await?;
+    if proof.is_none() && balance.channels.is_empty() {
+        let newest = node.ledger.history(HistoryQuery {
+            account: id,
+            page: HistoryPage::Before(None),
+            limit: 1,
+        });
+        if newest.await?.is_empty() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(LedgerEntry::Account(AccountEntry {
+        account: id,
+        available: balance.available,
+        in_channels: balance.in_channels,
+        channels: balance.channels,
+        height: balance.height,
+        proof: proof.as_ref().map(state_proof),
+    })))
+}
+
+fn state_proof(proof: &StateProof) -> ProofEntry {
+    proof_entry(proof.certified.header.height, proof)
+}
+
+fn proof_entry(height: u64, proof: &impl Serialize) -> ProofEntry {
+    let encoded = wire::encode(proof);
+    ProofEntry {
+        height,
+        bytes: encoded.len(),
+        hex: Some(hex::encode(encoded)),
+    }
+}

@@ -1,0 +1,180 @@
+//! An honest account adds up; each kind of lie in a history is told apart.
+
+use market::ledger::{Code, Operation};
+use market::{ChannelId, Timestamp};
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::ProtocolClock;
+use crate::ledger::client::Transport;
+use crate::ledger::testing::{
+    Running, TRANSFER_FEE, config, genesis, issue, key, nano, signed, terms, transfer,
+};
+use crate::store::NodeStore;
+
+struct Market {
+    _folder: TempDir,
+    _running: Running,
+    client: LedgerClient,
+}
+
+/// An operator with 3,000,000 nanocredits in the account of key 1.
+async fn funded() -> Market {
+    let folder = TempDir::new().unwrap();
+    let running = Running::start(config(&folder));
+    let (store, _) = NodeStore::open(&folder.path().join("node")).unwrap();
+    let transport = Transport::Local(running.handle.clone());
+    let genesis = genesis();
+    let client = LedgerClient::open(transport, &genesis, store, ProtocolClock::new());
+    let client = client.await.unwrap();
+    client.submit(&issue(1, &key(1), 3_000_000)).await.unwrap();
+    Market {
+        _folder: folder,
+        _running: running,
+        client,
+    }
+}
+
+#[tokio::test]
+async fn an_account_adds_up_over_transfers_and_channels() {
+    let market = funded().await;
+    let client = &market.client;
+    for nonce in 2..5 {
+        let paid = transfer(nonce, &key(1), &key(2), 1_000);
+        client.submit(&paid).await.unwrap();
+    }
+    let terms = terms(&key(1), &key(2));
+    let channel = terms.channel_id(&genesis().chain_id());
+    let open = signed(9, Operation::Open { terms }, &[&key(1), &key(2)]);
+    client.submit(&open).await.unwrap();
+    let close = Operation::CoopClose {
+        channel,
+        voucher: None,
+    };
+    client.submit(&signed(10, close, &[&key(2)])).await.unwrap();
+    let payer = audit(client, key(1).account()).await.unwrap();
+    assert_eq!(payer.problem, None);
+    // Issued; three payments with three fees; deposit, fee and refund.
+    assert_eq!((payer.movements, payer.proved), (10, 10));
+    let spent = payer.went_out.checked_sub(nano(1_000_000)).unwrap();
+    assert_eq!(spent, nano(3 * (1_000 + TRANSFER_FEE) + 2_000));
+    let held = payer.came_in.checked_sub(payer.went_out);
+    assert_eq!(Some(payer.available), held);
+    let payee = audit(client, key(2).account()).await.unwrap();
+    assert_eq!((payee.problem, payee.went_out), (None, Amount::ZERO));
+}
+
+#[tokio::test]
+async fn an_account_that_never_was_is_empty_and_adds_up() {
+    let market = funded().await;
+    let nobody = audit(&market.client, key(7).account()).await.unwrap();
+    assert_eq!((nobody.problem, nobody.movements), (None, 0));
+    assert_eq!(nobody.available, Amount::ZERO);
+}
+
+#[tokio::test]
+async fn more_than_a_page_of_history_is_read_to_its_end() {
+    let market = funded().await;
+    let client = &market.client;
+    let payments = u64::from(MAX_HISTORY_ENTRIES) + 3;
+    let submitted = (0..payments).map(|nonce| {
+        let paid = transfer(100 + nonce, &key(1), &key(2), 10);
+        async move { client.submit(&paid).await.unwrap() }
+    });
+    futures::future::join_all(submitted).await;
+    let payee = audit(client, key(2).account()).await.unwrap();
+    assert_eq!((payee.problem, payee.movements), (None, payments));
+    assert_eq!(payee.proved, payments);
+}
+
+/// An auditor of key 1 that has read nothing yet.
+fn auditor(client: &LedgerClient) -> Auditor<'_> {
+    Auditor {
+        ledger: client,
+        receipts: BTreeMap::new(),
+        last: None,
+        sum: Amount::ZERO,
+        audit: AccountAudit {
+            account: key(1).account(),
+            height: 100,
+            available: Amount::ZERO,
+            movements: 0,
+            proved: 0,
+            came_in: Amount::ZERO,
+            went_out: Amount::ZERO,
+            problem: None,
+        },
+    }
+}
+
+fn entry(height: u64, (debit, credit): (Bucket, Bucket), balance: u64) -> HistoryEntry {
+    HistoryEntry {
+        at: HistoryCursor { height, index: 0 },
+        time: Timestamp::from_millis(0),
+        cause: Cause::Deadline(ChannelId::from_bytes([1; 32])),
+        transfer: Transfer {
+            debit,
+            credit,
+            amount: nano(5),
+            code: Code::Refund,
+        },
+        memo: None,
+        balance: nano(balance),
+    }
+}
+
+#[tokio::test]
+async fn a_history_that_does_not_follow_is_a_problem_with_its_place() {
+    let market = funded().await;
+    let own = Bucket::Available(key(1).account());
+    let (into, out) = ((Bucket::FeePool, own), (own, Bucket::FeePool));
+    let mut good = auditor(&market.client);
+    assert_eq!(good.enter(&entry(1, into, 5)), Ok(()));
+    assert_eq!(good.enter(&entry(2, into, 10)), Ok(()));
+    let at = |height| HistoryCursor { height, index: 0 };
+    let again = good.enter(&entry(2, into, 15));
+    assert_eq!(again, Err(AuditProblem::Order { at: at(2) }));
+    let strange = good.enter(&entry(3, (Bucket::Treasury, Bucket::FeePool), 10));
+    assert_eq!(strange, Err(AuditProblem::Stranger { at: at(3) }));
+    let (said, sum) = (nano(11), Some(nano(5)));
+    let wrong = good.enter(&entry(4, out, 11));
+    let problem = AuditProblem::Balance {
+        at: at(4),
+        said,
+        sum,
+    };
+    assert_eq!(wrong, Err(problem));
+    let below = auditor(&market.client).enter(&entry(1, out, 0));
+    let problem = AuditProblem::Balance {
+        at: at(1),
+        said: Amount::ZERO,
+        sum: None,
+    };
+    assert_eq!(below, Err(problem));
+}
+
+#[tokio::test]
+async fn a_movement_that_its_transaction_did_not_make_is_not_proved() {
+    let market = funded().await;
+    let paid = transfer(2, &key(1), &key(2), 1_000);
+    let proof = market.client.submit(&paid).await.unwrap();
+    let tx = proof.receipt.transaction().unwrap();
+    let own = Bucket::Available(key(1).account());
+    let mut invented = entry(proof.certified.header.height, (Bucket::FeePool, own), 5);
+    invented.cause = Cause::Transaction(tx);
+    let mut auditor = auditor(&market.client);
+    assert!(!auditor.is_proved(&invented).await.unwrap());
+    let at = invented.at;
+    assert_eq!(
+        auditor.audit.problem,
+        Some(AuditProblem::NotProved { at, tx })
+    );
+    // The real one is, once: a second time it would be counted twice.
+    let real = HistoryEntry {
+        transfer: proof.receipt.transfers[0],
+        ..invented
+    };
+    let mut auditor = self::auditor(&market.client);
+    assert!(auditor.is_proved(&real).await.unwrap());
+    assert!(!auditor.is_proved(&real).await.unwrap());
+}
