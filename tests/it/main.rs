@@ -26,6 +26,7 @@ mod handbook;
 mod hostile;
 #[cfg(test)]
 mod lease;
+mod ledger;
 #[cfg(test)]
 mod market;
 #[cfg(test)]

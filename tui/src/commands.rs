@@ -13,6 +13,10 @@ mod doctor;
 mod fetch;
 mod init;
 mod job_reference;
+mod ledger_audit;
+mod ledger_export;
+mod ledger_show;
+mod ledger_verify;
 mod logs;
 mod man;
 mod market_book;
@@ -80,6 +84,9 @@ pub(crate) enum Command {
     /// Run the market's bootstrap peer and ledger
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Check and read the ledger
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Look at what confines jobs on this machine
     #[command(subcommand)]
     Sandbox(SandboxCommand),
@@ -137,6 +144,19 @@ pub(crate) enum OperatorCommand {
     Issue(operator_issue::Args),
 }
 
+/// What can be done with the ledger.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Replay an operator's block log from the genesis and add up all money
+    Verify(ledger_verify::Args),
+    /// Write out every movement of money of an operator's block log
+    Export(ledger_export::Args),
+    /// Add up an account's whole history and hold it against proofs
+    Audit(ledger_audit::Args),
+    /// Show a block, a transaction, an account or a channel, with its proof
+    Show(ledger_show::Args),
+}
+
 /// What can be looked at of the sandbox.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SandboxCommand {
@@ -179,6 +199,10 @@ pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Resu
         Command::Up(args) => Box::pin(up::execute(args, context)).await,
         Command::Probe(args) => Box::pin(probe::execute(args, context)).await,
         Command::Run(args) => Box::pin(run::execute(args, context)).await,
+        Command::Ledger(LedgerCommand::Verify(args)) => ledger_verify::execute(args, context).await,
+        Command::Ledger(LedgerCommand::Audit(args)) => ledger_audit::execute(args, context).await,
+        Command::Ledger(LedgerCommand::Show(args)) => ledger_show::execute(args, context).await,
+        Command::Ledger(LedgerCommand::Export(args)) => ledger_export::execute(args, context).await,
         Command::Sandbox(SandboxCommand::Check(args)) => {
             sandbox_check::execute(args, context).await
         }

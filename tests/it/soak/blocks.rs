@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use market::ledger::{Block, State, verify_block};
 use market_node::home::Home;
-use market_node::ledger::log::{LogConfig, LogError, LogRecovery, SEGMENT_BYTES};
+use market_node::ledger::log::LogConfig;
+use market_node::ledger::replay::{self, ReplayError};
 use market_node::membership::Membership;
 use serde::Serialize;
 
@@ -27,29 +27,21 @@ pub(super) struct Blocks {
 pub(super) fn replay(operator: &Path) -> Blocks {
     let home = Home::at(operator.to_owned()).expect("the operator's home is there");
     let membership = Membership::load(&home).expect("it has a genesis");
-    let mut state = State::genesis(&membership.genesis).expect("it is a good one");
+    let config = LogConfig::of_home(&home, membership.chain).expect("it keeps a log");
     let mut sums = Blocks {
         blocks: 0,
         transactions: 0,
         not_conserved: 0,
         live_channels: 0,
     };
-    let config = LogConfig {
-        directory: operator.join("ledger/blocks"),
-        chain: membership.chain,
-        segment_bytes: SEGMENT_BYTES,
-    };
-    let read = LogRecovery::read(config, |_position, bytes| {
-        let block = Block::decode(bytes).expect("a block of the log decodes");
-        let delta = verify_block(&state, &block).expect("a block of the log verifies");
-        state.commit(delta).expect("it follows the one before");
-        let audit = state.audit();
+    let replayed = replay::replay(config, &membership.genesis, |verified| {
+        let audit = verified.state.audit();
         sums.blocks += 1;
-        sums.transactions += block.transactions.len();
+        sums.transactions += verified.block.transactions.len();
         sums.not_conserved += u64::from(!audit.supply_conserved);
         sums.live_channels = audit.live_channels;
-        Ok::<(), LogError>(())
+        Ok::<(), ReplayError>(())
     });
-    read.expect("the log is whole");
+    replayed.expect("every block of the log verifies");
     sums
 }
