@@ -19,6 +19,9 @@ PROGRAM = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$
 PREFIX ?= /usr/local
 DESTDIR ?=
 
+# Whole markets wait more than they compute, so one test more than there are cores keeps these busy.
+TEST_THREADS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
+
 # The one crate whose documentation has examples that run. Asking for all crates would compile the numeric ones
 # a second time: without test targets cargo plans their build scripts differently.
 DOC_TESTED := throughput-proof
@@ -101,7 +104,7 @@ deny: ## licences, bans, sources and advisories, where cargo-deny is installed
 unit: ## the tests alone (ARGS="-p market" for one crate)
 	$(CARGO) build --workspace
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	  $(CARGO) nextest run $(or $(ARGS),--workspace) && $(CARGO) test --doc --quiet -p $(DOC_TESTED); \
+	  $(CARGO) nextest run --test-threads $(TEST_THREADS) $(or $(ARGS),--workspace) && $(CARGO) test --doc --quiet -p $(DOC_TESTED); \
 	else \
 	  $(CARGO) test $(or $(ARGS),--workspace) -- --skip ::long_ --skip ::soak_; \
 	fi
