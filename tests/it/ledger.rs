@@ -3,13 +3,16 @@
 //! Never writes into a log but to damage it.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::credits;
 use crate::market::LISTEN;
-use crate::node::Node;
+use crate::node::{Node, free_address};
 use crate::program::{self, Done};
 
 /// An operator, and a member without a GPU to whom 10 credits were issued and who sent 1 on.
@@ -208,5 +211,51 @@ fn what_is_wrong_with_a_log_or_a_question_is_told() {
         fs::read(&segment).expect("it is there"),
         changed,
         "it is left as it was"
+    );
+}
+
+/// Asks for an HTTP page of this machine and returns its whole answer.
+fn page(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("something listens");
+    let limit = Some(Duration::from_secs(20));
+    stream.set_read_timeout(limit).expect("a limit can be set");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+#[test]
+fn an_operator_serves_its_figures_to_this_machine_with_what_it_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let home = folder.path().join("operator");
+    program::run(
+        &home,
+        &["operator", "init", "--name", "test", "--issue-cap", "100"],
+    )
+    .succeeded();
+    let address = free_address();
+    let settings = format!("[operator]\nmetrics = \"{address}\"\n");
+    fs::write(home.join("config.toml"), settings).expect("a setting can be written");
+    let run = ["operator", "run", "--listen", LISTEN];
+    let operator = Node::start(&home, &run, "The operator runs");
+    let own = operator.account();
+    operator.run(&["operator", "issue", &own, "40"]).succeeded();
+    let refused = operator.run(&["operator", "issue", &own, "70"]);
+    fails(&refused, 1, &["issued in this epoch"]);
+    let figures = page(address, "/metrics");
+    for line in [
+        "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8",
+        "nightshift_money_issued_nanocredits 40000000000",
+        "nightshift_money_conserved 1",
+        "nightshift_transactions_final_total 1",
+        "nightshift_transactions_rejected_total{reason=\"epoch_cap\"} 1",
+    ] {
+        assert!(figures.lines().any(|it| it == line), "{line}:\n{figures}");
+    }
+    assert!(
+        page(address, "/").starts_with("HTTP/1.1 404"),
+        "only the figures"
     );
 }

@@ -17,6 +17,8 @@ pub use keys::{KEYS, Key, Kind, VARIABLE_PREFIX, key, reference};
 pub use layers::{Entry, Origin, Settings, known};
 pub use nearest::nearest;
 
+use std::net::SocketAddr;
+
 use libp2p::Multiaddr;
 use market::PricePerHour;
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,15 @@ pub struct SellSettings {
 pub struct OperatorSettings {
     /// The longest time between two blocks in milliseconds; 100 to 10000.
     pub block_interval_ms: u64,
+    /// Where figures are served: a loopback address with its port, or nothing.
+    pub metrics: String,
+}
+
+impl OperatorSettings {
+    /// Returns where figures are served, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.parse().ok()
+    }
 }
 
 /// How leases are kept, on both sides.
@@ -131,6 +142,7 @@ impl Default for OperatorSettings {
     fn default() -> Self {
         Self {
             block_interval_ms: 10_000,
+            metrics: String::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod lease;
 pub mod lease_protocol;
 pub mod ledger;
 pub mod membership;
+pub mod metrics;
 pub mod network;
 pub mod node;
 pub mod recover;

@@ -25,6 +25,7 @@ use crate::ledger::client::LedgerError;
 use crate::ledger::operator::OperatorError;
 use crate::ledger::{LedgerClient, OperatorHandle};
 use crate::membership::{JoinString, Membership, MembershipError};
+use crate::metrics::{self, MetricsError};
 use crate::network::{Client, StartError};
 use crate::store::{NodeStore, StoreError};
 
@@ -106,6 +107,9 @@ pub enum NodeError {
     /// The operator cannot start.
     #[error(transparent)]
     Operator(#[from] OperatorError),
+    /// The operator's figures cannot be served.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
 }
 
 impl Node {
@@ -162,6 +166,9 @@ impl Node {
         tasks.spawn(steps::keep_time(node.ledger.clone()));
         if let Some(operator) = node.operator.clone() {
             tasks.spawn(steps::announce_heads(operator, node.network.clone()));
+            if let Some(address) = node.settings.operator.metrics_address() {
+                tasks.spawn(metrics::serve(node.clone(), address).await?);
+            }
         }
         Ok((node, NodeTasks { tasks, _lock: lock }))
     }

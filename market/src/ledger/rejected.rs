@@ -251,6 +251,40 @@ impl std::fmt::Display for Role {
 }
 
 impl Rejected {
+    /// Returns the name of the rule that was broken, under which refusals are counted, for example `below_minimum`.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Wire { .. } => "wire",
+            Self::TooManySeals { .. } => "too_many_seals",
+            Self::SignedTwice { .. } => "signed_twice",
+            Self::TooLate { .. } => "too_late",
+            Self::ValidTooLong { .. } => "valid_too_long",
+            Self::AlreadyApplied { .. } => "already_applied",
+            Self::BlockFull => "block_full",
+            Self::MissingSeal { .. } => "missing_seal",
+            Self::Threshold { .. } => "threshold",
+            Self::Delegation { .. } => "delegation",
+            Self::SpendCap { .. } => "spend_cap",
+            Self::ZeroAmount => "zero_amount",
+            Self::SameAccount => "same_account",
+            Self::Insufficient { .. } => "insufficient",
+            Self::BelowMinimum { .. } => "below_minimum",
+            Self::EpochCap { .. } => "epoch_cap",
+            Self::SupplyCap { .. } => "supply_cap",
+            Self::Terms { .. } => "terms",
+            Self::TermsExpired { .. } => "terms_expired",
+            Self::NonceUsed { .. } => "nonce_used",
+            Self::ChannelExists { .. } => "channel_exists",
+            Self::NoChannel { .. } => "no_channel",
+            Self::ChannelState { .. } => "channel_state",
+            Self::VoucherMismatch { .. } => "voucher_mismatch",
+            Self::NothingDue { .. } => "nothing_due",
+            Self::AboveDeposit { .. } => "above_deposit",
+            Self::ClaimTooSoon { .. } => "claim_too_soon",
+            Self::Arithmetic => "arithmetic",
+        }
+    }
+
     pub(super) fn from_wire(error: WireError) -> Self {
         Self::Wire {
             detail: error.to_string(),

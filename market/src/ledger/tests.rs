@@ -277,3 +277,25 @@ impl World {
         }
     }
 }
+
+#[test]
+fn a_refusal_is_counted_under_the_name_that_travels() {
+    let refusals = [
+        Rejected::BlockFull,
+        Rejected::Arithmetic,
+        Rejected::AlreadyApplied {
+            id: crate::TxId::from_bytes([1; 32]),
+        },
+        Rejected::EpochCap {
+            cap: nano(3),
+            issued: nano(2),
+            wanted: nano(2),
+        },
+    ];
+    for refusal in refusals {
+        let json = serde_json::to_value(&refusal).unwrap();
+        let name = json.as_str().map(str::to_owned);
+        let name = name.or_else(|| json.as_object()?.keys().next().cloned());
+        assert_eq!(name.as_deref(), Some(refusal.rule()));
+    }
+}

@@ -35,6 +35,8 @@ pub enum Kind {
     Price,
     /// A list of multiaddresses.
     Addresses,
+    /// Address and port of this machine alone, or nothing.
+    Loopback,
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -91,6 +93,11 @@ pub const KEYS: &[Key] = &[
             unit: "milliseconds",
         },
         meaning: "The longest time between two blocks, where this node is the operator.",
+    },
+    Key {
+        name: "operator.metrics",
+        kind: Kind::Loopback,
+        meaning: "Where an operator serves its figures at /metrics as OpenMetrics text; nowhere when empty.",
     },
     Key {
         name: "lease.patience_s",
@@ -175,6 +182,9 @@ impl Kind {
             }
             Self::Price => "credits a GPU-hour as text, such as \"0.25\"".to_owned(),
             Self::Addresses => "a list of addresses such as [\"/ip4/0.0.0.0/tcp/4646\"]".to_owned(),
+            Self::Loopback => {
+                "a port of this machine such as \"127.0.0.1:9464\", or \"\" for none".to_owned()
+            }
             Self::Choice(words) => {
                 let quoted = words.iter().map(|word| format!("\"{word}\""));
                 format!("one of {}", quoted.collect::<Vec<_>>().join(", "))

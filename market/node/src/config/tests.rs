@@ -191,6 +191,7 @@ fn every_key_has_a_variable_that_decides_it() {
             Kind::Integer { least, .. } => least.to_string(),
             Kind::Price => "0.75".to_owned(),
             Kind::Addresses => "/ip4/10.0.0.1/tcp/7".to_owned(),
+            Kind::Loopback => "127.0.0.1:9464".to_owned(),
             Kind::Choice(words) => (*words.last().unwrap()).to_owned(),
         };
         let variable = key.variable();
@@ -199,6 +200,31 @@ fn every_key_has_a_variable_that_decides_it() {
         let entry = settings.entry(key);
         assert_eq!(entry.origin, Origin::Environment { variable });
         assert_ne!(entry.value, key.default_value(), "{}", key.name);
+    }
+}
+
+#[test]
+fn figures_are_served_to_this_machine_alone() {
+    let decided = |text| {
+        let environment = variables(&[("NIGHTSHIFT_OPERATOR_METRICS", text)]);
+        Settings::layered(Path::new("/nowhere"), environment)
+    };
+    for (text, port) in [("127.0.0.1:9464", 9464), ("[::1]:1", 1), ("127.8.8.8:2", 2)] {
+        let settings = decided(text).unwrap();
+        let address = settings.config().operator.metrics_address().unwrap();
+        assert_eq!(address.port(), port);
+    }
+    let none = decided("").unwrap();
+    assert_eq!(none.config().operator.metrics_address(), None);
+    for text in [
+        "0.0.0.0:9464",
+        "192.168.1.2:80",
+        "localhost:80",
+        "9464",
+        "127.0.0.1",
+    ] {
+        let told = decided(text).unwrap_err().to_string();
+        assert!(told.contains("a port of this machine"), "{told}");
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Never takes a value outside the key's kind and range.
 
+use std::net::SocketAddr;
+
 use libp2p::Multiaddr;
 use market::PricePerHour;
 use toml::Value;
@@ -26,6 +28,7 @@ pub(super) fn checked(key: &Key, value: Value, place: Place) -> Result<Value, Co
         (Kind::Integer { least, most, .. }, Value::Integer(number)) => {
             u64::try_from(*number).is_ok_and(|number| (*least..=*most).contains(&number))
         }
+        (Kind::Loopback, Value::String(text)) => text.is_empty() || is_loopback(text),
         (Kind::Choice(words), Value::String(text)) => words.contains(&text.as_str()),
         (Kind::Addresses, Value::Array(items)) => {
             items.len() <= MAX_ADDRESSES && items.iter().all(is_address)
@@ -36,6 +39,11 @@ pub(super) fn checked(key: &Key, value: Value, place: Place) -> Result<Value, Co
         true => Ok(value),
         false => Err(refused(key, &value.to_string(), place)),
     }
+}
+
+fn is_loopback(text: &str) -> bool {
+    let address = text.parse::<SocketAddr>();
+    address.is_ok_and(|address| address.ip().is_loopback())
 }
 
 fn is_address(item: &Value) -> bool {
@@ -52,7 +60,9 @@ pub(super) fn parsed(key: &Key, text: &str, place: Place) -> Result<Value, Confi
             Ok(number) => Value::Integer(number),
             Err(_) => return Err(refused(key, &format!("\"{trimmed}\""), place)),
         },
-        Kind::Price | Kind::Choice(_) => Value::String(unquoted(trimmed).to_owned()),
+        Kind::Price | Kind::Loopback | Kind::Choice(_) => {
+            Value::String(unquoted(trimmed).to_owned())
+        }
         Kind::Addresses => {
             let inner = trimmed.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
             let items = inner.unwrap_or(trimmed).split(',').map(str::trim);

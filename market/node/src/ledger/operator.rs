@@ -15,9 +15,11 @@ mod actor;
 mod block_time;
 mod core;
 mod handle;
+mod tally;
 
 pub use actor::Operator;
 pub use handle::{OperatorHandle, SubmitError};
+pub use tally::Tallied;
 
 use std::path::PathBuf;
 use std::time::Duration;

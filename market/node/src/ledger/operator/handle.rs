@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::OperatorError;
 use super::actor::{Command, Submission};
 use super::core::Core;
+use super::tally::{Tallied, Tally};
 use crate::ledger::log::LogReader;
 use crate::ledger::protocol::{
     AccountView, HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus,
@@ -30,6 +31,7 @@ pub struct OperatorHandle {
     heads: watch::Receiver<CertifiedHeader>,
     index: OperatorIndex,
     log: LogReader,
+    tally: Arc<Tally>,
     genesis: Arc<Genesis>,
     chain: ChainId,
 }
@@ -59,6 +61,7 @@ impl OperatorHandle {
             heads,
             index: core.index.clone(),
             log: core.log_reader(),
+            tally: Arc::default(),
             genesis: Arc::new(core.config().genesis.clone()),
             chain: *core.state.chain(),
         }
@@ -85,6 +88,17 @@ impl OperatorHandle {
         &self,
         transaction: SignedTransaction,
     ) -> Result<FinalityProof, SubmitError> {
+        let submitted = self.submit_uncounted(transaction).await;
+        if let Err(error) = &submitted {
+            self.tally.note_error(error);
+        }
+        submitted
+    }
+
+    async fn submit_uncounted(
+        &self,
+        transaction: SignedTransaction,
+    ) -> Result<FinalityProof, SubmitError> {
         // Bad seals are refused here, before they take a place in the queue.
         let id = transaction.verify(&self.chain)?.id;
         if let Some(proof) = self.transaction(id).await? {
@@ -93,13 +107,21 @@ impl OperatorHandle {
         let (reply, outcome) = oneshot::channel();
         self.send(Command::Submit(Submission { transaction, reply }))?;
         match outcome.await.map_err(|_| Unavailable::Stopped)?? {
-            Ok(proof) => Ok(*proof),
+            Ok(proof) => {
+                self.tally.note_final();
+                Ok(*proof)
+            }
             Err(reason @ Rejected::AlreadyApplied { .. }) => match self.transaction(id).await? {
                 Some(proof) => Ok(proof),
                 None => Err(reason.into()),
             },
             Err(reason) => Err(reason.into()),
         }
+    }
+
+    /// Returns what has become final and what was refused since the start.
+    pub fn tallied(&self) -> Tallied {
+        self.tally.read()
     }
 
     /// Returns the proof of a transaction that is final, or `None`.
