@@ -18,6 +18,7 @@ mod demo;
 mod disk_full;
 #[cfg(test)]
 mod doctor;
+mod durability;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

@@ -62,6 +62,22 @@ pub(crate) fn multiaddr(address: SocketAddr) -> String {
     format!("/ip4/{}/tcp/{}", address.ip(), address.port())
 }
 
+/// Posts `body` to the local API of the node in a home, and returns its answer with its head.
+pub(crate) fn post(home: &Path, path: &str, body: &Value) -> std::io::Result<String> {
+    let body = body.to_string();
+    let length = body.len();
+    let mut stream = UnixStream::connect(home.join("api.sock"))?;
+    stream.set_read_timeout(Some(ANSWER))?;
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: nightshift\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
 /// A node that runs, and its home.
 pub(crate) struct Node {
     /// Its home folder.
@@ -187,21 +203,7 @@ impl Node {
 
     /// Posts `body` to the node's local API and returns the answer.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
-        let body = body.to_string();
-        let length = body.len();
-        let mut stream =
-            UnixStream::connect(self.home.join("api.sock")).expect("the node serves its API");
-        let is_set = stream.set_read_timeout(Some(ANSWER));
-        is_set.expect("a limit can be set");
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: nightshift\r\ncontent-type: application/json\r\n\
-             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        );
-        let sent = stream.write_all(request.as_bytes());
-        sent.expect("the node reads");
-        let mut answer = String::new();
-        let read = stream.read_to_string(&mut answer);
-        read.expect("the node answers in time");
+        let answer = post(&self.home, path, body).expect("the node answers in time");
         let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
         serde_json::from_str(body.unwrap_or_default())
             .unwrap_or_else(|_| panic!("POST {path} answered {answer}"))

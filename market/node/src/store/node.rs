@@ -4,6 +4,7 @@
 //! Never interprets a record: its bytes mean something to the code that wrote them. Every function
 //! that writes returns only after the write is flushed.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +15,9 @@ use market::wire::Signed;
 
 use crate::disk;
 
-use super::{Schema, SetAside, StoreError, decode, encode, key, unversioned, versioned};
+use super::{
+    DATABASE_FILE, Schema, SetAside, StoreError, decode, encode, key, unversioned, versioned,
+};
 
 const SCHEMA: Schema = Schema::newest("nightshift node store");
 
@@ -73,6 +76,8 @@ pub type Record = (Vec<u8>, Vec<u8>);
 pub struct NodeStore {
     db: sled::Db,
     directory: Arc<Path>,
+    /// The database's file, to be synced: the database's own flush does not reach the disk on Linux (docs/adr/014).
+    file: Arc<File>,
     // A mutex and no owning task: a voucher is compared with the newest one and then written, by
     // several leases at a time; it is only taken on threads that may block.
     writer: Arc<Mutex<()>>,
@@ -85,9 +90,12 @@ impl NodeStore {
     /// are then not known here, and the person must be told.
     pub fn open(directory: &Path) -> Result<(Self, Option<SetAside>), StoreError> {
         let (db, aside) = super::open(directory, SCHEMA)?;
+        let file = File::open(directory.join(DATABASE_FILE));
+        let file = file.map_err(|source| io_error(directory, source))?;
         let store = Self {
             db,
             directory: directory.into(),
+            file: Arc::new(file),
             writer: Arc::default(),
         };
         Ok((store, aside))
@@ -108,7 +116,8 @@ impl NodeStore {
                 write(&store.db)?;
             }
             store.db.flush()?;
-            Ok(())
+            let synced = store.file.sync_data();
+            synced.map_err(|source| io_error(&store.directory, source))
         })
         .await
         .map_err(|_| StoreError::Stopping)?
@@ -274,6 +283,13 @@ impl NodeStore {
             .get([TRUSTED_SET])?
             .map(|value| decode(&value))
             .transpose()
+    }
+}
+
+fn io_error(directory: &Path, source: std::io::Error) -> StoreError {
+    StoreError::Io {
+        directory: directory.to_path_buf(),
+        source,
     }
 }
 
