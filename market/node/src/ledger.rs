@@ -1,4 +1,4 @@
-//! Owns the ledger as a running service: the block log, the operator that orders transactions, and
+//! Owns the ledger as a running service: the operator that orders transactions, and
 //! the client by which every other node asks and checks.
 //!
 //! Never holds a rule about money: `market::ledger` does. Nothing here is acknowledged before it is
@@ -7,7 +7,7 @@
 //! ```text
 //! LedgerClient --- request/response, or the handle in one process --> Operator (one task)
 //!  checks proofs                                                        |  batch, execute, sign
-//!                                                                       +-> BlockLog, fsync   the truth
+//!                                                                       +-> Log, fsync        the truth
 //!                                                                       +-> OperatorIndex     rebuildable
 //! ```
 
@@ -15,7 +15,6 @@ pub mod audit;
 pub mod bench;
 pub mod client;
 mod headers;
-pub mod log;
 pub mod operator;
 pub mod protocol;
 pub mod replay;

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod lease;
 pub mod lease_protocol;
 pub mod ledger;
+pub mod log;
 pub mod membership;
 pub mod metrics;
 pub mod network;

@@ -118,7 +118,7 @@ impl Node {
         let lock = config.home.lock()?;
         let membership = Arc::new(Membership::load(&config.home)?);
         let identity = Arc::new(Identity::load(&config.home, &membership.chain)?);
-        let disk = steps::open_disk(&config.home, &config.settings)?;
+        let disk = steps::open_disk(&config.home, &membership.chain, &config.settings)?;
         let mut tasks = JoinSet::new();
         let clock = ProtocolClock::new();
         let operator = match config.operator_interval_ms {

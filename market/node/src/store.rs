@@ -1,7 +1,12 @@
 //! Owns the databases of a node, and is the only place that knows that they are sled's.
 //!
-//! Never acknowledges a write before it is flushed to disk, never opens a store that a newer release
-//! wrote, and never deletes one that it cannot read: that one is renamed and a fresh one begun.
+//! Never acknowledges a write before it is in a log on disk, never opens a store that a newer release
+//! wrote, and never deletes one that it cannot read: that one is renamed and another is made from the log.
+//!
+//! ```text
+//! OperatorIndex   from the block log              both are databases that can be made again;
+//! NodeStore       from the journal beside it      the logs are the truth
+//! ```
 //!
 //! Keys are one kind byte followed by big-endian fields, so that a scan of a prefix is in order. Every
 //! value begins with a version byte and a check of what follows it. A store has one writer: `OperatorIndex` belongs to the operator's
@@ -9,13 +14,15 @@
 
 mod index;
 mod inspect;
+mod journal;
 mod migrate;
 mod node;
+mod reconcile;
 
 pub use index::{IndexHead, OperatorIndex, TransactionPlace};
 pub use inspect::{Inspection, inspect};
 pub use migrate::Migrated;
-pub use node::{Direction, NodeStore, Record, RecordKind};
+pub use node::{Direction, NodeStore, Record, RecordKind, Recovered};
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -25,12 +32,16 @@ use market::{ChannelId, wire};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::disk::DiskError;
+use crate::log::LogError;
 
 /// Key of the store's schema; no kind of record has the byte 0.
 const SCHEMA_KEY: &[u8] = b"\0schema";
 
-/// The schema of every store that this program writes. Schema 1 had no check in its values.
-const SCHEMA_VERSION: u32 = 2;
+/// The schema of an operator's index. Schema 1 had no check in its values.
+const INDEX_SCHEMA: u32 = 2;
+
+/// The schema of a node's store. From schema 3 on the journal beside it is the truth; 2 was the first with checks.
+const NODE_SCHEMA: u32 = 3;
 
 /// The version byte of every value.
 const VALUE_VERSION: u8 = 2;
@@ -114,6 +125,21 @@ pub enum StoreError {
         /// Bytes that are left.
         free: u64,
     },
+    /// Writes that were acknowledged are not in the journal.
+    #[error(
+        "the store {} knows writes that its journal {} does not have: an older journal was put there. To go on with \
+         the store and lose nothing, move the journal away; to go on with the journal, move the store away",
+        directory.display(), journal.display()
+    )]
+    JournalBehind {
+        /// The store.
+        directory: PathBuf,
+        /// The journal.
+        journal: PathBuf,
+    },
+    /// The journal beside the store failed.
+    #[error(transparent)]
+    Journal(#[from] LogError),
     /// The database failed while it was in use.
     #[error("the store failed: {0}")]
     Database(String),
@@ -167,13 +193,17 @@ struct Schema {
 }
 
 impl Schema {
-    /// The form that this program writes.
-    const fn newest(kind: &'static str) -> Self {
-        Self {
-            kind,
-            version: SCHEMA_VERSION,
-        }
-    }
+    /// The form in which this program writes operators' indexes.
+    const INDEX: Self = Self {
+        kind: "nightshift operator index",
+        version: INDEX_SCHEMA,
+    };
+
+    /// The form in which this program writes nodes' stores.
+    const NODE: Self = Self {
+        kind: "nightshift node store",
+        version: NODE_SCHEMA,
+    };
 }
 
 /// What was done with a store that could not be read.

@@ -154,7 +154,8 @@ async fn start(home: &Home, versions: Versions) -> (Stranger, Inbox) {
     let (network, inbound, event_loop) = network::start(config).await.expect("it listens");
     tokio::spawn(event_loop.run());
     let folder = |area: &str| home.folder(area).expect("a folder can be made");
-    let (store, _) = NodeStore::open(&folder("store")).expect("a fresh store opens");
+    let (store, _) =
+        NodeStore::open(&folder("store"), &membership.chain).expect("a fresh store opens");
     let clock = ProtocolClock::new();
     let transport = Transport::Remote(network.clone());
     let ledger = LedgerClient::open(transport, &membership.genesis, store, clock.clone()).await;

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use market_node::home::Home;
-use market_node::ledger::log::LogConfig;
 use market_node::ledger::replay::{self, ReplayError};
+use market_node::log::LogConfig;
 use market_node::membership::Membership;
 use serde::Serialize;
 

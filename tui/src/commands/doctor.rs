@@ -110,6 +110,7 @@ async fn examine(home: Home) -> Vec<Check> {
     checks.push(home_checks::instance(&patient));
     checks.push(home_checks::market(&patient.home));
     checks.push(store_checks::store(&patient));
+    checks.push(store_checks::journal(&patient));
     checks.push(store_checks::ledger(&patient));
     checks.push(machine_checks::disk(&patient));
     checks.extend(market_checks::all(&patient).await);

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use market::ledger::{Bucket, Cause, Code, Journal, JournalEntry};
 use market::{AccountId, ChannelId, Timestamp, TxId};
-use market_node::ledger::log::LogConfig;
 use market_node::ledger::replay::replay;
+use market_node::log::LogConfig;
 use market_node::membership::Membership;
 use serde::Serialize;
 

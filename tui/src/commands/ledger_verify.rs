@@ -7,8 +7,8 @@ use std::time::Instant;
 use anyhow::Context as _;
 use market::ledger::Journal;
 use market::{Amount, ChainId, ids::Root};
-use market_node::ledger::log::LogConfig;
 use market_node::ledger::replay::{ReplayError, Replayed, replay};
+use market_node::log::LogConfig;
 use market_node::membership::Membership;
 use serde::Serialize;
 

@@ -29,7 +29,9 @@ async fn lease_with(
     let parts = LeaseParts {
         network: payee.client.clone(),
         router,
-        store: NodeStore::open(folder.path()).unwrap().0,
+        store: NodeStore::open(&folder.path().join("store"), &chain())
+            .unwrap()
+            .0,
         clock,
         chain: chain(),
     };

@@ -29,9 +29,9 @@ use market::ids::NodeId;
 use market::keys::SecretKey;
 use market::ledger::BlockError;
 
-use super::log::{LogError, SEGMENT_BYTES, TornTail};
 use super::replay::ReplayError;
 use crate::clock::ProtocolClock;
+use crate::log::{LogError, SEGMENT_BYTES, TornTail};
 use crate::store::{SetAside, StoreError};
 
 /// The longest that the chain goes without a block, unless configured otherwise.

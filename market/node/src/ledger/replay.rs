@@ -7,7 +7,7 @@ use market::genesis::{Genesis, GenesisError};
 use market::ledger::{Block, BlockError, CertifiedHeader, State, verify_block};
 use market::wire::WireError;
 
-use super::log::{LogConfig, LogError, LogRecovery, Position};
+use crate::log::{LogConfig, LogError, LogRecovery, Position};
 
 /// Why a log does not replay.
 #[derive(Debug, thiserror::Error)]

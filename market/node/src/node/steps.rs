@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use market::ChainId;
 use market::genesis::Genesis;
 use market::keys::SecretKey;
 use market::wire;
@@ -21,7 +22,7 @@ use crate::ledger::client::Transport;
 use crate::ledger::{LedgerClient, Operator, OperatorConfig, OperatorHandle};
 use crate::membership::Membership;
 use crate::network::{self, Client, InboundStream, NetworkConfig, Topic};
-use crate::store::NodeStore;
+use crate::store::{NodeStore, Recovered};
 
 /// The most bytes of inputs and outputs that a node keeps, 64 GiB.
 const BLOB_QUOTA_BYTES: u64 = 64 << 30;
@@ -37,12 +38,44 @@ pub(super) struct Disk {
     pub(super) blobs: BlobStore,
 }
 
-pub(super) fn open_disk(home: &Home, settings: &Config) -> Result<Disk, NodeError> {
-    let (store, set_aside) = NodeStore::open(&home.folder("store")?)?;
-    if let Some(aside) = set_aside {
-        tracing::error!(renamed_to = %aside.renamed_to.display(), why = aside.why,
-            "this node's store was unreadable and is set aside: vouchers in it are not claimed by this node");
+/// Tells the person what opening the store had to repair.
+fn tell(recovered: &Recovered) {
+    if let Some(torn) = &recovered.torn {
+        tracing::warn!(file = %torn.file.display(), bytes = torn.bytes,
+            "an unfinished write was cut off this node's journal; nothing acknowledged was in it");
     }
+    match &recovered.set_aside {
+        Some(aside) if recovered.repaired > 0 => {
+            tracing::warn!(renamed_to = %aside.renamed_to.display(), why = aside.why, values = recovered.repaired,
+                "this node's store was unreadable; everything in it was made again from the journal");
+        }
+        Some(aside) => {
+            tracing::error!(renamed_to = %aside.renamed_to.display(), why = aside.why,
+                "this node's store was unreadable and had no journal: vouchers in it are not claimed by this node");
+        }
+        None if recovered.repaired > 0 => {
+            tracing::info!(
+                values = recovered.repaired,
+                "this node's store was brought up to its journal"
+            );
+        }
+        None => {}
+    }
+    if recovered.without_journal > 0 {
+        tracing::warn!(
+            values = recovered.without_journal,
+            "this node's store had no journal; one was begun with what the store holds"
+        );
+    }
+}
+
+pub(super) fn open_disk(
+    home: &Home,
+    chain: &ChainId,
+    settings: &Config,
+) -> Result<Disk, NodeError> {
+    let (store, recovered) = NodeStore::open(&home.folder("store")?, chain)?;
+    tell(&recovered);
     let blobs = BlobStore::open_beside_reserve(
         &home.folder("blobs")?,
         BLOB_QUOTA_BYTES,

@@ -11,12 +11,12 @@ use market::{AccountId, Amount, HeaderId, TxId};
 use serde::{Deserialize, Serialize};
 
 use super::{Schema, SetAside, StoreError, decode, encode, key};
-use crate::ledger::log::Position;
 use crate::ledger::protocol::{
     HistoryCursor, HistoryEntry, HistoryPage, HistoryQuery, MAX_HISTORY_ENTRIES,
 };
+use crate::log::Position;
 
-const SCHEMA: Schema = Schema::newest("nightshift operator index");
+const SCHEMA: Schema = Schema::INDEX;
 
 const HEAD: u8 = 1;
 const BLOCK: u8 = 2;

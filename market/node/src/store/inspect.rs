@@ -4,7 +4,10 @@
 
 use std::path::Path;
 
-use super::{Readable, SCHEMA_KEY, SCHEMA_VERSION, StoreError, open_patiently, unversioned};
+use super::{Readable, SCHEMA_KEY, Schema, StoreError, open_patiently, unversioned};
+
+/// The schema whose values had no check.
+const UNCHECKED_SCHEMA: u32 = 1;
 
 /// What a store holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +32,20 @@ pub fn inspect(directory: &Path) -> Result<Inspection, StoreError> {
         Readable::No(why) => return Err(StoreError::Database(why)),
     };
     let stated = db.get(SCHEMA_KEY)?;
-    let schema = stated.and_then(|stated| Some(u32::from_be_bytes(*stated.first_chunk::<4>()?)));
-    let schema = schema.ok_or_else(|| StoreError::Database("it has no schema".to_owned()))?;
-    if schema > SCHEMA_VERSION {
+    let stated = stated.as_deref().and_then(<[u8]>::split_first_chunk::<4>);
+    let (schema, kind) =
+        stated.ok_or_else(|| StoreError::Database("it has no schema".to_owned()))?;
+    let schema = u32::from_be_bytes(*schema);
+    let newest = if kind == Schema::INDEX.kind.as_bytes() {
+        Schema::INDEX.version
+    } else {
+        Schema::NODE.version
+    };
+    if schema > newest {
         return Err(StoreError::NewerSchema {
             directory: directory.to_path_buf(),
             found: schema,
-            known: SCHEMA_VERSION,
+            known: newest,
         });
     }
     let (mut values, mut damaged) = (0, 0);
@@ -45,12 +55,12 @@ pub fn inspect(directory: &Path) -> Result<Inspection, StoreError> {
             continue;
         }
         values += 1;
-        let is_checked = schema == SCHEMA_VERSION;
+        let is_checked = schema > UNCHECKED_SCHEMA;
         damaged += usize::from(is_checked && unversioned(&value).is_err());
     }
     Ok(Inspection {
         schema,
-        newest: SCHEMA_VERSION,
+        newest,
         values,
         damaged,
     })

@@ -1,15 +1,15 @@
 //! Owns turning an older store into one of this program's form: the new one is made beside it, verified, and
 //! only then takes its place; the older one stays as a backup.
 //!
-//! Values mean the same in both, but for jobs, which became runs of one attempt.
+//! Values mean the same in both, but for jobs of schema 1, which became runs of one attempt.
 //!
 //! Never changes a value of the older store, so that a migration that was interrupted, at any instant, begins
 //! again from what was there.
 //!
 //! ```text
-//! store (schema 1)                                   killed here: `.migrating` is made again
+//! store (schema 1 or 2)                              killed here: `.migrating` is made again
 //!   read ──► store.migrating ──verify, flush──► store.migrated
-//! store ──rename──► store.backup-schema-1            killed here: the next start renames `.migrated`
+//! store ──rename──► store.backup-schema-N            killed here: the next start renames `.migrated`
 //! store.migrated ──rename──► store
 //! ```
 
@@ -33,7 +33,13 @@ const MARGIN_BYTES: u64 = 8 << 20;
 /// Values that are written between two flushes.
 const BATCH: usize = 1_000;
 
-/// The version byte of every value of schema 1, which had no check.
+/// The schema that is there, and the form to be made of it.
+type Step = (u32, Schema);
+
+/// The schema whose values had no check.
+const UNCHECKED_SCHEMA: u32 = 1;
+
+/// The version byte of every value of schema 1.
 const UNCHECKED_VALUE: u8 = 1;
 
 /// What a migration did.
@@ -90,7 +96,7 @@ pub(super) fn migrate(
     if making.exists() {
         fs::remove_dir_all(&making).map_err(io(&making))?;
     }
-    let made = check_copy_fits(directory, &old).and_then(|()| make(&old, &making, schema));
+    let made = check_copy_fits(directory, &old).and_then(|()| make(&old, &making, (found, schema)));
     let values = made.map_err(|error| {
         // What was begun would only take the room that is missing.
         let _unfinished = fs::remove_dir_all(&making);
@@ -127,19 +133,19 @@ fn check_copy_fits(directory: &Path, old: &sled::Db) -> Result<(), StoreError> {
 }
 
 /// Makes the new store in `making` and closes it. Returns how many values it has.
-fn make(old: &sled::Db, making: &Path, schema: Schema) -> Result<usize, StoreError> {
+fn make(old: &sled::Db, making: &Path, step: Step) -> Result<usize, StoreError> {
     let new = match open_patiently(making)? {
         Readable::Yes(new) => new,
         Readable::No(why) => return Err(StoreError::Database(why)),
     };
     // The database may panic where writing fails, as on a disk that is full. The copy is thrown away then, and
     // the older store was only read.
-    let carried = std::panic::catch_unwind(AssertUnwindSafe(|| carry_over(old, &new, schema)));
+    let carried = std::panic::catch_unwind(AssertUnwindSafe(|| carry_over(old, &new, step)));
     carried.unwrap_or_else(|_| Err(StoreError::Database("it gave up while writing".to_owned())))
 }
 
 /// Copies every value in its new form, flushes, and reads all of it again.
-fn carry_over(old: &sled::Db, new: &sled::Db, schema: Schema) -> Result<usize, StoreError> {
+fn carry_over(old: &sled::Db, new: &sled::Db, step: Step) -> Result<usize, StoreError> {
     let mut values = 0;
     let mut batch = sled::Batch::default();
     for entry in old.iter() {
@@ -147,24 +153,27 @@ fn carry_over(old: &sled::Db, new: &sled::Db, schema: Schema) -> Result<usize, S
         if key == SCHEMA_KEY {
             continue;
         }
-        batch.insert(&key, versioned(&carried((&key, &value), schema)?)?);
+        batch.insert(&key, versioned(&carried((&key, &value), step)?)?);
         values += 1;
         if values % BATCH == 0 {
             new.apply_batch(std::mem::take(&mut batch))?;
         }
     }
     new.apply_batch(batch)?;
-    write_schema(new, schema)?;
-    verify((old, new), schema)?;
+    write_schema(new, step.1)?;
+    verify((old, new), step)?;
     Ok(values)
 }
 
-/// Returns what an entry of schema 1 is now, without version and check. A job's record that does not decode is
+/// Returns what an entry of an older schema is now, without version and check. A job's record that does not decode is
 /// kept as it is.
 fn carried<'a>(
     (key, value): (&[u8], &'a [u8]),
-    schema: Schema,
+    (found, schema): Step,
 ) -> Result<Cow<'a, [u8]>, StoreError> {
+    if found != UNCHECKED_SCHEMA {
+        return unversioned(value).map(Cow::Borrowed);
+    }
     let bytes = unchecked(value)?;
     if is_job(key, schema)
         && let Ok(run) = jobs::as_run(bytes)
@@ -184,7 +193,7 @@ fn unchecked(value: &[u8]) -> Result<&[u8], StoreError> {
 }
 
 /// Checks that both stores hold the same, in the same order.
-fn verify((old, new): (&sled::Db, &sled::Db), schema: Schema) -> Result<(), StoreError> {
+fn verify((old, new): (&sled::Db, &sled::Db), step: Step) -> Result<(), StoreError> {
     let differ = || StoreError::Value("what was written reads back as something else".to_owned());
     let mut copies = new.iter();
     for entry in old.iter() {
@@ -192,7 +201,7 @@ fn verify((old, new): (&sled::Db, &sled::Db), schema: Schema) -> Result<(), Stor
         let (copied_key, copied) = copies.next().ok_or_else(differ)??;
         let is_value = key != SCHEMA_KEY;
         if copied_key != key
-            || is_value && unversioned(&copied)? != carried((&key, &value), schema)?.as_ref()
+            || is_value && unversioned(&copied)? != carried((&key, &value), step)?.as_ref()
         {
             return Err(differ());
         }

@@ -2,24 +2,21 @@
 //! trusted set.
 //!
 //! Never interprets a record: its bytes mean something to the code that wrote them. Every function
-//! that writes returns only after the write is flushed.
+//! that writes returns only after the write is in the journal, on disk.
 
-use std::fs::File;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
-use market::ChannelId;
 use market::ledger::TrustedSet;
 use market::voucher::Voucher;
 use market::wire::Signed;
+use market::{ChainId, ChannelId};
 
+use super::journal::{Change, Journal, Recovery};
+use super::{Schema, SetAside, StoreError, decode, encode, key, reconcile, unversioned, versioned};
 use crate::disk;
-
-use super::{
-    DATABASE_FILE, Schema, SetAside, StoreError, decode, encode, key, unversioned, versioned,
-};
-
-const SCHEMA: Schema = Schema::newest("nightshift node store");
+use crate::log::TornTail;
+use crate::log::files::SystemFiles;
 
 /// The most bytes of a record's id.
 const MAX_ID_BYTES: usize = 64;
@@ -29,6 +26,7 @@ const MARGIN_BYTES: u64 = 2 << 20;
 
 const VOUCHER: u8 = 1;
 const TRUSTED_SET: u8 = 2;
+// 3 is the mark of `reconcile`.
 /// Kinds of records lie above this byte.
 const RECORDS: u8 = 16;
 
@@ -69,55 +67,105 @@ pub enum RecordKind {
 /// A record's id and its bytes.
 pub type Record = (Vec<u8>, Vec<u8>);
 
-/// The database of a provider's or consumer's node. Cheap to clone.
+/// The store of a provider's or consumer's node: a journal, which is the truth, and a database over it, which answers.
+/// Cheap to clone.
 ///
 /// Reading is immediate; writing waits for the disk on a thread where waiting is allowed.
 #[derive(Debug, Clone)]
 pub struct NodeStore {
     db: sled::Db,
     directory: Arc<Path>,
-    /// The database's file, to be synced: the database's own flush does not reach the disk on Linux (docs/adr/014).
-    file: Arc<File>,
     // A mutex and no owning task: a voucher is compared with the newest one and then written, by
     // several leases at a time; it is only taken on threads that may block.
-    writer: Arc<Mutex<()>>,
+    journal: Arc<Mutex<Journal>>,
+}
+
+/// What opening a store had to repair.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// A database that could not be used and was set aside; what it held was made again from the journal.
+    pub set_aside: Option<SetAside>,
+    /// An unfinished write that was cut off the journal. It was never acknowledged.
+    pub torn: Option<TornTail>,
+    /// Values of the database that were not as the journal has them, and are now.
+    pub repaired: u64,
+    /// Values for which the database was believed, because there was no journal.
+    pub without_journal: u64,
 }
 
 impl NodeStore {
-    /// Opens the store in `directory`, or begins one. Blocks.
+    /// Opens the store in `directory` with the journal beside it, or begins one for `chain`. Blocks.
     ///
-    /// Returns what was set aside when the store that was there could not be read: the vouchers in it
-    /// are then not known here, and the person must be told.
-    pub fn open(directory: &Path) -> Result<(Self, Option<SetAside>), StoreError> {
-        let (db, aside) = super::open(directory, SCHEMA)?;
-        let file = File::open(directory.join(DATABASE_FILE));
-        let file = file.map_err(|source| io_error(directory, source))?;
+    /// # Errors
+    /// A newer release wrote it, it is of another chain, or the journal is damaged or lacks what the database has: then
+    /// nothing is changed.
+    pub fn open(directory: &Path, chain: &ChainId) -> Result<(Self, Recovered), StoreError> {
+        let journal = Recovery::read(Arc::new(SystemFiles), journal_of(directory), *chain)?;
+        let (mut db, mut aside) = super::open(directory, Schema::NODE)?;
+        let mut recovered = Recovered {
+            torn: journal.torn().cloned(),
+            ..Recovered::default()
+        };
+        let kept = if journal.is_absent() {
+            let kept = reconcile::read(&db)?;
+            recovered.without_journal = kept.len() as u64;
+            kept
+        } else {
+            match reconcile::standing(&db) {
+                Ok(Some(mark)) if !journal.has_reached(mark) => {
+                    return Err(StoreError::JournalBehind {
+                        journal: journal_of(directory),
+                        directory: directory.to_path_buf(),
+                    });
+                }
+                Ok(_) => {}
+                Err(why) => {
+                    drop(db);
+                    aside = Some(super::set_aside(directory, why)?);
+                    db = super::open(directory, Schema::NODE)?.0;
+                }
+            }
+            recovered.repaired = reconcile::repair(&db, &journal.values)?;
+            journal.values.clone()
+        };
+        let journal = journal.open(&kept)?;
+        reconcile::note(&db, journal.mark())?;
+        recovered.set_aside = aside;
         let store = Self {
             db,
             directory: directory.into(),
-            file: Arc::new(file),
-            writer: Arc::default(),
+            journal: Arc::new(Mutex::new(journal)),
         };
-        Ok((store, aside))
+        Ok((store, recovered))
     }
 
-    /// Runs `write` as the only writer, on a thread that may block, and flushes.
-    async fn write<F>(&self, write: F) -> Result<(), StoreError>
+    /// Asks `plan`, as the only writer, what is to change, and makes that durable; on a thread that may block.
+    async fn write<F>(&self, plan: F) -> Result<(), StoreError>
     where
-        F: FnOnce(&sled::Db) -> Result<(), StoreError> + Send + 'static,
+        F: FnOnce(&sled::Db) -> Result<Vec<Change>, StoreError> + Send + 'static,
     {
         let store = self.clone();
         tokio::task::spawn_blocking(move || {
             // The database does not recover from a disk that fills up under it.
             disk::check_room(&store.directory, 0, MARGIN_BYTES)?;
-            {
-                // The lock guards no data of its own, so a poisoned one is as good.
-                let _writer = store.writer.lock().unwrap_or_else(PoisonError::into_inner);
-                write(&store.db)?;
+            // What a poisoned lock guards may be half done, which only opening it again repairs.
+            let mut journal = store.journal.lock().map_err(|_| StoreError::Stopping)?;
+            let changes = plan(&store.db)?;
+            if changes.is_empty() {
+                return Ok(());
             }
-            store.db.flush()?;
-            let synced = store.file.sync_data();
-            synced.map_err(|source| io_error(&store.directory, source))
+            let batch = reconcile::batch(&changes);
+            let mark = journal.append(changes)?;
+            let indexed = reconcile::index(&store.db, (batch, mark));
+            if indexed.is_err() {
+                journal.poison();
+            }
+            indexed?;
+            if journal.is_long() {
+                let mark = journal.begin_anew(&reconcile::read(&store.db)?)?;
+                reconcile::note(&store.db, mark)?;
+            }
+            Ok(())
         })
         .await
         .map_err(|_| StoreError::Stopping)?
@@ -139,7 +187,7 @@ impl NodeStore {
             let newest = newest_voucher(db, direction, voucher.channel)?;
             if let Some((sequence, kept)) = newest {
                 if sequence == voucher.sequence && kept == value {
-                    return Ok(());
+                    return Ok(Vec::new());
                 }
                 if sequence >= voucher.sequence {
                     return Err(StoreError::NotRising {
@@ -150,14 +198,14 @@ impl NodeStore {
                 }
             }
             let mut key = voucher_prefix(direction, voucher.channel);
-            let mut batch = sled::Batch::default();
+            let mut changes = Vec::new();
             for older in db.scan_prefix(&key).keys() {
-                batch.remove(older?);
+                let key = older?.to_vec();
+                changes.push(Change::Remove { key });
             }
             key.extend_from_slice(&voucher.sequence.to_be_bytes());
-            batch.insert(key, value);
-            db.apply_batch(batch)?;
-            Ok(())
+            changes.push(Change::Put { key, value });
+            Ok(changes)
         })
         .await
     }
@@ -196,11 +244,14 @@ impl NodeStore {
         &self,
         records: &[(RecordKind, &[u8], &[u8])],
     ) -> Result<(), StoreError> {
-        let mut batch = sled::Batch::default();
-        for (kind, id, bytes) in records {
-            batch.insert(record_key(*kind, id)?, versioned(bytes)?);
-        }
-        self.write(move |db| Ok(db.apply_batch(batch)?)).await
+        let put = |(kind, id, bytes): &(RecordKind, &[u8], &[u8])| {
+            Ok(Change::Put {
+                key: record_key(*kind, id)?,
+                value: versioned(bytes)?,
+            })
+        };
+        let changes = records.iter().map(put).collect::<Result<_, StoreError>>()?;
+        self.write(move |_| Ok(changes)).await
     }
 
     /// Removes a record; one that is not there is no error.
@@ -210,11 +261,18 @@ impl NodeStore {
 
     /// Removes records, all or none of those that are there.
     pub async fn remove_records(&self, records: &[(RecordKind, &[u8])]) -> Result<(), StoreError> {
-        let mut batch = sled::Batch::default();
-        for (kind, id) in records {
-            batch.remove(record_key(*kind, id)?);
-        }
-        self.write(move |db| Ok(db.apply_batch(batch)?)).await
+        let keys = records.iter().map(|(kind, id)| record_key(*kind, id));
+        let keys = keys.collect::<Result<Vec<_>, StoreError>>()?;
+        self.write(move |db| {
+            let mut changes = Vec::new();
+            for key in keys {
+                if db.contains_key(&key)? {
+                    changes.push(Change::Remove { key });
+                }
+            }
+            Ok(changes)
+        })
+        .await
     }
 
     /// Returns a record's bytes.
@@ -271,8 +329,10 @@ impl NodeStore {
                     });
                 }
             }
-            db.insert([TRUSTED_SET], encode(&trusted)?)?;
-            Ok(())
+            Ok(vec![Change::Put {
+                key: vec![TRUSTED_SET],
+                value: encode(&trusted)?,
+            }])
         })
         .await
     }
@@ -286,11 +346,11 @@ impl NodeStore {
     }
 }
 
-fn io_error(directory: &Path, source: std::io::Error) -> StoreError {
-    StoreError::Io {
-        directory: directory.to_path_buf(),
-        source,
-    }
+/// Returns where the journal of the store in `directory` lies: beside it, so that setting a database aside leaves it.
+pub(super) fn journal_of(directory: &Path) -> PathBuf {
+    let mut name = directory.as_os_str().to_owned();
+    name.push(".journal");
+    PathBuf::from(name)
 }
 
 fn voucher_prefix(direction: Direction, channel: ChannelId) -> Vec<u8> {
@@ -317,7 +377,7 @@ fn newest_voucher(
 
 /// Tells whether a key of a store of some form is that of a job's record.
 pub(super) fn is_job(key: &[u8], schema: Schema) -> bool {
-    schema.kind == SCHEMA.kind && key.starts_with(&[RECORDS, RecordKind::Job as u8])
+    schema.kind == Schema::NODE.kind && key.starts_with(&[RECORDS, RecordKind::Job as u8])
 }
 
 fn record_key(kind: RecordKind, id: &[u8]) -> Result<Vec<u8>, StoreError> {

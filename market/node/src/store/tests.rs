@@ -15,9 +15,13 @@ mod migration;
 const CHAIN: ChainId = ChainId::from_bytes([1; 32]);
 
 fn store(folder: &TempDir) -> NodeStore {
-    let (store, aside) = NodeStore::open(&folder.path().join("node")).unwrap();
-    assert_eq!(aside, None);
+    let (store, recovered) = reopen(folder).unwrap();
+    assert_eq!(recovered.set_aside, None);
     store
+}
+
+fn reopen(folder: &TempDir) -> Result<(NodeStore, Recovered), StoreError> {
+    NodeStore::open(&folder.path().join("node"), &CHAIN)
 }
 
 fn channel(byte: u8) -> ChannelId {
@@ -40,6 +44,24 @@ async fn put(store: &NodeStore, of: ChannelId, sequence: u64) -> Result<(), Stor
     store
         .put_voucher(Direction::Received, voucher, signed)
         .await
+}
+
+fn newest(store: &NodeStore, of: ChannelId) -> Option<u64> {
+    let voucher = store.latest_voucher(Direction::Received, of).unwrap();
+    voucher.map(|voucher| voucher.verify(&CHAIN).unwrap().value.sequence)
+}
+
+/// Copies a folder of files.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            copy(&path, &to.join(path.file_name().unwrap()));
+        } else {
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
+    }
 }
 
 #[tokio::test]
@@ -176,12 +198,12 @@ fn a_store_of_a_newer_schema_is_refused_in_words_and_left_alone() {
         version: 9,
     };
     drop(open(&directory, newer).unwrap());
-    let error = NodeStore::open(&directory).unwrap_err();
+    let error = reopen(&folder).unwrap_err();
     assert!(matches!(
         error,
         StoreError::NewerSchema {
             found: 9,
-            known: 2,
+            known: 3,
             ..
         }
     ));
@@ -192,34 +214,139 @@ fn a_store_of_a_newer_schema_is_refused_in_words_and_left_alone() {
 #[test]
 fn an_index_is_not_taken_for_a_node_store() {
     let folder = TempDir::new().unwrap();
-    drop(OperatorIndex::open(folder.path()).unwrap());
-    assert!(matches!(
-        NodeStore::open(folder.path()),
-        Err(StoreError::OtherKind { .. })
-    ));
+    drop(OperatorIndex::open(&folder.path().join("node")).unwrap());
+    assert!(matches!(reopen(&folder), Err(StoreError::OtherKind { .. })));
 }
 
 #[tokio::test]
-async fn an_unreadable_store_is_renamed_and_a_fresh_one_begun() {
+async fn an_unreadable_database_is_renamed_and_made_again_from_the_journal() {
     let folder = TempDir::new().unwrap();
     let directory = folder.path().join("node");
     put(&store(&folder), channel(1), 1).await.unwrap();
     for number in 1..=2 {
         std::fs::write(directory.join("db"), vec![0xff; 100_000]).unwrap();
-        let (fresh, aside) = NodeStore::open(&directory).unwrap();
-        let aside = aside.unwrap();
+        let (again, recovered) = reopen(&folder).unwrap();
+        let aside = recovered.set_aside.unwrap();
         assert_eq!(
             aside.renamed_to,
             folder.path().join(format!("node.unreadable-{number}"))
         );
         assert!(aside.renamed_to.join("db").exists());
-        assert_eq!(
-            fresh
-                .latest_voucher(Direction::Received, channel(1))
-                .unwrap(),
-            None
-        );
+        assert_eq!(recovered.repaired, 1);
+        assert_eq!(newest(&again, channel(1)), Some(1));
     }
+}
+
+#[tokio::test]
+async fn a_database_that_was_deleted_or_is_older_is_brought_up_to_the_journal() {
+    let folder = TempDir::new().unwrap();
+    let directory = folder.path().join("node");
+    put(&store(&folder), channel(1), 1).await.unwrap();
+    copy(&directory, &folder.path().join("older"));
+    let now = store(&folder);
+    put(&now, channel(1), 2).await.unwrap();
+    now.put_record(RecordKind::Lease, b"a", b"lease")
+        .await
+        .unwrap();
+    drop(now);
+    for older in [Some("older"), None] {
+        std::fs::remove_dir_all(&directory).unwrap();
+        if let Some(older) = older {
+            copy(&folder.path().join(older), &directory);
+        }
+        let (again, recovered) = reopen(&folder).unwrap();
+        assert_eq!(recovered.set_aside, None);
+        assert!(recovered.repaired > 0);
+        assert_eq!(newest(&again, channel(1)), Some(2));
+        assert_eq!(again.count_vouchers(Direction::Received, channel(1)), 1);
+        let lease = again.record(RecordKind::Lease, b"a").unwrap();
+        assert_eq!(lease, Some(b"lease".to_vec()));
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_lacks_what_was_kept_stops_and_nothing_is_lost() {
+    let folder = TempDir::new().unwrap();
+    let (journal, older) = (
+        folder.path().join("node.journal"),
+        folder.path().join("older"),
+    );
+    put(&store(&folder), channel(1), 1).await.unwrap();
+    copy(&journal, &older);
+    put(&store(&folder), channel(1), 2).await.unwrap();
+    std::fs::rename(&journal, folder.path().join("newer")).unwrap();
+    copy(&older, &journal);
+    let error = reopen(&folder).unwrap_err();
+    assert!(matches!(error, StoreError::JournalBehind { .. }), "{error}");
+    std::fs::remove_dir_all(&journal).unwrap();
+    // What the message says to do.
+    let (again, recovered) = reopen(&folder).unwrap();
+    assert_eq!(recovered.without_journal, 1);
+    assert_eq!(newest(&again, channel(1)), Some(2));
+}
+
+#[tokio::test]
+async fn a_damaged_journal_stops_and_says_what_to_do() {
+    let folder = TempDir::new().unwrap();
+    let first = store(&folder);
+    for sequence in 1..=3 {
+        put(&first, channel(1), sequence).await.unwrap();
+    }
+    drop(first);
+    let file = folder
+        .path()
+        .join("node.journal/00000000000000000000.journal");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let told = reopen(&folder).unwrap_err().to_string();
+    assert!(told.contains("journal is damaged"), "{told}");
+    assert!(told.contains("move it away"), "{told}");
+    assert_eq!(std::fs::read(&file).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_journal_of_another_chain_is_refused() {
+    let folder = TempDir::new().unwrap();
+    drop(store(&folder));
+    let other = NodeStore::open(&folder.path().join("node"), &ChainId::from_bytes([9; 32]));
+    assert!(matches!(
+        other,
+        Err(StoreError::Journal(LogError::OtherChain { .. }))
+    ));
+}
+
+#[tokio::test]
+async fn a_journal_that_grew_is_replaced_by_a_short_one_with_the_same_values() {
+    let folder = TempDir::new().unwrap();
+    let journal = folder.path().join("node.journal");
+    let growing = store(&folder);
+    put(&growing, channel(1), 1).await.unwrap();
+    let value = vec![7; 1 << 20];
+    for _ in 0..6 {
+        growing
+            .put_record(RecordKind::Run, b"run", &value)
+            .await
+            .unwrap();
+    }
+    put(&growing, channel(1), 2).await.unwrap();
+    drop(growing);
+    let files: Vec<_> = std::fs::read_dir(&journal)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let bytes = std::fs::metadata(&files[0]).unwrap().len();
+    assert!(
+        bytes < 4 << 20,
+        "{bytes} bytes of the 6 MiB that were written"
+    );
+    // The database is made again from the short one.
+    std::fs::remove_dir_all(folder.path().join("node")).unwrap();
+    let again = store(&folder);
+    assert_eq!(newest(&again, channel(1)), Some(2));
+    assert_eq!(again.record(RecordKind::Run, b"run").unwrap(), Some(value));
 }
 
 #[test]
@@ -235,10 +362,7 @@ fn a_value_of_an_unknown_version_is_an_error() {
 async fn a_store_in_use_is_an_error_and_not_set_aside() {
     let folder = TempDir::new().unwrap();
     let _held = store(&folder);
-    assert!(matches!(
-        NodeStore::open(&folder.path().join("node")),
-        Err(StoreError::Io { .. })
-    ));
+    assert!(matches!(reopen(&folder), Err(StoreError::Io { .. })));
     assert!(!folder.path().join("node.unreadable-1").exists());
 }
 

@@ -64,6 +64,7 @@ pub(super) fn permissions(home: &Home) -> Check {
         "",
         "keys",
         "store",
+        "store.journal",
         "ledger",
         "config.toml",
         "genesis.json",

@@ -128,7 +128,8 @@ async fn ask_operator(patient: &Patient) -> Result<Timestamp, Unheard> {
         ..NetworkConfig::new(key, membership.chain)
     };
     let folder = tempfile::tempdir().map_err(Unheard::failed)?;
-    let (store, _) = NodeStore::open(folder.path()).map_err(Unheard::failed)?;
+    let (store, _) = NodeStore::open(&folder.path().join("store"), &membership.chain)
+        .map_err(Unheard::failed)?;
     let (client, _inbound, event_loop) = network::start(config).await.map_err(Unheard::failed)?;
     let running = tokio::spawn(event_loop.run());
     let clock = ProtocolClock::new();

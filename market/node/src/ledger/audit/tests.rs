@@ -22,7 +22,7 @@ struct Market {
 async fn funded() -> Market {
     let folder = TempDir::new().unwrap();
     let running = Running::start(config(&folder));
-    let (store, _) = NodeStore::open(&folder.path().join("node")).unwrap();
+    let (store, _) = NodeStore::open(&folder.path().join("node"), &genesis().chain_id()).unwrap();
     let transport = Transport::Local(running.handle.clone());
     let genesis = genesis();
     let client = LedgerClient::open(transport, &genesis, store, ProtocolClock::new());

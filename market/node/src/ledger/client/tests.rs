@@ -11,7 +11,7 @@ use super::*;
 use crate::ledger::testing::{Running, config, genesis, issue, key, nano, signed, terms, transfer};
 
 async fn client_of(running: &Running, folder: &TempDir) -> Result<LedgerClient, LedgerError> {
-    let (store, _) = NodeStore::open(&folder.path().join("node")).unwrap();
+    let (store, _) = NodeStore::open(&folder.path().join("node"), &genesis().chain_id()).unwrap();
     LedgerClient::open(
         Transport::Local(running.handle.clone()),
         &genesis(),
@@ -159,7 +159,7 @@ async fn a_header_that_does_not_link_to_the_chain_is_refused() {
 #[tokio::test]
 async fn a_trusted_set_of_an_abandoned_market_does_not_bind_a_new_one() {
     let folder = TempDir::new().unwrap();
-    let (store, _) = NodeStore::open(&folder.path().join("node")).unwrap();
+    let (store, _) = NodeStore::open(&folder.path().join("node"), &genesis().chain_id()).unwrap();
     let mut other = TrustedSet::genesis(&genesis());
     other.chain = ChainId::from_bytes([8; 32]);
     other.height = 99;

@@ -14,8 +14,8 @@ use super::core::{Core, Outcome};
 use super::handle::OperatorHandle;
 use super::{BLOCK_INTERVAL, OperatorConfig, OperatorError, QUEUE_LENGTH, ROOM_RETRY, Recovered};
 use crate::clock::wall_now;
-use crate::ledger::log::LogError;
 use crate::ledger::protocol::{AccountView, LedgerStatus, Unavailable};
+use crate::log::LogError;
 
 /// The most transactions of one block; with room for the rest of a block's limits.
 const BATCH_LENGTH: usize = 1_000;

@@ -14,9 +14,9 @@ use market::{AccountId, HeaderId, Timestamp, TxId, wire};
 use super::block_time::BlockTime;
 use super::{OperatorConfig, OperatorError, Recovered};
 use crate::disk::{self, DiskError};
-use crate::ledger::log::{BlockLog, LogConfig, LogReader, Position};
 use crate::ledger::protocol::{AccountView, LedgerStatus, MAX_ACCOUNT_CHANNELS};
 use crate::ledger::replay::{ReplayError, Replayed, replay};
+use crate::log::{Log, LogConfig, LogReader, Position};
 use crate::store::{OperatorIndex, SetAside};
 
 /// Blocks that are indexed between two flushes while the index is built again.
@@ -27,7 +27,7 @@ const REINDEX_BATCH: u64 = 1_000;
 pub(super) struct Core {
     config: OperatorConfig,
     pub(super) state: State,
-    log: BlockLog,
+    log: Log,
     pub(super) index: OperatorIndex,
     /// Header and certificate of the newest block.
     pub(super) head: CertifiedHeader,
@@ -137,7 +137,7 @@ impl Core {
     /// Executes a batch, signs the block, and returns what became of each transaction once the block
     /// is durable in log and index.
     ///
-    /// After [`crate::ledger::log::LogError::NoRoom`] everything is as before. After another error the core must not be used again:
+    /// After [`crate::log::LogError::NoRoom`] everything is as before. After another error the core must not be used again:
     /// what is on disk is not known.
     pub(super) fn make_block(
         &mut self,
@@ -202,7 +202,7 @@ impl Core {
 
 fn make(
     config: &OperatorConfig,
-    (state, log, index): (&mut State, &mut BlockLog, &OperatorIndex),
+    (state, log, index): (&mut State, &mut Log, &OperatorIndex),
     batch: &[SignedTransaction],
     (time, wall): (&mut BlockTime, Timestamp),
 ) -> Result<(Block, Vec<(TxId, Rejected)>), OperatorError> {
@@ -254,9 +254,8 @@ fn outcomes(
 /// Replays the log from the genesis, and looks what it has at the height where the index ends.
 fn compare(config: &OperatorConfig, index_height: Option<u64>) -> Result<Compared, OperatorError> {
     let log_config = LogConfig {
-        directory: config.directory.join("blocks"),
-        chain: config.genesis.chain_id(),
         segment_bytes: config.segment_bytes,
+        ..LogConfig::blocks(config.directory.join("blocks"), config.genesis.chain_id())
     };
     let (mut positions, mut at_index_head) = (Vec::new(), None);
     let replayed = replay(log_config, &config.genesis, |verified| {

@@ -16,12 +16,12 @@ use super::OperatorError;
 use super::actor::{Command, Submission};
 use super::core::Core;
 use super::tally::{Tallied, Tally};
-use crate::ledger::log::LogReader;
 use crate::ledger::protocol::{
     AccountView, HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus,
     Unavailable,
 };
 use crate::ledger::replay::ReplayError;
+use crate::log::LogReader;
 use crate::store::OperatorIndex;
 
 /// A handle to a running operator. Cheap to clone; the operator ends when the last one is dropped.

@@ -11,11 +11,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::wall_now;
-use crate::ledger::log::{LogConfig, LogRecovery};
 use crate::ledger::protocol::{
     HistoryEntry, HistoryPage, HistoryQuery, LedgerRequest, LedgerResponse, Unavailable,
 };
 use crate::ledger::testing::{Running, TRANSFER_FEE, config, genesis, issue, key, nano, transfer};
+use crate::log::{LogConfig, LogRecovery};
 
 fn trusted() -> TrustedSet {
     TrustedSet::genesis(&genesis())
@@ -257,9 +257,8 @@ async fn a_block_that_does_not_replay_stops_the_operator() {
     running.kill().await;
     let config = config(&folder);
     let log_config = LogConfig {
-        directory: config.directory.join("blocks"),
-        chain: genesis().chain_id(),
         segment_bytes: config.segment_bytes,
+        ..LogConfig::blocks(config.directory.join("blocks"), genesis().chain_id())
     };
     let mut newest: Option<Block> = None;
     let log = LogRecovery::read::<LogError>(log_config, |_, bytes| {

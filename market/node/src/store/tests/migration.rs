@@ -6,9 +6,9 @@ use std::process::Command;
 use market::ledger::TrustedSet;
 use tempfile::TempDir;
 
-use super::{CHAIN, put, store, voucher};
+use super::{CHAIN, newest, put, reopen, store, voucher};
 use crate::store::{
-    Direction, NodeStore, OperatorIndex, Readable, RecordKind, SCHEMA_KEY, StoreError,
+    Direction, NodeStore, OperatorIndex, Readable, RecordKind, SCHEMA_KEY, Schema, StoreError,
     open_patiently,
 };
 
@@ -60,14 +60,60 @@ async fn an_older_store_is_migrated_and_its_backup_stays_as_it_was() {
         .await
         .unwrap();
     drop(migrated);
-    assert_eq!(folders_beside(&folder), ["node", "node.backup-schema-1"]);
+    assert_eq!(
+        folders_beside(&folder),
+        ["node", "node.backup-schema-1", "node.journal"]
+    );
     assert_eq!(schema_of(&folder.path().join("node.backup-schema-1")), 1);
-    assert_eq!(schema_of(&directory), 2);
+    assert_eq!(schema_of(&directory), 3);
     let again = store(&folder);
     assert_eq!(again.records(RecordKind::Job).unwrap().len(), 1);
     assert_eq!(
         again.count_vouchers(Direction::Received, market::ChannelId::from_bytes([1; 32])),
         1
+    );
+}
+
+/// Writes a store as schema 2 had it: values with checks, and no journal.
+fn write_schema_2(directory: &Path, sequence: u64) {
+    let schema = Schema {
+        version: 2,
+        ..Schema::NODE
+    };
+    let (db, _) = super::open(directory, schema).unwrap();
+    let (stated, signed) = voucher(market::ChannelId::from_bytes([1; 32]), sequence);
+    let mut key = vec![1, Direction::Received as u8];
+    key.extend_from_slice(stated.channel.as_bytes());
+    key.extend_from_slice(&stated.sequence.to_be_bytes());
+    db.insert(key, super::encode(&signed).unwrap()).unwrap();
+    db.insert([16, 2, b'a'], super::versioned(b"a job").unwrap())
+        .unwrap();
+    db.flush().unwrap();
+}
+
+#[tokio::test]
+async fn a_store_without_a_journal_gets_one_with_all_that_it_holds() {
+    let folder = TempDir::new().unwrap();
+    let directory = folder.path().join("node");
+    write_schema_2(&directory, 7);
+    let (migrated, recovered) = reopen(&folder).unwrap();
+    assert_eq!(recovered.without_journal, 2);
+    assert_eq!(
+        folders_beside(&folder),
+        ["node", "node.backup-schema-2", "node.journal"]
+    );
+    drop(migrated);
+    assert_eq!(schema_of(&directory), 3);
+    std::fs::remove_dir_all(&directory).unwrap();
+    let (again, recovered) = reopen(&folder).unwrap();
+    assert_eq!(recovered.repaired, 2);
+    assert_eq!(
+        newest(&again, market::ChannelId::from_bytes([1; 32])),
+        Some(7)
+    );
+    assert_eq!(
+        again.record(RecordKind::Job, b"a").unwrap(),
+        Some(b"a job".to_vec())
     );
 }
 
@@ -85,7 +131,10 @@ fn a_migration_that_was_killed_while_it_copied_begins_again() {
     assert_eq!(migrated.records(RecordKind::Job).unwrap().len(), 1);
     drop(migrated);
     assert!(!database(&directory).contains_key(b"stale").unwrap());
-    assert_eq!(folders_beside(&folder), ["node", "node.backup-schema-1"]);
+    assert_eq!(
+        folders_beside(&folder),
+        ["node", "node.backup-schema-1", "node.journal"]
+    );
 }
 
 #[test]
@@ -104,9 +153,12 @@ fn a_migration_that_was_killed_between_its_renamings_is_finished_or_begun_again(
         }
         let finished = store(&folder);
         assert_eq!(finished.records(RecordKind::Job).unwrap().len(), 1);
-        assert_eq!(folders_beside(&folder), ["node", "node.backup-schema-1"]);
+        assert_eq!(
+            folders_beside(&folder),
+            ["node", "node.backup-schema-1", "node.journal"]
+        );
         drop(finished);
-        assert_eq!(schema_of(&directory), 2);
+        assert_eq!(schema_of(&directory), 3);
     }
 }
 
@@ -119,7 +171,7 @@ fn an_older_store_with_a_value_that_no_release_wrote_is_left_as_it_is() {
     db.insert(b"odd", b"\x07value").unwrap();
     db.flush().unwrap();
     drop(db);
-    let error = NodeStore::open(&directory).unwrap_err();
+    let error = reopen(&folder).unwrap_err();
     assert!(matches!(error, StoreError::NotMigrated { found: 1, .. }));
     assert!(!folder.path().join("node.migrating").exists());
     assert!(error.to_string().contains("left as it is"), "{error}");
@@ -135,7 +187,11 @@ fn a_second_backup_takes_another_name() {
         drop(store(&folder));
         std::fs::remove_dir_all(&directory).unwrap();
     }
-    let backups = ["node.backup-schema-1", "node.backup-schema-1-2"];
+    let backups = [
+        "node.backup-schema-1",
+        "node.backup-schema-1-2",
+        "node.journal",
+    ];
     assert_eq!(folders_beside(&folder), backups);
 }
 
@@ -155,7 +211,9 @@ fn unpack(fixture: &str) -> TempDir {
 fn the_stores_of_release_1_are_migrated_with_their_vouchers_and_jobs() {
     let homes = unpack("home-v1.tar.gz");
     let at = |home: &str| {
-        NodeStore::open(&homes.path().join(home).join("store"))
+        let home = crate::home::Home::at(homes.path().join(home)).unwrap();
+        let chain = crate::membership::Membership::load(&home).unwrap().chain;
+        NodeStore::open(&home.path().join("store"), &chain)
             .unwrap()
             .0
     };

@@ -65,7 +65,7 @@ async fn remote(operator: &Reachable, folder: &TempDir) -> LedgerClient {
     };
     let (client, _inbound, event_loop) = start(network).await.unwrap();
     tokio::spawn(event_loop.run());
-    let (store, _) = NodeStore::open(&folder.path().join("node")).unwrap();
+    let (store, _) = NodeStore::open(&folder.path().join("node"), &genesis().chain_id()).unwrap();
     let transport = Transport::Remote(client);
     LedgerClient::open(transport, &genesis(), store, ProtocolClock::new())
         .await

@@ -1,10 +1,12 @@
-//! Owns why the block log cannot be used.
+//! Owns why a log cannot be used.
 //!
 //! Never decides whether it can be used again; the log does.
 
 use std::path::{Path, PathBuf};
 
 use market::ChainId;
+
+use super::LogKind;
 
 /// Why the log cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +22,7 @@ pub enum LogError {
         source: std::io::Error,
     },
     /// The disk has no room for a record. Nothing of it is left, and the log goes on once there is room.
-    #[error("the disk of {} is full ({source}); make room, the block log goes on by itself", path.display())]
+    #[error("the disk of {} is full ({source}); make room, it goes on by itself", path.display())]
     NoRoom {
         /// The file.
         path: PathBuf,
@@ -29,11 +31,12 @@ pub enum LogError {
     },
     /// Bytes that were once acknowledged do not verify.
     #[error(
-        "the block log is damaged: {what}, in {} at byte {offset}; it was left as it is: restore this \
-         folder from a backup, or from another operator's log",
-        file.display()
+        "the {kind} is damaged: {what}, in {} at byte {offset}; it was left as it is: {}",
+        file.display(), kind.remedy()
     )]
     Damaged {
+        /// Which log.
+        kind: LogKind,
         /// The segment's file.
         file: PathBuf,
         /// Offset of the damage, in bytes.
@@ -43,11 +46,13 @@ pub enum LogError {
     },
     /// A segment is absent.
     #[error(
-        "the block log has no segment that begins with record {expected}, the next one is {}; \
+        "the {kind} has no segment that begins with record {expected}, the next one is {}; \
          restore the missing file to this folder",
         found.display()
     )]
     MissingSegment {
+        /// Which log.
+        kind: LogKind,
         /// The record that the next segment should begin with.
         expected: u64,
         /// The file that was found instead.
@@ -55,11 +60,13 @@ pub enum LogError {
     },
     /// A newer release wrote it.
     #[error(
-        "the block log {} has version {found} and this program knows up to {known}: a newer nightshift wrote it; \
+        "the {kind} {} has version {found} and this program knows up to {known}: a newer nightshift wrote it; \
          install that release again",
         file.display()
     )]
     NewerVersion {
+        /// Which log.
+        kind: LogKind,
         /// The segment's file.
         file: PathBuf,
         /// Its version.
@@ -68,7 +75,7 @@ pub enum LogError {
         known: u32,
     },
     /// A segment belongs to another chain.
-    #[error("{} holds blocks of chain {found}, this market is chain {expected}", file.display())]
+    #[error("{} belongs to chain {found}, this market is chain {expected}; move it away if it is not yours", file.display())]
     OtherChain {
         /// The segment's file.
         file: PathBuf,
@@ -86,8 +93,11 @@ pub enum LogError {
         max: usize,
     },
     /// An earlier append failed, so what is on disk is unknown until the log is opened again.
-    #[error("an earlier write to the block log failed; start again to recover")]
-    Poisoned,
+    #[error("an earlier write to the {kind} failed; start again to recover")]
+    Poisoned {
+        /// Which log.
+        kind: LogKind,
+    },
 }
 
 /// Says what was being done to which path.

@@ -1,20 +1,25 @@
 //! The block log: what was acknowledged is there again, torn tails are cut, damage stops.
 
+use std::fs;
+
+use market::ChainId;
 use tempfile::TempDir;
 
+use super::files::SystemFiles;
 use super::*;
+
+mod crashes;
 
 const CHAIN: ChainId = ChainId::from_bytes([3; 32]);
 
 fn config(folder: &TempDir, segment_bytes: u64) -> LogConfig {
     LogConfig {
-        directory: folder.path().to_path_buf(),
-        chain: CHAIN,
         segment_bytes,
+        ..LogConfig::blocks(folder.path().to_path_buf(), CHAIN)
     }
 }
 
-type Opened = (BlockLog, Vec<Vec<u8>>, Option<TornTail>);
+type Opened = (Log, Vec<Vec<u8>>, Option<TornTail>);
 
 /// Opens the log and returns it with all of its payloads.
 fn open(config: LogConfig) -> Result<Opened, LogError> {
@@ -61,9 +66,9 @@ fn records_are_read_singly_across_segments() {
     let folder = TempDir::new().unwrap();
     let config = config(&folder, 150);
     let records = filled(&config, 9);
-    let (log, found, _) = open(config).unwrap();
+    let (log, found, _) = open(config.clone()).unwrap();
     assert_eq!(found, payloads(&records));
-    assert!(segments(folder.path()).unwrap().len() > 2);
+    assert!(segments(&SystemFiles, &config).unwrap().len() > 2);
     for (position, payload) in records {
         assert_eq!(log.reader().read(position).unwrap(), payload);
     }
@@ -74,7 +79,7 @@ fn the_last_record_cut_at_every_byte_is_dropped_and_the_log_goes_on() {
     let folder = TempDir::new().unwrap();
     let config = config(&folder, SEGMENT_BYTES);
     let records = filled(&config, 3);
-    let path = segment_path(folder.path(), 0);
+    let path = segment_path(folder.path(), 0, LogKind::Blocks);
     let whole = fs::read(&path).unwrap();
     let last = usize::try_from(records[2].0.offset).unwrap();
     for length in last + 1..whole.len() {
@@ -92,7 +97,7 @@ fn zeros_after_the_last_record_are_an_unfinished_append() {
     let folder = TempDir::new().unwrap();
     let config = config(&folder, SEGMENT_BYTES);
     let records = filled(&config, 2);
-    let path = segment_path(folder.path(), 0);
+    let path = segment_path(folder.path(), 0, LogKind::Blocks);
     let mut bytes = fs::read(&path).unwrap();
     bytes.extend_from_slice(&[0; 300]);
     fs::write(&path, &bytes).unwrap();
@@ -106,7 +111,7 @@ fn a_flipped_byte_before_the_last_record_stops_and_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let config = config(&folder, SEGMENT_BYTES);
     let records = filled(&config, 4);
-    let path = segment_path(folder.path(), 0);
+    let path = segment_path(folder.path(), 0, LogKind::Blocks);
     let whole = fs::read(&path).unwrap();
     for index in 0..usize::try_from(records[3].0.offset).unwrap() {
         let mut flipped = whole.clone();
@@ -122,7 +127,7 @@ fn a_torn_end_of_an_inner_segment_is_damage() {
     let folder = TempDir::new().unwrap();
     let config = config(&folder, 150);
     filled(&config, 6);
-    let path = segment_path(folder.path(), 0);
+    let path = segment_path(folder.path(), 0, LogKind::Blocks);
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     assert!(matches!(open(config), Err(LogError::Damaged { .. })));
@@ -133,13 +138,13 @@ fn a_missing_segment_is_named() {
     let folder = TempDir::new().unwrap();
     let config = config(&folder, 150);
     filled(&config, 8);
-    let all = segments(folder.path()).unwrap();
-    fs::remove_file(segment_path(folder.path(), all[1])).unwrap();
+    let all = segments(&SystemFiles, &config).unwrap();
+    fs::remove_file(config.segment(all[1])).unwrap();
     match open(config.clone()) {
         Err(LogError::MissingSegment { expected, .. }) => assert_eq!(expected, all[1]),
         other => panic!("{other:?}"),
     }
-    fs::remove_file(segment_path(folder.path(), 0)).unwrap();
+    fs::remove_file(segment_path(folder.path(), 0, LogKind::Blocks)).unwrap();
     assert!(matches!(
         open(config),
         Err(LogError::MissingSegment { expected: 0, .. })
@@ -151,19 +156,16 @@ fn a_segment_of_another_history_does_not_fit() {
     let (ours, theirs) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let config_ours = config(&ours, 150);
     filled(&config_ours, 8);
-    let (mut other, _, _) = open(config(&theirs, 150)).unwrap();
+    let config_theirs = config(&theirs, 150);
+    let (mut other, _, _) = open(config_theirs.clone()).unwrap();
     for byte in 0..8u8 {
         other
             .append(&vec![byte ^ 1; 5 + usize::from(byte) * 7])
             .unwrap();
     }
-    let all = segments(ours.path()).unwrap();
-    assert_eq!(all, segments(theirs.path()).unwrap());
-    fs::copy(
-        segment_path(theirs.path(), all[1]),
-        segment_path(ours.path(), all[1]),
-    )
-    .unwrap();
+    let all = segments(&SystemFiles, &config_ours).unwrap();
+    assert_eq!(all, segments(&SystemFiles, &config_theirs).unwrap());
+    fs::copy(config_theirs.segment(all[1]), config_ours.segment(all[1])).unwrap();
     assert!(matches!(open(config_ours), Err(LogError::Damaged { .. })));
 }
 
@@ -183,7 +185,7 @@ fn a_log_of_a_newer_version_is_refused_in_words_and_left_alone() {
     let folder = TempDir::new().unwrap();
     let config = config(&folder, SEGMENT_BYTES);
     filled(&config, 2);
-    let file = segment_path(&config.directory, 0);
+    let file = config.segment(0);
     let mut bytes = fs::read(&file).unwrap();
     bytes[8] += 1;
     fs::write(&file, &bytes).unwrap();

@@ -11,14 +11,15 @@
 
 use market::ChainId;
 
+use super::LogKind;
+
 /// The hash that chains a record to all that came before it.
-pub(super) type Link = [u8; 32];
+pub(crate) type Link = [u8; 32];
 
 pub(super) const MAX_RECORD_BYTES: usize = market::wire::MAX_MESSAGE_BYTES;
 pub(super) const HEADER_BYTES: usize = 8 + 4 + 8 + 32 + 32 + CHECK_BYTES;
 pub(super) const RECORD_HEADER_BYTES: usize = LINK_AT + 32;
 
-const SEGMENT_MAGIC: &[u8; 8] = b"NSBLOCKS";
 /// The version of the form that is drawn above; a newer one is refused.
 pub(super) const VERSION: u32 = 1;
 const RECORD_MAGIC: &[u8; 4] = b"NSRC";
@@ -27,6 +28,23 @@ const LENGTH_AT: usize = 4;
 const LENGTH_CHECK_AT: usize = 8;
 const CHECK_AT: usize = 12;
 const LINK_AT: usize = CHECK_AT + CHECK_BYTES;
+
+impl LogKind {
+    /// Returns the first bytes of a segment.
+    const fn magic(self) -> &'static [u8; 8] {
+        match self {
+            Self::Blocks => b"NSBLOCKS",
+            Self::Journal => b"NSJOURNL",
+        }
+    }
+
+    const fn not_one(self) -> &'static str {
+        match self {
+            Self::Blocks => "this is not a segment of a block log",
+            Self::Journal => "this is not a segment of a node's journal",
+        }
+    }
+}
 
 /// What the first bytes of a segment state.
 #[derive(Debug, PartialEq, Eq)]
@@ -97,9 +115,9 @@ fn record_check(link: &Link, payload: &[u8]) -> [u8; CHECK_BYTES] {
 }
 
 impl SegmentHeader {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self, kind: LogKind) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
-        bytes.extend_from_slice(SEGMENT_MAGIC);
+        bytes.extend_from_slice(kind.magic());
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&self.first.to_le_bytes());
         bytes.extend_from_slice(self.chain.as_bytes());
@@ -109,14 +127,15 @@ impl SegmentHeader {
         bytes
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, BadHeader> {
+    pub(super) fn decode(kind: LogKind, bytes: &[u8]) -> Result<Self, BadHeader> {
         const SHORT: BadHeader = BadHeader::Damaged("the segment's header is incomplete");
         let damaged = |what| Err(BadHeader::Damaged(what));
-        if bytes.len() >= SEGMENT_MAGIC.len() && !bytes.starts_with(SEGMENT_MAGIC) {
-            return damaged("this is not a segment of a block log");
+        let magic = kind.magic();
+        if bytes.len() >= magic.len() && !bytes.starts_with(magic) {
+            return damaged(kind.not_one());
         }
         // Only magic and version stay where they are in every version.
-        match array(bytes, SEGMENT_MAGIC.len()).map(u32::from_le_bytes) {
+        match array(bytes, magic.len()).map(u32::from_le_bytes) {
             None => return Err(SHORT),
             Some(VERSION) => {}
             Some(newer) if newer > VERSION => return Err(BadHeader::Newer(newer)),
