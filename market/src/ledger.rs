@@ -26,7 +26,7 @@ mod tree;
 pub use audit::Audit;
 pub use block::{
     Block, BlockError, Certificate, CertifiedHeader, Executed, HEADER_VERSION, Header, Precommit,
-    execute, validators_hash, verify_block,
+    execute, execute_checked, validators_hash, verify_block,
 };
 pub use channel::{ChannelRecord, ChannelState};
 pub use draft::{
@@ -38,8 +38,8 @@ pub use proof::{EpochProof, EquivocationProof, FinalityProof, ProofError, StateP
 pub use rejected::{Rejected, Role};
 pub use state::{Delta, RestoreError, State};
 pub use transaction::{
-    MAX_COSIGNERS, MAX_DELEGATIONS, MAX_VALIDITY_BLOCKS, Memo, MemoError, Operation,
-    SignedTransaction, Transaction, VerifiedTransaction,
+    CheckedTransaction, MAX_COSIGNERS, MAX_DELEGATIONS, MAX_VALIDITY_BLOCKS, Memo, MemoError,
+    Operation, SignedTransaction, Transaction, VerifiedTransaction,
 };
 pub use transfer::{Bucket, Cause, Code, Transfer, TxReceipt};
 pub use tree::{Path, Step};

@@ -10,7 +10,9 @@ use super::channel::{ChannelRecord, ChannelState};
 use super::draft::Draft;
 use super::leaf::{Key, Leaf};
 use super::rejected::{Rejected, Role};
-use super::transaction::{MAX_VALIDITY_BLOCKS, Operation, SignedTransaction, VerifiedTransaction};
+use super::transaction::{
+    CheckedTransaction, MAX_VALIDITY_BLOCKS, Operation, SignedTransaction, VerifiedTransaction,
+};
 use super::transfer::{Bucket, Cause, Code, Transfer, TxReceipt};
 use crate::agreement::{Party, Terms};
 use crate::amount::Amount;
@@ -28,7 +30,27 @@ struct Payment {
 impl Draft<'_> {
     /// Applies a transaction whole, or not at all when it is refused.
     pub fn apply(&mut self, signed: &SignedTransaction) -> Result<TxReceipt, Rejected> {
-        match self.attempt(signed) {
+        if self.is_full() {
+            return Err(Rejected::BlockFull);
+        }
+        let verified = signed.verify(self.chain())?;
+        self.apply_verified(signed, &verified)
+    }
+
+    /// Applies a transaction whose seals were checked before; as [`Draft::apply`] otherwise.
+    pub fn apply_checked(&mut self, checked: &CheckedTransaction) -> Result<TxReceipt, Rejected> {
+        match checked.verified(self.chain()) {
+            Some(verified) => self.apply_verified(checked.signed(), verified),
+            None => self.apply(checked.signed()),
+        }
+    }
+
+    fn apply_verified(
+        &mut self,
+        signed: &SignedTransaction,
+        verified: &VerifiedTransaction,
+    ) -> Result<TxReceipt, Rejected> {
+        match self.attempt(verified) {
             Ok(receipt) => {
                 self.keep(Some(receipt.clone()), Some(signed));
                 Ok(receipt)
@@ -40,13 +62,12 @@ impl Draft<'_> {
         }
     }
 
-    fn attempt(&mut self, signed: &SignedTransaction) -> Result<TxReceipt, Rejected> {
+    fn attempt(&mut self, verified: &VerifiedTransaction) -> Result<TxReceipt, Rejected> {
         if self.is_full() {
             return Err(Rejected::BlockFull);
         }
-        let verified = signed.verify(self.chain())?;
-        self.check_window(&verified)?;
-        let channel = self.perform(&verified)?;
+        self.check_window(verified)?;
+        let channel = self.perform(verified)?;
         self.put(Leaf::Applied {
             id: verified.id,
             valid_until_height: verified.transaction.valid_until_height,

@@ -5,10 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::draft::Draft;
 use super::proof::ProofError;
 use super::rejected::Rejected;
 use super::state::{Delta, State};
-use super::transaction::SignedTransaction;
+use super::transaction::{CheckedTransaction, SignedTransaction};
 use super::transfer::TxReceipt;
 use super::tree;
 use crate::ids::{ChainId, HeaderId, NodeId, Root, TxId};
@@ -203,20 +204,49 @@ pub fn execute(
     now: Timestamp,
     operator: &SecretKey,
 ) -> Result<Executed, BlockError> {
-    let node = operator.node();
-    if !state.operators().contains(&node) {
-        return Err(BlockError::NotOperator { node });
-    }
-    let mut draft = state.draft(now);
+    let mut draft = begin(state, now, operator)?;
     let mut rejected = Vec::new();
     for transaction in batch {
         if let Err(reason) = draft.apply(transaction) {
             rejected.push((transaction.id(state.chain()), reason));
         }
     }
-    let finished = draft.finish(node);
+    Ok(seal(draft, rejected, operator))
+}
+
+/// Executes a batch whose seals were checked before; as [`execute`] otherwise.
+pub fn execute_checked(
+    state: &State,
+    batch: &[CheckedTransaction],
+    now: Timestamp,
+    operator: &SecretKey,
+) -> Result<Executed, BlockError> {
+    let mut draft = begin(state, now, operator)?;
+    let mut rejected = Vec::new();
+    for transaction in batch {
+        if let Err(reason) = draft.apply_checked(transaction) {
+            rejected.push((transaction.id(), reason));
+        }
+    }
+    Ok(seal(draft, rejected, operator))
+}
+
+fn begin<'a>(
+    state: &'a State,
+    now: Timestamp,
+    operator: &SecretKey,
+) -> Result<Draft<'a>, BlockError> {
+    let node = operator.node();
+    if !state.operators().contains(&node) {
+        return Err(BlockError::NotOperator { node });
+    }
+    Ok(state.draft(now))
+}
+
+fn seal(draft: Draft<'_>, rejected: Vec<(TxId, Rejected)>, operator: &SecretKey) -> Executed {
+    let finished = draft.finish(operator.node());
     let certified = CertifiedHeader::sign(finished.delta.header.clone(), operator);
-    Ok(Executed {
+    Executed {
         block: Block {
             header: certified.header,
             transactions: finished.transactions,
@@ -225,7 +255,7 @@ pub fn execute(
         },
         rejected,
         delta: finished.delta,
-    })
+    }
 }
 
 /// Replays a block that someone else made, or that a log kept, on top of `state`: the certificate,

@@ -335,12 +335,13 @@ impl<'a> Draft<'a> {
     /// Ends the draft: computes the roots and the header that `proposer` would sign.
     pub(super) fn finish(self, proposer: NodeId) -> Finished {
         let mut tree = self.state.tree().clone();
-        for (key, leaf) in &self.block {
-            match leaf {
-                Some(leaf) => tree.insert(key.place(), leaf.hash()),
-                None => tree.remove(&key.place()),
-            }
-        }
+        let changes = self.block.iter();
+        tree.update(
+            changes
+                .map(|(key, leaf)| (key.place(), leaf.as_ref().map(Leaf::hash)))
+                .collect(),
+        );
+        let hashes: Vec<tree::Hash> = self.transactions.iter().map(tx_hash).collect();
         let validators = validators_hash(self.state.operators());
         let header = Header {
             version: HEADER_VERSION,
@@ -349,10 +350,8 @@ impl<'a> Draft<'a> {
             time: self.context.time,
             uptime_ms: self.context.uptime_ms,
             prev_id: self.state.tip().id(),
-            tx_root: Root::from_bytes(Tree::of_list(self.transactions.iter().map(tx_hash)).root()),
-            receipts_root: Root::from_bytes(
-                receipts_tree(&self.transactions, &self.receipts).root(),
-            ),
+            receipts_root: Root::from_bytes(receipts_tree(&hashes, &self.receipts).root()),
+            tx_root: Root::from_bytes(Tree::of_list(hashes).root()),
             state_root: Root::from_bytes(tree.root()),
             validators_hash: validators,
             next_validators_hash: validators,
@@ -379,19 +378,16 @@ pub(super) fn tx_hash(transaction: &SignedTransaction) -> tree::Hash {
     tree::hash("nightshift/tx-leaf/1", &wire::encode(transaction))
 }
 
-/// Returns the hash of a receipt together with the transaction that it is for, if any.
-pub(super) fn receipt_hash(
-    transaction: Option<&SignedTransaction>,
-    receipt: &TxReceipt,
-) -> tree::Hash {
-    let bytes = wire::encode(&(transaction.map(tx_hash), receipt));
+/// Returns the hash of a receipt together with the hash of the transaction that it is for, if any.
+pub(super) fn receipt_hash(transaction: Option<tree::Hash>, receipt: &TxReceipt) -> tree::Hash {
+    let bytes = wire::encode(&(transaction, receipt));
     tree::hash("nightshift/receipt-leaf/1", &bytes)
 }
 
 /// Returns the tree over a block's receipts: first what fell due, then one a transaction, in order.
-pub(super) fn receipts_tree(transactions: &[SignedTransaction], receipts: &[TxReceipt]) -> Tree {
+pub(super) fn receipts_tree(transactions: &[tree::Hash], receipts: &[TxReceipt]) -> Tree {
     let due = receipts.len().saturating_sub(transactions.len());
-    let causes = std::iter::repeat_n(None, due).chain(transactions.iter().map(Some));
+    let causes = std::iter::repeat_n(None, due).chain(transactions.iter().copied().map(Some));
     Tree::of_list(
         causes
             .zip(receipts)

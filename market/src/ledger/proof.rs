@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::block::{Block, CertifiedHeader, HEADER_VERSION, Precommit, validators_hash};
-use super::draft::{receipt_hash, receipts_tree};
+use super::draft::{receipt_hash, receipts_tree, tx_hash};
 use super::leaf::Leaf;
 use super::transaction::SignedTransaction;
 use super::transfer::{Cause, TxReceipt};
@@ -216,7 +216,7 @@ impl FinalityProof {
     /// Checks the header, the path and that the receipt is of the transaction, and returns the receipt.
     pub fn verify(&self, trusted: &TrustedSet) -> Result<&TxReceipt, ProofError> {
         trusted.check(&self.certified)?;
-        let value = receipt_hash(Some(&self.transaction), &self.receipt);
+        let value = receipt_hash(Some(tx_hash(&self.transaction)), &self.receipt);
         let root = self.path.root(&tree::list_place(self.index), &value);
         if root.map(Root::from_bytes) != Some(self.certified.header.receipts_root) {
             return Err(ProofError::Path);
@@ -235,15 +235,20 @@ impl Block {
             .receipts
             .iter()
             .position(|receipt| receipt.cause == Cause::Transaction(id))?;
-        self.prove_at(index, &receipts_tree(&self.transactions, &self.receipts))
+        self.prove_at(index, &self.receipts_tree())
     }
 
     /// Proves every transaction of this block, in their order. Hashes all receipts once.
     pub fn prove_all(&self) -> Vec<FinalityProof> {
-        let tree = receipts_tree(&self.transactions, &self.receipts);
+        let tree = self.receipts_tree();
         (0..self.receipts.len())
             .filter_map(|index| self.prove_at(index, &tree))
             .collect()
+    }
+
+    fn receipts_tree(&self) -> Tree {
+        let hashes: Vec<tree::Hash> = self.transactions.iter().map(tx_hash).collect();
+        receipts_tree(&hashes, &self.receipts)
     }
 
     /// Proves the transaction whose receipt is at `index`; `None` for what fell due.

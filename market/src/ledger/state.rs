@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::block::{
     BlockError, Certificate, CertifiedHeader, HEADER_VERSION, Header, validators_hash,
 };
-use super::channel::ChannelRecord;
+use super::channel::{ChannelRecord, ChannelState};
 use super::draft::{BlockContext, Draft};
 use super::leaf::{Due, Key, Leaf, Supply};
 use super::proof::{StateProof, TrustedSet};
@@ -28,6 +28,8 @@ pub struct State {
     operators: Vec<NodeId>,
     leaves: BTreeMap<Key, Leaf>,
     schedule: BTreeSet<(Due, Key)>,
+    /// Each party of each channel that is not closed.
+    live: BTreeSet<(AccountId, ChannelId)>,
     tree: Tree,
     tip: Header,
 }
@@ -96,6 +98,7 @@ impl State {
             operators,
             leaves: BTreeMap::new(),
             schedule: BTreeSet::new(),
+            live: BTreeSet::new(),
             tree: Tree::default(),
             tip: Header {
                 version: HEADER_VERSION,
@@ -130,10 +133,12 @@ impl State {
         if tip.chain_id != state.chain || tip.next_validators_hash != state.tip.validators_hash {
             return Err(RestoreError::OtherChain { height });
         }
+        let mut changes = Vec::new();
         for leaf in leaves {
-            state.tree.insert(leaf.key().place(), leaf.hash());
+            changes.push((leaf.key().place(), Some(leaf.hash())));
             state.store(leaf.key(), Some(leaf));
         }
+        state.tree.update(changes);
         let (expected, found) = (tip.state_root, state.root());
         if expected != found {
             return Err(RestoreError::Root {
@@ -186,6 +191,9 @@ impl State {
         if let Some(due) = leaf.as_ref().and_then(Leaf::due) {
             self.schedule.insert((due, key));
         }
+        if let Some(Leaf::Channel(record)) = &leaf {
+            self.note_live(record);
+        }
         let due = leaf.as_ref().and_then(Leaf::due);
         let old = match leaf {
             Some(leaf) => self.leaves.insert(key, leaf),
@@ -195,6 +203,16 @@ impl State {
             && Some(old) != due
         {
             self.schedule.remove(&(old, key));
+        }
+    }
+
+    fn note_live(&mut self, record: &ChannelRecord) {
+        for party in [record.payer.account, record.payee.account] {
+            if record.state == ChannelState::Closed {
+                self.live.remove(&(party, record.id));
+            } else {
+                self.live.insert((party, record.id));
+            }
         }
     }
 
@@ -291,9 +309,18 @@ impl State {
         })
     }
 
-    /// Returns what an account has locked in channels as payer. Walks all channels.
+    /// Returns the channels of an account, as payer or payee, that are not closed, in order of ids.
+    pub fn live_channels(&self, account: &AccountId) -> impl Iterator<Item = &ChannelRecord> {
+        let account = *account;
+        let first = (account, ChannelId::from_bytes([0; 32]));
+        let live = self.live.range(first..);
+        let live = live.take_while(move |(party, _)| *party == account);
+        live.filter_map(|(_, id)| self.channel(id))
+    }
+
+    /// Returns what an account has locked in channels as payer.
     pub fn locked(&self, account: &AccountId) -> Amount {
-        self.channels()
+        self.live_channels(account)
             .filter(|channel| channel.payer.account == *account)
             .fold(Amount::ZERO, |sum, channel| {
                 sum.checked_add(channel.balance)

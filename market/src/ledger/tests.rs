@@ -8,6 +8,8 @@ mod model;
 mod money;
 mod proofs;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
 use crate::agreement::{Party, Rates, Terms};
 use crate::amount::{Amount, PricePerHour};
@@ -124,8 +126,26 @@ impl World {
         let audit = self.state.audit();
         assert!(audit.supply_conserved, "{audit:?}");
         assert_eq!(audit.treasury, Amount::ZERO);
+        self.check_live_channels();
         self.log.push(executed.block);
         executed.rejected.into_iter().map(|(_, why)| why).collect()
+    }
+
+    /// Compares what the state says of each party's channels with a walk over all of them.
+    fn check_live_channels(&self) {
+        let mut walked: BTreeMap<_, BTreeSet<ChannelId>> = BTreeMap::new();
+        for channel in self.state.channels() {
+            for party in [channel.payer.account, channel.payee.account] {
+                let live = walked.entry(party).or_default();
+                if channel.state != ChannelState::Closed {
+                    live.insert(channel.id);
+                }
+            }
+        }
+        for (party, live) in walked {
+            let said = self.state.live_channels(&party).map(|channel| channel.id);
+            assert!(said.eq(live), "the channels of {party}");
+        }
     }
 
     /// Puts one transaction into a block of its own.

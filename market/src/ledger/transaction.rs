@@ -165,6 +165,37 @@ pub struct VerifiedTransaction {
     pub delegations: Vec<Signed<Delegation>>,
 }
 
+/// A transaction together with what its good seals say, so that they are checked once and not again when it is
+/// executed. Only [`SignedTransaction::check`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedTransaction {
+    signed: SignedTransaction,
+    verified: VerifiedTransaction,
+    chain: ChainId,
+}
+
+impl CheckedTransaction {
+    /// Returns BLAKE3 of the signed bytes.
+    pub fn id(&self) -> TxId {
+        self.verified.id
+    }
+
+    /// Returns the account or node that signed first, and so the one that asks.
+    pub fn submitter(&self) -> AccountId {
+        AccountId::from_bytes(*self.signed.lead.claimed_signer())
+    }
+
+    /// Returns the transaction as it travels.
+    pub fn signed(&self) -> &SignedTransaction {
+        &self.signed
+    }
+
+    /// Returns what its seals say, if they were checked on `chain`.
+    pub(super) fn verified(&self, chain: &ChainId) -> Option<&VerifiedTransaction> {
+        (self.chain == *chain).then_some(&self.verified)
+    }
+}
+
 impl SignedTransaction {
     /// The most bytes that a signed transaction may have.
     pub const MAX_BYTES: usize = 4_096;
@@ -201,6 +232,19 @@ impl SignedTransaction {
     /// Decodes received bytes; nothing is verified yet.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         wire::decode(bytes, Self::MAX_BYTES)
+    }
+
+    /// Checks the counts, then every seal, and keeps what they say.
+    ///
+    /// # Errors
+    /// Too many seals, or one that does not hold on `chain`.
+    pub fn check(self, chain: &ChainId) -> Result<CheckedTransaction, Rejected> {
+        let verified = self.verify(chain)?;
+        Ok(CheckedTransaction {
+            signed: self,
+            verified,
+            chain: *chain,
+        })
     }
 
     /// Checks the counts, then every seal, and returns what was signed and by whom.

@@ -1,8 +1,8 @@
 //! Owns the authenticated map: a binary Merkle tree over 32-byte places, with inclusion proofs.
 //!
 //! An inner node stands only where two places first differ (a crit-bit tree), so that the shape and
-//! the root depend on the content alone, never on the order of updates. An update hashes one path;
-//! a clone shares every node. Never interprets what is stored at a place.
+//! the root depend on the content alone, never on the order of updates. A single update hashes one path, a
+//! batch hashes each node above a change once; a clone shares every node. Never interprets what is stored at a place.
 
 use std::sync::Arc;
 
@@ -85,21 +85,6 @@ impl Node {
         }
     }
 
-    fn branch(bit: u8, place: &Hash, new: Self, old: Self) -> Self {
-        let children = if side(place, bit) == 0 {
-            [new, old]
-        } else {
-            [old, new]
-        };
-        let mut inner = Inner {
-            bit,
-            hash: EMPTY,
-            children,
-        };
-        inner.rehash();
-        Self::Inner(Arc::new(inner))
-    }
-
     /// Returns the place of the leaf that a walk by `place` ends at.
     fn nearest(&self, place: &Hash) -> &Hash {
         let mut node = self;
@@ -110,48 +95,101 @@ impl Node {
             }
         }
     }
+}
 
-    /// Puts `leaf` at `place`, which first differs from its nearest leaf at `difference`.
-    fn insert(&mut self, place: &Hash, leaf: Self, difference: Option<u8>) {
-        match self {
-            Self::Inner(inner) if difference.is_none_or(|bit| inner.bit < bit) => {
-                let inner = Arc::make_mut(inner);
-                inner.children[side(place, inner.bit)].insert(place, leaf, difference);
-                inner.rehash();
-            }
-            _ => {
-                *self = match difference {
-                    None => leaf,
-                    Some(bit) => Self::branch(bit, place, leaf, self.clone()),
-                }
-            }
+/// What happens at a place: a new value, or nothing is there any more.
+type Change = (Hash, Option<Hash>);
+
+/// Joins two subtrees, whose places first differ at `bit`.
+fn join(bit: u8, left: Option<Node>, right: Option<Node>) -> Option<Node> {
+    match (left, right) {
+        (Some(left), Some(right)) => {
+            let mut inner = Inner {
+                bit,
+                hash: EMPTY,
+                children: [left, right],
+            };
+            inner.rehash();
+            Some(Node::Inner(Arc::new(inner)))
+        }
+        (left, right) => left.or(right),
+    }
+}
+
+/// Splits changes whose places agree up to `bit` by that bit.
+fn split(changes: &[Change], bit: u8) -> (&[Change], &[Change]) {
+    changes.split_at(changes.partition_point(|(place, _)| side(place, bit) == 0))
+}
+
+/// Makes a subtree of changes, which are in the order of their places.
+fn build(changes: &[Change]) -> Option<Node> {
+    let (first, last) = (changes.first()?, changes.last()?);
+    match first_difference(&first.0, &last.0) {
+        None => first.1.map(|value| Node::Leaf {
+            place: first.0,
+            hash: leaf_hash(&first.0, &value),
+        }),
+        Some(bit) => {
+            let (left, right) = split(changes, bit);
+            join(bit, build(left), build(right))
         }
     }
+}
 
-    /// Takes away the leaf at `place`, which is below this node.
-    fn remove(&mut self, place: &Hash) {
-        let Self::Inner(inner) = self else {
-            return;
-        };
-        let side = side(place, inner.bit);
-        if matches!(inner.children[side], Self::Leaf { .. }) {
-            *self = inner.children[1 - side].clone();
-            return;
+/// Applies changes, which are in the order of their places, to a subtree. `within` is the place of any leaf of it.
+fn merge(node: &Node, within: &Hash, changes: &[Change]) -> Option<Node> {
+    let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
+        return Some(node.clone());
+    };
+    let of = |place| first_difference(place, within);
+    // In their order, whoever leaves the common way of the subtree first is the first or the last.
+    let leaving = [of(&first.0), of(&last.0)].into_iter().flatten().min();
+    let ends_before = |bit| match node {
+        Node::Leaf { .. } => true,
+        Node::Inner(inner) => bit < inner.bit,
+    };
+    match (node, leaving) {
+        (_, Some(bit)) if ends_before(bit) => {
+            let (left, right) = split(changes, bit);
+            if side(within, bit) == 0 {
+                join(bit, merge(node, within, left), build(right))
+            } else {
+                join(bit, build(left), merge(node, within, right))
+            }
         }
-        let inner = Arc::make_mut(inner);
-        inner.children[side].remove(place);
-        inner.rehash();
+        (Node::Leaf { .. }, _) => build(changes),
+        (Node::Inner(inner), _) => {
+            let (left, right) = split(changes, inner.bit);
+            let below = |index: usize, changes| {
+                let child = &inner.children[index];
+                if side(within, inner.bit) == index {
+                    merge(child, within, changes)
+                } else {
+                    merge(child, child.nearest(within), changes)
+                }
+            };
+            join(inner.bit, below(0, left), below(1, right))
+        }
     }
 }
 
 impl Tree {
     /// Makes the tree of a list, item `n` at the place of `n`.
     pub(super) fn of_list(values: impl IntoIterator<Item = Hash>) -> Self {
-        let mut tree = Self::default();
-        for (index, value) in (0u64..).zip(values) {
-            tree.insert(list_place(index), value);
+        let places = (0u64..).map(list_place);
+        let changes: Vec<Change> = places.zip(values.into_iter().map(Some)).collect();
+        Self {
+            root: build(&changes),
         }
-        tree
+    }
+
+    /// Applies many changes, each place at most once: a value that is put there, or `None` for nothing.
+    pub(super) fn update(&mut self, mut changes: Vec<Change>) {
+        changes.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        self.root = match self.root.take() {
+            None => build(&changes),
+            Some(root) => merge(&root, root.nearest(&EMPTY), &changes),
+        };
     }
 
     /// Returns the root, which is zero for an empty tree.
@@ -161,28 +199,7 @@ impl Tree {
 
     /// Puts `value` at `place`, over what was there.
     pub(super) fn insert(&mut self, place: Hash, value: Hash) {
-        let leaf = Node::Leaf {
-            place,
-            hash: leaf_hash(&place, &value),
-        };
-        match &mut self.root {
-            None => self.root = Some(leaf),
-            Some(root) => {
-                let difference = first_difference(&place, root.nearest(&place));
-                root.insert(&place, leaf, difference);
-            }
-        }
-    }
-
-    /// Takes away what is at `place`, if anything.
-    pub(super) fn remove(&mut self, place: &Hash) {
-        match &mut self.root {
-            Some(root) if root.nearest(place) == place => match root {
-                Node::Leaf { .. } => self.root = None,
-                Node::Inner(_) => root.remove(place),
-            },
-            _ => {}
-        }
+        self.update(vec![(place, Some(value))]);
     }
 
     /// Returns the path from `place` to the root, or `None` when nothing is there.

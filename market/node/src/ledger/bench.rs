@@ -3,6 +3,8 @@
 //!
 //! Never measures the network, and never touches a real market: it founds one of its own.
 
+pub mod limits;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,8 @@ pub struct Report {
     pub per_second: f64,
     /// Blocks that held them.
     pub blocks: u64,
+    /// What log and index took on the disk after it, in bytes.
+    pub disk_bytes: u64,
 }
 
 /// Why nothing could be measured.
@@ -59,6 +63,9 @@ pub enum BenchError {
     /// A transaction did not become final.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// A log did not open or replay.
+    #[error(transparent)]
+    Replay(#[from] super::replay::ReplayError),
     /// A part of the measurement panicked.
     #[error("a part of the measurement failed: {0}")]
     Task(#[from] JoinError),
@@ -83,7 +90,10 @@ pub async fn submit_to_final(directory: &Path, plan: Plan) -> Result<Report, Ben
     let blocks = handle.head().header.height - first_block;
     drop(handle);
     running.await??;
-    Ok(report(plan, latencies, elapsed, blocks))
+    Ok(Report {
+        disk_bytes: folder_bytes(directory),
+        ..report(plan, latencies, elapsed, blocks)
+    })
 }
 
 fn bench_genesis(operator: &SecretKey, treasury: &SecretKey) -> Genesis {
@@ -188,7 +198,19 @@ fn report(plan: Plan, mut latencies: Vec<Duration>, elapsed: Duration, blocks: u
         max_us: percentile(100),
         per_second: latencies.len() as f64 / elapsed.as_secs_f64(),
         blocks,
+        disk_bytes: 0,
     }
+}
+
+/// Adds up the files of a folder; what cannot be read counts nothing.
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    bytes.sum()
 }
 
 #[cfg(test)]

@@ -12,12 +12,14 @@
 //! ```
 
 mod actor;
+mod admission;
 mod block_time;
 mod core;
 mod handle;
 mod tally;
 
 pub use actor::Operator;
+pub use admission::MAX_WAITING_PER_SUBMITTER;
 pub use handle::{OperatorHandle, SubmitError};
 pub use tally::Tallied;
 

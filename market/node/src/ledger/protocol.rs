@@ -95,6 +95,11 @@ pub enum Unavailable {
     /// It is stopping, or its disk failed.
     #[error("the operator is stopping or its disk failed")]
     Stopped,
+    /// The key that signed has as many transactions waiting as one may have.
+    #[error(
+        "this key has as many transactions waiting as the operator takes of one; wait for one of them to be final"
+    )]
+    SubmitterBusy,
 }
 
 /// The newest block and the sums of all money as of it.

@@ -24,9 +24,9 @@ fn an_empty_tree_has_the_zero_root_and_no_paths() {
     assert_eq!(tree.root(), [0; 32]);
     assert_eq!(tree.path(&place(1)), None);
     tree.insert(place(1), place(2));
-    tree.remove(&place(3));
+    tree.update(vec![(place(3), None)]);
     assert_ne!(tree.root(), [0; 32]);
-    tree.remove(&place(1));
+    tree.update(vec![(place(1), None)]);
     assert_eq!(tree.root(), [0; 32]);
 }
 
@@ -35,7 +35,7 @@ fn a_clone_keeps_its_content_when_the_original_changes() {
     let mut tree = Tree::of_list((0..50).map(place));
     let (before, kept) = (tree.root(), tree.clone());
     tree.insert(list_place(7), place(99));
-    tree.remove(&list_place(8));
+    tree.update(vec![(list_place(8), None)]);
     assert_ne!(tree.root(), before);
     assert_eq!(kept.root(), before);
     let path = kept.path(&list_place(8)).unwrap();
@@ -82,6 +82,37 @@ fn paths_stay_short_in_a_large_tree() {
 
 proptest! {
     #[test]
+    fn batches_of_changes_give_the_tree_of_what_is_left(
+        batches in prop::collection::vec(
+            prop::collection::btree_map(0u64..60, prop::option::of(any::<u64>()), 0..30),
+            1..8,
+        ),
+    ) {
+        let (mut tree, mut singly, mut content) = (Tree::default(), Tree::default(), BTreeMap::new());
+        for batch in batches {
+            let changes = batch.iter().map(|(key, value)| (place(*key), value.map(place)));
+            let changes: Vec<_> = changes.collect();
+            for (place, value) in &changes {
+                singly.update(vec![(*place, *value)]);
+                match value {
+                    Some(value) => content.insert(*place, *value),
+                    None => content.remove(place),
+                };
+            }
+            tree.update(changes);
+            let all = content.iter().map(|(place, value)| (*place, Some(*value)));
+            let all: Vec<_> = all.collect();
+            let anew = Tree { root: build(&all) };
+            prop_assert_eq!(tree.root(), anew.root());
+            prop_assert_eq!(singly.root(), anew.root());
+            for key in 0..60 {
+                prop_assert_eq!(tree.path(&place(key)), anew.path(&place(key)));
+                prop_assert_eq!(singly.path(&place(key)), anew.path(&place(key)));
+            }
+        }
+    }
+
+    #[test]
     fn root_and_paths_agree_with_a_plain_map(
         updates in prop::collection::vec((0u64..40, prop::option::of(any::<u64>())), 1..120),
     ) {
@@ -93,7 +124,7 @@ proptest! {
                     content.insert(place(key), place(value));
                 }
                 None => {
-                    tree.remove(&place(key));
+                    tree.update(vec![(place(key), None)]);
                     content.remove(&place(key));
                 }
             }

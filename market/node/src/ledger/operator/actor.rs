@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use market::ledger::{Key, SignedTransaction, StateProof};
+use market::ledger::{CheckedTransaction, Key, StateProof};
 use market::{AccountId, ledger::CertifiedHeader};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::admission::Place;
 use super::core::{Core, Outcome};
 use super::handle::OperatorHandle;
 use super::{BLOCK_INTERVAL, OperatorConfig, OperatorError, QUEUE_LENGTH, ROOM_RETRY, Recovered};
@@ -32,8 +33,10 @@ pub(super) enum Command {
 /// A transaction, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Submission {
-    pub(super) transaction: SignedTransaction,
+    pub(super) transaction: CheckedTransaction,
     pub(super) reply: oneshot::Sender<Result<Outcome, Unavailable>>,
+    /// Given back once it is answered.
+    pub(super) _place: Place,
 }
 
 /// The Solo operator, opened and not running yet.

@@ -3,15 +3,17 @@
 //! Never commits a block to the state before it is durable.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use market::ledger::{
-    Audit, Block, CertifiedHeader, ChannelState, FinalityProof, Key, Rejected, SignedTransaction,
-    State, StateProof, execute,
+    Audit, Block, CertifiedHeader, CheckedTransaction, FinalityProof, Key, Rejected, State,
+    StateProof, execute_checked,
 };
 use market::{AccountId, HeaderId, Timestamp, TxId, wire};
 
 use super::block_time::BlockTime;
+use super::tally::Tally;
 use super::{OperatorConfig, OperatorError, Recovered};
 use crate::disk::{self, DiskError};
 use crate::ledger::protocol::{AccountView, LedgerStatus, MAX_ACCOUNT_CHANNELS};
@@ -34,6 +36,7 @@ pub(super) struct Core {
     time: BlockTime,
     /// The sums as of the newest block, once they were asked for.
     audit: Option<Audit>,
+    tally: Arc<Tally>,
 }
 
 /// What became of one submitted transaction.
@@ -130,6 +133,7 @@ impl Core {
             head,
             time,
             audit: None,
+            tally: Arc::default(),
         };
         Ok((core, recovered))
     }
@@ -141,7 +145,7 @@ impl Core {
     /// what is on disk is not known.
     pub(super) fn make_block(
         &mut self,
-        batch: &[SignedTransaction],
+        batch: &[CheckedTransaction],
         wall: Timestamp,
     ) -> Result<Vec<Outcome>, OperatorError> {
         let parts = (&mut self.state, &mut self.log, &self.index);
@@ -150,6 +154,7 @@ impl Core {
         self.audit = None;
         let header = &self.head.header;
         self.config.clock.observe(header.height, header.time);
+        self.tally.note_finals(block.transactions.len() as u64);
         Ok(outcomes(batch, &block, rejected))
     }
 
@@ -175,12 +180,9 @@ impl Core {
         self.state.prove(key, &self.head.certificate)
     }
 
-    /// Proves an account and its live channels. Walks all channels.
+    /// Proves an account and its live channels.
     pub(super) fn account(&self, account: AccountId) -> AccountView {
-        let channels = self.state.channels().filter(|channel| {
-            let parties = [channel.payer.account, channel.payee.account];
-            channel.state != ChannelState::Closed && parties.contains(&account)
-        });
+        let channels = self.state.live_channels(&account);
         AccountView {
             head: self.head.clone(),
             account: self.prove(&Key::Account(account)),
@@ -189,6 +191,10 @@ impl Core {
                 .filter_map(|channel| self.prove(&Key::Channel(channel.id)))
                 .collect(),
         }
+    }
+
+    pub(super) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     pub(super) fn config(&self) -> &OperatorConfig {
@@ -203,7 +209,7 @@ impl Core {
 fn make(
     config: &OperatorConfig,
     (state, log, index): (&mut State, &mut Log, &OperatorIndex),
-    batch: &[SignedTransaction],
+    batch: &[CheckedTransaction],
     (time, wall): (&mut BlockTime, Timestamp),
 ) -> Result<(Block, Vec<(TxId, Rejected)>), OperatorError> {
     // Header time rises with every block, whatever the wall clock does.
@@ -211,7 +217,7 @@ fn make(
     let instant = Instant::now();
     let proposed = time.propose(wall, instant);
     let now = proposed.max(Timestamp::from_millis(after_tip));
-    let executed = execute(state, batch, now, &config.key)?;
+    let executed = execute_checked(state, batch, now, &config.key)?;
     let position = log.append(&wire::encode(&executed.block))?;
     state.commit(executed.delta)?;
     index.apply(&executed.block, position)?;
@@ -225,7 +231,7 @@ fn make(
 /// One id may stand in a batch several times, with different seals: whoever asked for a transaction
 /// that is in the block now gets its proof.
 fn outcomes(
-    batch: &[SignedTransaction],
+    batch: &[CheckedTransaction],
     block: &Block,
     rejected: Vec<(TxId, Rejected)>,
 ) -> Vec<Outcome> {
@@ -238,8 +244,8 @@ fn outcomes(
         .into_iter()
         .map(|proof| (proof.receipt.transaction(), proof))
         .collect();
-    let mut outcome = |transaction: &SignedTransaction| {
-        let id = transaction.id(&block.header.chain_id);
+    let mut outcome = |transaction: &CheckedTransaction| {
+        let id = transaction.id();
         match proofs.get(&Some(id)) {
             Some(proof) => Ok(Box::new(proof.clone())),
             None => Err(reasons

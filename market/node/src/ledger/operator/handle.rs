@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::OperatorError;
 use super::actor::{Command, Submission};
+use super::admission::Admission;
 use super::core::Core;
 use super::tally::{Tallied, Tally};
 use crate::ledger::protocol::{
@@ -31,6 +32,7 @@ pub struct OperatorHandle {
     heads: watch::Receiver<CertifiedHeader>,
     index: OperatorIndex,
     log: LogReader,
+    admission: Arc<Admission>,
     tally: Arc<Tally>,
     genesis: Arc<Genesis>,
     chain: ChainId,
@@ -61,7 +63,8 @@ impl OperatorHandle {
             heads,
             index: core.index.clone(),
             log: core.log_reader(),
-            tally: Arc::default(),
+            admission: Arc::default(),
+            tally: Arc::clone(core.tally()),
             genesis: Arc::new(core.config().genesis.clone()),
             chain: *core.state.chain(),
         }
@@ -83,7 +86,8 @@ impl OperatorHandle {
     }
 
     /// Puts a transaction into a block and returns once it is final and durable. One that is final
-    /// already returns its original proof. Refuses at once when the queue is full.
+    /// already returns its original proof. Refuses at once when the queue is full,
+    /// or when the key that signed first has [`super::MAX_WAITING_PER_SUBMITTER`] transactions in it.
     pub async fn submit(
         &self,
         transaction: SignedTransaction,
@@ -99,18 +103,21 @@ impl OperatorHandle {
         &self,
         transaction: SignedTransaction,
     ) -> Result<FinalityProof, SubmitError> {
-        // Bad seals are refused here, before they take a place in the queue.
-        let id = transaction.verify(&self.chain)?.id;
+        // Bad seals are refused here, before they take a place in the queue, and are not looked at again.
+        let transaction = transaction.check(&self.chain)?;
+        let id = transaction.id();
         if let Some(proof) = self.transaction(id).await? {
             return Ok(proof);
         }
+        let place = self.admission.admit(transaction.submitter())?;
         let (reply, outcome) = oneshot::channel();
-        self.send(Command::Submit(Submission { transaction, reply }))?;
+        self.send(Command::Submit(Submission {
+            transaction,
+            reply,
+            _place: place,
+        }))?;
         match outcome.await.map_err(|_| Unavailable::Stopped)?? {
-            Ok(proof) => {
-                self.tally.note_final();
-                Ok(*proof)
-            }
+            Ok(proof) => Ok(*proof),
             Err(reason @ Rejected::AlreadyApplied { .. }) => match self.transaction(id).await? {
                 Some(proof) => Ok(proof),
                 None => Err(reason.into()),

@@ -32,9 +32,9 @@ impl Tally {
         self.tallied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a transaction that has become final.
-    pub(super) fn note_final(&self) {
-        self.lock().finals += 1;
+    /// Counts transactions that have become final.
+    pub(super) fn note_finals(&self, count: u64) {
+        self.lock().finals += count;
     }
 
     /// Counts why a transaction has no proof.
@@ -60,5 +60,6 @@ fn name(why: Unavailable) -> &'static str {
         Unavailable::Busy => "busy",
         Unavailable::DiskFull => "disk_full",
         Unavailable::Stopped => "stopped",
+        Unavailable::SubmitterBusy => "submitter_busy",
     }
 }

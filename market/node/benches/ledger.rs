@@ -1,0 +1,65 @@
+//! Owns the ledger's figures of docs/measurements in an optimised build: `cargo bench -p market-node --bench ledger`.
+//! `nightshift bench ledger` measures the same in the program as it is installed.
+//!
+//! Never asserts a figure; it prints them.
+
+use market_node::ledger::bench::{self, BenchError, Plan, limits};
+
+/// Clients at a time, and transfers in all.
+const PLANS: [(u32, u32); 3] = [(1, 3_000), (16, 20_000), (256, 60_000)];
+
+/// Accounts of the ledgers on which blocks are executed.
+const ACCOUNTS: [u32; 3] = [10_000, 100_000, 1_000_000];
+
+/// Blocks of 1,000 transfers that are replayed.
+const REPLAYED_BLOCKS: u64 = 50;
+
+#[tokio::main]
+async fn main() -> Result<(), BenchError> {
+    let folder = std::env::var_os("BENCH_FOLDER").map_or_else(std::env::temp_dir, Into::into);
+    let folder = folder.join(format!("nightshift-bench-{}", std::process::id()));
+    let measured = measure(&folder).await;
+    // What is left would only take room.
+    let _cleaned = std::fs::remove_dir_all(&folder);
+    measured
+}
+
+async fn measure(folder: &std::path::Path) -> Result<(), BenchError> {
+    let limits = limits::limits(folder)?;
+    println!(
+        "check of a seal {:.1} us, append and sync of 4 KiB {:.0} us",
+        limits.check_us, limits.sync_us
+    );
+    for accounts in ACCOUNTS {
+        let execution = limits::execution(accounts)?;
+        println!(
+            "{} accounts: {:.0} transfers a second applied, block of 1,000 in {:.2} ms, {:.0} bytes an account",
+            execution.accounts,
+            execution.applied_per_second,
+            execution.block_ms,
+            execution.account_bytes
+        );
+    }
+    let replay = limits::replaying(folder, REPLAYED_BLOCKS)?;
+    println!(
+        "replay: {} transfers, {:.0} a second, {:.0} bytes of log each",
+        replay.transfers, replay.per_second, replay.log_bytes
+    );
+    for (submitters, transfers) in PLANS {
+        let plan = Plan {
+            transfers,
+            submitters,
+        };
+        let report = bench::submit_to_final(&folder.join(submitters.to_string()), plan).await?;
+        println!(
+            "{} clients: p50 {:.2} ms, p99 {:.2} ms, {:.0} transfers a second, {:.0} to a block, {:.0} bytes of disk each",
+            report.submitters,
+            report.p50_us as f64 / 1_000.0,
+            report.p99_us as f64 / 1_000.0,
+            report.per_second,
+            f64::from(report.transfers) / report.blocks as f64,
+            report.disk_bytes as f64 / f64::from(report.transfers),
+        );
+    }
+    Ok(())
+}
