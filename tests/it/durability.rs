@@ -47,7 +47,7 @@ const WINDOWS: [Window; 3] = [
         name: "written and not synced",
         file: "ledger/blocks/00000000000000000000.blocks",
         call: "fdatasync",
-        start: 1,
+        start: 2,
     },
     Window {
         name: "synced and not indexed",

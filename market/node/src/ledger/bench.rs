@@ -83,9 +83,10 @@ pub async fn submit_to_final(directory: &Path, plan: Plan) -> Result<Report, Ben
     let running = tokio::spawn(operator.run());
     let submitters: Vec<_> = (0..plan.submitters.max(1)).map(submitter).collect();
     fund(&handle, &treasury, &submitters).await?;
+    let signed = sign_all(&chain, (&submitters, plan));
     let first_block = handle.head().header.height;
     let started = Instant::now();
-    let latencies = submit_all(&handle, chain, (submitters, plan)).await?;
+    let latencies = submit_all(&handle, signed).await?;
     let elapsed = started.elapsed();
     let blocks = handle.head().header.height - first_block;
     drop(handle);
@@ -143,31 +144,39 @@ async fn fund(
     Ok(())
 }
 
-/// Lets every submitter pay the next one, again and again, and returns all latencies.
-async fn submit_all(
-    handle: &OperatorHandle,
-    chain: ChainId,
-    (submitters, plan): (Vec<SecretKey>, Plan),
-) -> Result<Vec<Duration>, BenchError> {
+/// Signs what every submitter will submit, one after the other: signing is the client's own work.
+fn sign_all(chain: &ChainId, (submitters, plan): (&[SecretKey], Plan)) -> Signed {
     let each = plan.transfers.div_ceil(plan.submitters.max(1)).max(1);
     let sink = SecretKey::from_seed([4; 32]).account();
+    let of = |key: &SecretKey| {
+        let transfers = (0..u64::from(each)).map(|nonce| Transaction {
+            nonce,
+            valid_until_height: VALIDITY_BLOCKS,
+            operation: Operation::Transfer {
+                from: key.account(),
+                to: sink,
+                amount: TRANSFER,
+                memo: Memo::default(),
+            },
+        });
+        transfers
+            .map(|transfer| SignedTransaction::sign(&transfer, key, chain))
+            .collect()
+    };
+    submitters.iter().map(of).collect()
+}
+
+/// What each submitter submits, in order.
+type Signed = Vec<Vec<SignedTransaction>>;
+
+/// Lets every submitter submit one transfer after the other, and returns all latencies.
+async fn submit_all(handle: &OperatorHandle, signed: Signed) -> Result<Vec<Duration>, BenchError> {
     let mut tasks = JoinSet::new();
-    for key in submitters {
+    for signed in signed {
         let handle = handle.clone();
         tasks.spawn(async move {
             let mut latencies = Vec::new();
-            for nonce in 0..u64::from(each) {
-                let transfer = Transaction {
-                    nonce,
-                    valid_until_height: handle.head().header.height + VALIDITY_BLOCKS,
-                    operation: Operation::Transfer {
-                        from: key.account(),
-                        to: sink,
-                        amount: TRANSFER,
-                        memo: Memo::default(),
-                    },
-                };
-                let signed = SignedTransaction::sign(&transfer, &key, &chain);
+            for signed in signed {
                 let submitted = Instant::now();
                 handle.submit(signed).await?;
                 latencies.push(submitted.elapsed());

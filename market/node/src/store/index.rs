@@ -66,11 +66,17 @@ impl OperatorIndex {
         self.db.get([HEAD])?.map(|value| decode(&value)).transpose()
     }
 
-    /// Adds the next block, whole or not at all. Not durable before [`OperatorIndex::flush`].
-    pub fn apply(&self, block: &Block, position: Position) -> Result<(), StoreError> {
+    /// Adds the next block, whole or not at all. Not durable before [`OperatorIndex::flush`]. `balance` says what an
+    /// account could spend before the block.
+    pub fn apply(
+        &self,
+        block: &Block,
+        position: Position,
+        balance: impl Fn(&AccountId) -> Result<Amount, StoreError>,
+    ) -> Result<(), StoreError> {
         let header = &block.header;
         let mut batch = sled::Batch::default();
-        for entry in self.history_of(block)? {
+        for entry in history_of(block, balance)? {
             batch.insert(history_key(entry.0, entry.1.at), encode(&entry.1)?);
         }
         let place = encode(&TransactionPlace {
@@ -152,51 +158,8 @@ impl OperatorIndex {
         }
     }
 
-    /// Returns the history entries that a block adds, each with its account.
-    fn history_of(&self, block: &Block) -> Result<Vec<(AccountId, HistoryEntry)>, StoreError> {
-        let mut balances = BTreeMap::new();
-        let mut entries = Vec::new();
-        for (index, movement) in block.movements().enumerate() {
-            let Movement {
-                cause,
-                transfer,
-                memo,
-            } = movement;
-            let index = u32::try_from(index)
-                .map_err(|_| StoreError::Value("a block has too many movements".to_owned()))?;
-            let sides = [
-                (transfer.debit, Side::Debit),
-                (transfer.credit, Side::Credit),
-            ];
-            for (bucket, side) in sides {
-                let Bucket::Available(account) = bucket else {
-                    continue;
-                };
-                let before = match balances.get(&account) {
-                    Some(balance) => *balance,
-                    None => self.balance(account)?,
-                };
-                let balance = side.apply(before, transfer.amount)?;
-                balances.insert(account, balance);
-                let entry = HistoryEntry {
-                    at: HistoryCursor {
-                        height: block.header.height,
-                        index,
-                    },
-                    time: block.header.time,
-                    cause,
-                    transfer,
-                    memo: memo.clone(),
-                    balance,
-                };
-                entries.push((account, entry));
-            }
-        }
-        Ok(entries)
-    }
-
     /// Returns what an account could spend after its newest entry.
-    fn balance(&self, account: AccountId) -> Result<Amount, StoreError> {
+    pub fn balance(&self, account: AccountId) -> Result<Amount, StoreError> {
         let newest = self.history(HistoryQuery {
             account,
             page: HistoryPage::Before(None),
@@ -204,6 +167,52 @@ impl OperatorIndex {
         })?;
         Ok(newest.first().map_or(Amount::ZERO, |entry| entry.balance))
     }
+}
+
+/// Returns the history entries that a block adds, each with its account.
+fn history_of(
+    block: &Block,
+    balance: impl Fn(&AccountId) -> Result<Amount, StoreError>,
+) -> Result<Vec<(AccountId, HistoryEntry)>, StoreError> {
+    let mut balances = BTreeMap::new();
+    let mut entries = Vec::new();
+    for (index, movement) in block.movements().enumerate() {
+        let Movement {
+            cause,
+            transfer,
+            memo,
+        } = movement;
+        let index = u32::try_from(index)
+            .map_err(|_| StoreError::Value("a block has too many movements".to_owned()))?;
+        let sides = [
+            (transfer.debit, Side::Debit),
+            (transfer.credit, Side::Credit),
+        ];
+        for (bucket, side) in sides {
+            let Bucket::Available(account) = bucket else {
+                continue;
+            };
+            let before = match balances.get(&account) {
+                Some(balance) => *balance,
+                None => balance(&account)?,
+            };
+            let balance = side.apply(before, transfer.amount)?;
+            balances.insert(account, balance);
+            let entry = HistoryEntry {
+                at: HistoryCursor {
+                    height: block.header.height,
+                    index,
+                },
+                time: block.header.time,
+                cause,
+                transfer,
+                memo: memo.clone(),
+                balance,
+            };
+            entries.push((account, entry));
+        }
+    }
+    Ok(entries)
 }
 
 #[derive(Clone, Copy)]

@@ -219,8 +219,11 @@ fn make(
     let now = proposed.max(Timestamp::from_millis(after_tip));
     let executed = execute_checked(state, batch, now, &config.key)?;
     let position = log.append(&wire::encode(&executed.block))?;
+    // Balances as they are before the block are at hand as long as it is not committed.
+    index.apply(&executed.block, position, |account| {
+        Ok(state.available(account))
+    })?;
     state.commit(executed.delta)?;
-    index.apply(&executed.block, position)?;
     index.flush()?;
     time.made(now, instant);
     Ok((executed.block, executed.rejected))
@@ -294,7 +297,7 @@ fn catch_up(
             record: known + indexed,
             source,
         })?;
-        index.apply(&block, *position)?;
+        index.apply(&block, *position, |account| index.balance(*account))?;
         indexed += 1;
         if indexed % REINDEX_BATCH == 0 {
             index.flush()?;

@@ -106,9 +106,6 @@ impl OperatorHandle {
         // Bad seals are refused here, before they take a place in the queue, and are not looked at again.
         let transaction = transaction.check(&self.chain)?;
         let id = transaction.id();
-        if let Some(proof) = self.transaction(id).await? {
-            return Ok(proof);
-        }
         let place = self.admission.admit(transaction.submitter())?;
         let (reply, outcome) = oneshot::channel();
         self.send(Command::Submit(Submission {
@@ -118,10 +115,11 @@ impl OperatorHandle {
         }))?;
         match outcome.await.map_err(|_| Unavailable::Stopped)?? {
             Ok(proof) => Ok(*proof),
-            Err(reason @ Rejected::AlreadyApplied { .. }) => match self.transaction(id).await? {
-                Some(proof) => Ok(proof),
-                None => Err(reason.into()),
-            },
+            // The state forgets what has been applied once it could not be applied again; the index does not.
+            Err(reason @ (Rejected::AlreadyApplied { .. } | Rejected::TooLate { .. })) => {
+                let proof = self.transaction(id).await?;
+                proof.ok_or_else(|| reason.into())
+            }
             Err(reason) => Err(reason.into()),
         }
     }
