@@ -14,7 +14,7 @@ const MAX_MEMO_BYTES: usize = 64;
 /// Arguments of `wallet send`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// To whom: 64 hexadecimal digits
+    /// To whom: the address that begins with night1
     #[arg(value_name = "ACCOUNT")]
     to: AccountId,
     /// How many credits, for example 12 or 0.25
