@@ -1,7 +1,7 @@
 //! Owns the 32-byte identifiers: one newtype an idea, so that no two can be mixed up.
 //!
 //! Never interprets what an id stands for. In bincode an id is its 32 bytes; in JSON and TOML it is
-//! 64 lower-case hexadecimal digits.
+//! 64 lower-case hexadecimal digits, but for accounts, which people type: `address.rs` has their text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub struct ParseIdError {
     text: String,
 }
 
-fn parse_hex(kind: &'static str, text: &str) -> Result<[u8; 32], ParseIdError> {
+pub(crate) fn parse_hex(kind: &'static str, text: &str) -> Result<[u8; 32], ParseIdError> {
     let mut bytes = [0u8; 32];
     hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseIdError {
         kind,
@@ -43,7 +43,21 @@ macro_rules! id32 {
             pub const fn as_bytes(&self) -> &[u8; 32] {
                 &self.0
             }
+        }
 
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.short())
+            }
+        }
+    };
+}
+
+macro_rules! hexadecimal_id32 {
+    ($(#[$doc:meta])* $name:ident) => {
+        id32!($(#[$doc])* $name);
+
+        impl $name {
             /// Returns the first eight hexadecimal digits, for people to tell ids apart.
             pub fn short(&self) -> String {
                 hex::encode(&self.0[..4])
@@ -53,12 +67,6 @@ macro_rules! id32 {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&hex::encode(self.0))
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({})", stringify!($name), self.short())
             }
         }
 
@@ -97,43 +105,43 @@ id32!(
     /// An ed25519 public key that owns money.
     AccountId
 );
-id32!(
+hexadecimal_id32!(
     /// A machine's own ed25519 public key; its libp2p peer id derives from it.
     NodeId
 );
-id32!(
+hexadecimal_id32!(
     /// BLAKE3 of the canonical genesis: which market, with which money, this is.
     ChainId
 );
-id32!(
+hexadecimal_id32!(
     /// BLAKE3 of a signed ledger transaction's bytes.
     TxId
 );
-id32!(
+hexadecimal_id32!(
     /// BLAKE3 of a block header's canonical bytes.
     HeaderId
 );
-id32!(
+hexadecimal_id32!(
     /// Root of a Merkle tree of the ledger, or the hash of a set of operators.
     Root
 );
-id32!(
+hexadecimal_id32!(
     /// BLAKE3 of an order's signed bytes.
     OrderId
 );
-id32!(
+hexadecimal_id32!(
     /// BLAKE3 of a job specification's canonical bytes.
     JobId
 );
-id32!(
+hexadecimal_id32!(
     /// BLAKE3 of an agreement's canonical terms.
     AgreementId
 );
-id32!(
+hexadecimal_id32!(
     /// Identifies an escrow on the ledger; derived from the agreement and never reused.
     ChannelId
 );
-id32!(
+hexadecimal_id32!(
     /// BLAKE3 of a blob's content.
     BlobHash
 );

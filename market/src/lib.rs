@@ -4,6 +4,7 @@
 //! This crate is pure. It never performs I/O, never reads a clock, never draws entropy and never
 //! uses a float for money, ordering or identity: time and randomness are passed in by callers.
 
+pub mod address;
 pub mod agreement;
 pub mod amount;
 pub mod delegation;

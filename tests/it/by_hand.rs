@@ -28,6 +28,9 @@ const HELD: [(&str, &str); 4] = [
     ("nightshift tui", "earned"), // Stands there once the node has answered.
 ];
 
+/// The command that asks for a passphrase where it makes an account.
+const ASKS: &str = "nightshift init ";
+
 /// The repository, in which the README's terminals are opened.
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -164,6 +167,7 @@ impl Walk {
         let held = HELD.iter().find(|(command, _)| padded.contains(command));
         let answer = match held {
             Some((_, ready)) => hold(terminal, line, ready),
+            None if line.contains(ASKS) => without_passphrase(terminal, line),
             None => terminal.run(line, LIMIT),
         };
         let failed = answer.status.is_some_and(|status| status != 0);
@@ -203,6 +207,14 @@ impl Walk {
         let left = processes::that_name(self.home.path());
         processes::assert_gone(&left, "the market by hand");
     }
+}
+
+/// Types a command that asks for a passphrase, and presses Enter for none, as the page says.
+fn without_passphrase(terminal: &mut Terminal, line: &str) -> Answer {
+    terminal.type_line(line);
+    terminal.wait_for("Enter for none", LIMIT);
+    terminal.press("\n");
+    terminal.answer(LIMIT)
 }
 
 /// Types a command that keeps its terminal, and returns once it is ready. The screen is left with its key.

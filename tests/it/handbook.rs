@@ -15,7 +15,7 @@ const TROUBLESHOOTING: &str = "docs/handbook/10-troubleshooting.md";
 const PLACEHOLDERS: [(&str, &str); 2] = [
     (
         "ACCOUNT",
-        "0000000000000000000000000000000000000000000000000000000000000000",
+        "night1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqu26kpe",
     ),
     ("RUN", "latest"),
 ];

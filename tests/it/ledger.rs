@@ -170,15 +170,19 @@ fn fails(done: &Done, code: i32, parts: &[&str]) {
     assert!(!done.stderr.contains("panicked"), "{done:?}");
 }
 
+/// An account without money: 32 zero bytes.
+const NOBODY: &str = "night1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqu26kpe";
+
 #[test]
 fn what_is_wrong_with_a_log_or_a_question_is_told() {
     let mut ledger = Ledger::start();
     let member = &ledger.member;
     let done = member.run(&["ledger", "verify"]);
     fails(&done, 1, &["holds no block log", "ledger show"]);
-    let nobody = "0".repeat(64);
-    let done = member.run(&["ledger", "show", &nobody]);
-    fails(&done, 1, &["the ledger has nothing under"]);
+    for nobody in ["0".repeat(64), NOBODY.to_owned()] {
+        let done = member.run(&["ledger", "show", &nobody]);
+        fails(&done, 1, &["the ledger has nothing under"]);
+    }
     let done = member.run(&["ledger", "show", "../etc/passwd"]);
     fails(
         &done,
@@ -188,7 +192,10 @@ fn what_is_wrong_with_a_log_or_a_question_is_told() {
     let done = member.run(&["ledger", "show", "999999999"]);
     fails(&done, 1, &["the ledger has nothing under 999999999"]);
     let done = member.run(&["ledger", "audit", "somebody"]);
-    fails(&done, 2, &["64 hexadecimal digits"]);
+    fails(&done, 2, &["begins with night1"]);
+    let slip = member.account().replace("night1", "night1q");
+    let done = member.run(&["ledger", "show", &slip]);
+    fails(&done, 1, &["there is a mistake in this address"]);
     // An append that was cut off was never acknowledged; a changed bit was.
     ledger.operator.kill();
     let segment = ledger.segment();

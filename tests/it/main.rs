@@ -64,3 +64,5 @@ mod tidy;
 mod transcript;
 #[cfg(test)]
 mod versions;
+#[cfg(test)]
+mod wallet;

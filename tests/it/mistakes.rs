@@ -214,17 +214,36 @@ fn copy_membership(from: &Path, to: &Path) {
     }
 }
 
+/// Lists what can be typed instead of an address, and what is said of it.
+fn mistyped(address: &str) -> [(String, &'static str); 5] {
+    let (kept, last) = address.split_at(address.len() - 1);
+    let other = if last == "q" { "p" } else { "q" };
+    let (start, rest) = address.split_at(20);
+    [
+        ("xyz".to_owned(), "begins with night1"),
+        ("ab".repeat(32), "earlier versions wrote an account"),
+        (format!("{kept}{other}"), "its checksum does not fit"),
+        (kept.to_owned(), "it has 63 characters"),
+        (
+            format!("{start}{}", rest.to_uppercase()),
+            "mixes upper and lower case",
+        ),
+    ]
+}
+
 fn money(market: &Market) {
     let send = |to: &str, amount: &str| {
         let arguments = ["wallet", "send", "--yes", to, amount, "--json"];
         market.consumer.run(&arguments)
     };
     let address = market.provider.account();
-    let malformed = Told {
-        code: 2,
-        parts: &["xyz", "64 hexadecimal digits"],
-    };
-    refused(&send("xyz", "1"), malformed);
+    for (wrong, why) in mistyped(&address) {
+        let malformed = Told {
+            code: 2,
+            parts: &[&wrong, why],
+        };
+        refused(&send(&wrong, "1"), malformed);
+    }
     let amounts = [
         ("1.0000000001", "more than 9 decimals"),
         ("many", "write for example 12 or 0.25"),

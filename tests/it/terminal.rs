@@ -117,11 +117,17 @@ impl Terminal {
 
     /// Waits until `text` stands on the terminal, written by the command typed last, which must not end first.
     pub(crate) fn wait_for(&self, text: &str, limit: Duration) {
+        self.wait_for_times(text, 1, limit);
+    }
+
+    /// Waits until `text` stands there as often as that.
+    pub(crate) fn wait_for_times(&self, text: &str, times: usize, limit: Duration) {
         let what = format!("{text:?} in terminal {}", self.name);
         let start = self.typed_at;
         let found = self.screen.wait(start, (limit, &what), |screen| {
             let has_ended = || last_status(screen).map(|_| false);
-            screen.contains(text).then_some(true).or_else(has_ended)
+            let is_there = screen.matches(text).count() >= times;
+            is_there.then_some(true).or_else(has_ended)
         });
         assert!(
             found,

@@ -34,7 +34,10 @@ mod tui;
 mod up;
 mod wallet_address;
 mod wallet_balance;
+mod wallet_decrypt;
+mod wallet_encrypt;
 mod wallet_history;
+mod wallet_passphrase;
 mod wallet_send;
 pub(crate) mod worker;
 
@@ -129,6 +132,12 @@ pub(crate) enum WalletCommand {
     Send(wallet_send::Args),
     /// List what came in and what went out, newest first
     History(wallet_history::Args),
+    /// Encrypt this home's account key with a passphrase
+    Encrypt(wallet_encrypt::Args),
+    /// Write this home's account key unencrypted again
+    Decrypt(wallet_decrypt::Args),
+    /// Change the passphrase of this home's account key
+    Passphrase(wallet_passphrase::Args),
 }
 
 /// What an operator does.
@@ -229,6 +238,9 @@ async fn execute_wallet(command: WalletCommand, context: &Context) -> anyhow::Re
         WalletCommand::Balance(args) => wallet_balance::execute(args, context).await,
         WalletCommand::Send(args) => wallet_send::execute(args, context).await,
         WalletCommand::History(args) => wallet_history::execute(args, context).await,
+        WalletCommand::Encrypt(args) => wallet_encrypt::execute(&args, context),
+        WalletCommand::Decrypt(args) => wallet_decrypt::execute(&args, context),
+        WalletCommand::Passphrase(args) => wallet_passphrase::execute(&args, context),
     }
 }
 

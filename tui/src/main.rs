@@ -12,6 +12,7 @@ mod fixture;
 mod logs;
 mod memory;
 mod output;
+mod passphrase;
 mod plot;
 mod quiet;
 mod readiness;
@@ -20,6 +21,7 @@ mod run_name;
 mod running;
 mod screen;
 mod service;
+mod signing;
 mod table;
 mod words;
 

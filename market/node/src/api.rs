@@ -11,7 +11,9 @@ mod server;
 mod views;
 
 pub use client::{ApiClient, ClientError, Lines};
-pub use routes::{VALID_FOR_BLOCKS, balance_of, book_row, node_router, transaction};
+pub use routes::{
+    VALID_FOR_BLOCKS, balance_of, book_row, node_router, transaction, transaction_at,
+};
 pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
     AccountAuditEntry, AccountEntry, ArtefactView, AttemptView, AuditView, BalanceView, BestPrice,
@@ -19,5 +21,5 @@ pub use views::{
     HistoryRow, IssueRequest, JobDetail, JobView, LeaseView, LedgerEntry, NetworkView,
     NumberedEvent, OfferView, OperatorView, PeerView, PendingRefund, PriceRequest, ProofEntry,
     ProviderState, ProviderView, QuoteRequest, QuoteView, RunEvent, RunId, RunIdError, RunRequest,
-    SandboxView, SendRequest, ShunnedView, StatusView, TransactionEntry, TxView,
+    SandboxView, ShunnedView, StatusView, SubmitRequest, TransactionEntry, TxView,
 };

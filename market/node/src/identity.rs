@@ -1,7 +1,11 @@
 //! Owns who a node is: the account key, the node key and the delegation between them, as files that only
-//! their owner can read.
+//! their owner can read. The account key may lie encrypted: a node runs without it.
 //!
 //! Never sends a secret anywhere and never logs one.
+
+mod account_key;
+
+pub use account_key::{AccountKey, change_passphrase, decrypt, encrypt};
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -10,8 +14,10 @@ use market::delegation::{self, Act, Delegation, DelegationError, Permission};
 use market::keys::SecretKey;
 use market::wire;
 use market::{AccountId, Amount, ChainId, NodeId, Signed, Timestamp};
+use zeroize::Zeroizing;
 
 use crate::home::{self, Home, HomeError};
+use crate::sealed::{OpenError, Passphrase, SealError};
 
 /// How long the first delegation of an account to its node lasts: a year.
 pub const DELEGATION_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -61,20 +67,98 @@ pub enum IdentityError {
     /// There are no keys yet.
     #[error("this home has no keys yet; run `nightshift init --join HASH@ADDRESS` first")]
     Missing,
+    /// The account key lies in another home.
+    #[error(
+        "{path} is not there: the account key of this home is kept elsewhere; run this where it lies, or restore it \
+         with `nightshift wallet restore`"
+    )]
+    AccountElsewhere {
+        /// The file that would hold it.
+        path: PathBuf,
+    },
+    /// A key is needed that is encrypted.
+    #[error("{path} is encrypted with a passphrase, which is needed here")]
+    Encrypted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An encrypted key does not open.
+    #[error("{path} does not open: {source}")]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: OpenError,
+    },
+    /// A key cannot be encrypted.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// It is encrypted already.
+    #[error("{path} is encrypted already; `nightshift wallet passphrase` changes the passphrase")]
+    AlreadyEncrypted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is not encrypted.
+    #[error("{path} is not encrypted; `nightshift wallet encrypt` does that")]
+    NotEncrypted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another command changes the same key.
+    #[error("another command is changing {path} now; try again when it is done")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What a person decides when an account is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup<'a> {
+    /// When the first delegation begins.
+    pub now: Timestamp,
+    /// The most that deposits opened under it may add up to.
+    pub spend_cap: Amount,
+    /// What the account key is encrypted with, if with anything.
+    pub passphrase: Option<&'a Passphrase>,
+}
+
+impl Setup<'_> {
+    /// Leaves the key unencrypted and the spending unlimited.
+    pub fn plain(now: Timestamp) -> Self {
+        Self {
+            now,
+            spend_cap: market::amount::SUPPLY_CAP,
+            passphrase: None,
+        }
+    }
 }
 
 impl Identity {
-    /// Makes both keys and the delegation, unless they exist already; keys are never overwritten.
+    /// Makes both keys and the delegation as [`Setup::plain`] says, unless they exist already.
+    ///
+    /// # Errors
+    /// As for [`Self::set_up`].
     pub fn create(home: &Home, chain: &ChainId, now: Timestamp) -> Result<Self, IdentityError> {
-        let account_key = load_or_create(home, "account")?;
+        Self::set_up(home, chain, &Setup::plain(now))
+    }
+
+    /// Makes both keys and the delegation, unless they exist already; keys are never overwritten.
+    ///
+    /// # Errors
+    /// Keys cannot be made, written or read; or an encrypted account key is there and the passphrase is not.
+    pub fn set_up(home: &Home, chain: &ChainId, setup: &Setup) -> Result<Self, IdentityError> {
+        let account_key = account_key::load_or_create(home, setup.passphrase)?;
         let node_key = load_or_create(home, "node")?;
         if !home.delegation().exists() {
+            let account_key = account_key.open(setup.passphrase)?;
             let delegation = Delegation {
                 account: account_key.account(),
                 node: node_key.node(),
                 permission: Permission::SellAndBuy,
-                spend_cap: market::amount::SUPPLY_CAP,
-                expires_at: now.saturating_add(DELEGATION_LIFETIME),
+                spend_cap: setup.spend_cap,
+                expires_at: setup.now.saturating_add(DELEGATION_LIFETIME),
             };
             let signed = Signed::sign(&delegation, &account_key, chain);
             home::write_private(&home.delegation(), &wire::encode(&signed))?;
@@ -137,24 +221,25 @@ pub fn load_or_create(home: &Home, name: &str) -> Result<SecretKey, IdentityErro
     if home.key(name).exists() {
         return load_key(home, name);
     }
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(IdentityError::Entropy)?;
-    home::write_private(&home.key(name), hex::encode(seed).as_bytes())?;
-    Ok(SecretKey::from_seed(seed))
+    let seed = fresh_seed()?;
+    let digits = Zeroizing::new(hex::encode(*seed));
+    home::write_private(&home.key(name), digits.as_bytes())?;
+    Ok(SecretKey::from_seed(*seed))
 }
 
-/// Reads a key file, after checking that only its owner can.
+fn fresh_seed() -> Result<Zeroizing<[u8; 32]>, IdentityError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).map_err(IdentityError::Entropy)?;
+    Ok(seed)
+}
+
+/// Reads a key file that is not encrypted, after checking that only its owner can.
 pub fn load_key(home: &Home, name: &str) -> Result<SecretKey, IdentityError> {
     let path = home.key(name);
     if !path.exists() {
         return Err(IdentityError::Missing);
     }
-    check_private(&path)?;
-    let text = home::read(&path)?;
-    let mut seed = [0; 32];
-    hex::decode_to_slice(text.trim_ascii(), &mut seed)
-        .map_err(|_| IdentityError::BadKey { path })?;
-    Ok(SecretKey::from_seed(seed))
+    AccountKey::read(path)?.open(None)
 }
 
 #[cfg(unix)]

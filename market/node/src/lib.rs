@@ -21,5 +21,6 @@ pub mod metrics;
 pub mod network;
 pub mod node;
 pub mod recover;
+pub mod sealed;
 pub mod settle;
 pub mod store;

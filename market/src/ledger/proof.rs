@@ -14,7 +14,7 @@ use super::transaction::SignedTransaction;
 use super::transfer::{Cause, TxReceipt};
 use super::tree::{self, Path, Tree};
 use crate::genesis::Genesis;
-use crate::ids::{AccountId, ChainId, NodeId, Root, TxId};
+use crate::ids::{ChainId, NodeId, Root, TxId};
 
 /// Why a proof does not convince.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +50,7 @@ pub enum ProofError {
     #[error("a precommit by {signer} is not a vote for this header")]
     BadPrecommit {
         /// The key that claims to have voted.
-        signer: AccountId,
+        signer: NodeId,
     },
     /// Too few votes.
     #[error("{have} operators voted for the header, {need} are needed")]
@@ -140,9 +140,7 @@ impl TrustedSet {
             let voter = NodeId::from_bytes(seal.signer);
             let is_new = self.operators.contains(&voter) && voters.insert(voter);
             if !is_new || seal.verify(&precommit, &self.chain).is_err() {
-                return Err(ProofError::BadPrecommit {
-                    signer: AccountId::from_bytes(seal.signer),
-                });
+                return Err(ProofError::BadPrecommit { signer: voter });
             }
         }
         let (have, need) = (voters.len(), self.quorum());

@@ -33,7 +33,7 @@ pub enum Rejected {
         delegations: usize,
     },
     /// One key signed twice.
-    #[error("key {signer} signed twice; each signer counts once")]
+    #[error("key {} signed twice; each signer counts once", hex::encode(signer.as_bytes()))]
     SignedTwice {
         /// The key.
         signer: AccountId,
@@ -66,7 +66,9 @@ pub enum Rejected {
     #[error("this block is full; the transaction can go into the next one")]
     BlockFull,
     /// A needed signature is missing.
-    #[error("the signature of {signer} is missing, for the {role}")]
+    #[error(
+        "the signature of {signer} is missing, for the {role} (key {})", hex::encode(signer.as_bytes())
+    )]
     MissingSeal {
         /// The part that the key plays.
         role: Role,

@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use market::Amount;
+use market::amount::SUPPLY_CAP;
 use market_node::clock::wall_now;
 use market_node::home::Home;
-use market_node::identity::{Identity, load_or_create};
+use market_node::identity::{Identity, Setup, load_or_create};
 use market_node::ledger::client::fetch_genesis;
 use market_node::membership::{JoinString, Membership};
 use market_node::network::node_of;
@@ -15,6 +17,7 @@ use market_node::network::{self, NetworkConfig};
 use serde::Serialize;
 
 use crate::cli::Context;
+use crate::passphrase::PassphraseFlags;
 
 /// How long the bootstrap peer may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -25,6 +28,11 @@ pub(crate) struct Args {
     /// What `nightshift operator run` printed: the market's hash and an address
     #[arg(long, value_name = "HASH@MULTIADDR")]
     join: JoinString,
+    /// The most credits that this machine may lock in agreements for its account, in all [default: no limit]
+    #[arg(long, value_name = "AMOUNT", default_value_t = SUPPLY_CAP, hide_default_value = true)]
+    spend_cap: Amount,
+    #[command(flatten)]
+    passphrase: PassphraseFlags,
 }
 
 #[derive(Serialize)]
@@ -38,7 +46,20 @@ struct Joined {
 /// Joins the market and prints who this node is now.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let home = context.home()?;
-    let (membership, identity) = join(&home, args.join).await?;
+    let membership = join_market(&home, args.join).await?;
+    let is_new = !home.key("account").exists();
+    let passphrase = match is_new {
+        true => args.passphrase.wanted()?,
+        false => None,
+    };
+    let setup = Setup {
+        now: wall_now(),
+        spend_cap: args.spend_cap,
+        passphrase: passphrase.as_ref(),
+    };
+    let lock = home.lock()?;
+    let identity = Identity::set_up(&home, &membership.chain, &setup)?;
+    drop(lock);
     let joined = Joined {
         market: membership.genesis.name,
         chain: membership.chain,
@@ -48,8 +69,8 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     context.print(&joined, |joined| {
         format!(
             "Joined {} in {}\n  account  {}\n  node     {}\nNext: `nightshift up --provide` to sell, or \
-             `nightshift quote JOB.toml` to buy.\nThe account key lies unencrypted in keys/account.key: \
-             whoever reads it owns the money, and nobody can restore it.",
+             `nightshift quote JOB.toml` to buy.\nNobody can restore the account key: keep a copy elsewhere, with \
+             `nightshift wallet backup FILE`.",
             joined.market,
             home.path().display(),
             joined.account,
@@ -58,8 +79,16 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     })
 }
 
-/// Fetches the genesis from the join string's peer, checks it, and makes the keys.
+/// Fetches the genesis from the join string's peer, checks it, and makes the keys, unencrypted.
 pub(crate) async fn join(home: &Home, join: JoinString) -> anyhow::Result<(Membership, Identity)> {
+    let membership = join_market(home, join).await?;
+    let _lock = home.lock()?;
+    let identity = Identity::create(home, &membership.chain, wall_now())?;
+    Ok((membership, identity))
+}
+
+/// Fetches the genesis from the join string's peer and checks it; makes the node's key, and no account.
+pub(super) async fn join_market(home: &Home, join: JoinString) -> anyhow::Result<Membership> {
     let _lock = home.lock()?;
     Membership::check_free(home, join.chain)?;
     let key = load_or_create(home, "node")?;
@@ -82,9 +111,7 @@ pub(crate) async fn join(home: &Home, join: JoinString) -> anyhow::Result<(Membe
             )
         })?;
     Membership::check_received(&genesis, join.chain)?;
-    let membership = Membership::create(home, genesis, vec![join.address])?;
-    let identity = Identity::create(home, &membership.chain, wall_now())?;
-    Ok((membership, identity))
+    Ok(Membership::create(home, genesis, vec![join.address])?)
 }
 
 fn peer_of(join: &JoinString) -> Option<market::NodeId> {

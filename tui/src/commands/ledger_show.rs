@@ -15,7 +15,7 @@ use crate::words;
 /// Arguments of `ledger show`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A block's height, or the 64 digits of a transaction, an account or a channel
+    /// A block's height, an account's address, or the 64 digits of a transaction or a channel
     #[arg(value_name = "HEIGHT|TX|ACCOUNT|CHANNEL")]
     what: String,
     /// Print the bytes of the proof as well

@@ -11,7 +11,7 @@ use crate::cli::Context;
 /// Arguments of `operator issue`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// To whom: 64 hexadecimal digits
+    /// To whom: the address that begins with night1
     #[arg(value_name = "ACCOUNT")]
     to: AccountId,
     /// How many credits, for example 12 or 0.25

@@ -1,12 +1,15 @@
 //! Owns `nightshift wallet send`.
 //!
-//! Never sends before a person agreed, on the terminal or with `--yes`.
+//! Never sends before a person agreed, on the terminal or with `--yes`. Signs here: the key stays in this process.
 
+use market::ledger::Operation;
 use market::{AccountId, Amount};
-use market_node::api::{SendRequest, TxView};
+use market_node::api::TxView;
 
 use crate::cli::Context;
 use crate::output;
+use crate::passphrase::PassphraseFlags;
+use crate::signing::Signer;
 
 /// The most bytes of a note that the ledger takes.
 const MAX_MEMO_BYTES: usize = 64;
@@ -14,7 +17,7 @@ const MAX_MEMO_BYTES: usize = 64;
 /// Arguments of `wallet send`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// To whom: 64 hexadecimal digits
+    /// To whom: the address that begins with night1
     #[arg(value_name = "ACCOUNT")]
     to: AccountId,
     /// How many credits, for example 12 or 0.25
@@ -25,6 +28,8 @@ pub(crate) struct Args {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+    #[command(flatten)]
+    passphrase: PassphraseFlags,
 }
 
 fn memo(text: &str) -> Result<String, String> {
@@ -42,17 +47,20 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
         args.amount > Amount::ZERO,
         "there is nothing to send: the amount is 0"
     );
-    let client = context.client().await?;
+    let signer = Signer::of(context).await?;
     if !args.yes {
         output::confirm(&format!("Send {} to {}?", args.amount, args.to))?;
     }
-    let request = SendRequest {
+    let operation = Operation::Transfer {
+        from: signer.account,
         to: args.to,
         amount: args.amount,
-        memo: args.memo,
+        memo: args.memo.try_into()?,
     };
-    let view: TxView = client.post("/v1/wallet/send", &request).await?;
-    let sent = format!("sent {} to {}", request.amount, request.to);
+    let view = signer
+        .submit(operation, (context, &args.passphrase))
+        .await?;
+    let sent = format!("sent {} to {}", args.amount, args.to);
     context.print(&view, |view| text(&sent, view))
 }
 

@@ -75,7 +75,7 @@ fn heading(model: &Model, width: u16) -> Line<'static> {
     let version = words::printable(&status.version);
     let market = words::printable(&status.market);
     let account = status.account.short();
-    let left = format!(" nightshift {version}  {market}  account {account}");
+    let left = format!(" nightshift {version}  {market}  {account}");
     let height = match status.height {
         Some(height) => format!("block {height}"),
         None => "no block yet".to_owned(),

@@ -4,6 +4,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use market::address::ParseAddressError;
 use market::ledger::{FinalityProof, Key, Leaf, StateProof};
 use market::{AccountId, ChannelId, TxId, wire};
 use serde::Serialize;
@@ -25,13 +26,7 @@ pub(super) async fn look_up(
     let found = match (what.parse::<u64>(), what.parse::<TxId>()) {
         (Ok(height), _) => block(&node, height).await,
         (_, Ok(id)) => by_id(&node, *id.as_bytes()).await,
-        (Err(_), Err(_)) => {
-            let shown: String = what.chars().take(80).collect();
-            return Err(ApiError::bad_request(format!(
-                "{shown:?} names nothing in a ledger: give a block's height, or the 64 hexadecimal digits of a \
-                 transaction, an account or a channel"
-            )));
-        }
+        (Err(_), Err(_)) => account(&node, address(&what)?).await,
     };
     match found.map_err(ApiError::failed)? {
         Some(entry) => Ok(Json(entry)),
@@ -39,6 +34,20 @@ pub(super) async fn look_up(
             "the operator says that the ledger has nothing under {what}; a new transaction is there once it is final"
         ))),
     }
+}
+
+/// Reads what is neither a height nor an id.
+fn address(what: &str) -> Result<AccountId, ApiError> {
+    what.parse().map_err(|error| match error {
+        ParseAddressError::OtherBeginning => {
+            let shown: String = what.chars().take(80).collect();
+            ApiError::bad_request(format!(
+                "{shown:?} names nothing in a ledger: give a block's height, an account's address, or the 64 \
+                 hexadecimal digits of a transaction or a channel"
+            ))
+        }
+        slip => ApiError::bad_request(slip),
+    })
 }
 
 /// `GET /v1/ledger/{account}/audit`.
@@ -94,7 +103,7 @@ async fn by_id(node: &Node, id: [u8; 32]) -> Result<Option<LedgerEntry>, LedgerE
             proof: state_proof(&proof),
         }))));
     }
-    account(node, AccountId::from_bytes(id)).await
+    Ok(None)
 }
 
 fn transaction(node: &Node, proof: &FinalityProof) -> Result<LedgerEntry, LedgerError> {

@@ -14,10 +14,10 @@ use super::ledger;
 use super::server::{ApiError, ApiResult};
 use super::views::{
     AuditView, BalanceView, BookRow, BookView, HistoryRow, IssueRequest, NetworkView, OperatorView,
-    SendRequest, TxView,
+    SubmitRequest, TxView,
 };
 use crate::book::AskView;
-use crate::identity::{fresh_nonce, load_key};
+use crate::identity::{IdentityError, fresh_nonce, load_key};
 use crate::ledger::protocol::{HistoryEntry, HistoryPage, HistoryQuery, MAX_HISTORY_ENTRIES};
 use crate::node::Node;
 
@@ -37,7 +37,7 @@ pub fn node_router(node: Node) -> Router {
         .route("/v1/network", get(network))
         .route("/v1/wallet/balance", get(balance))
         .route("/v1/wallet/history", get(history))
-        .route("/v1/wallet/send", post(send));
+        .route("/v1/wallet/submit", post(submit_signed));
     let router = match node.operator {
         Some(_) => router
             .route("/v1/operator/status", get(operator_status))
@@ -135,24 +135,33 @@ fn history_row(entry: &HistoryEntry, own: Bucket) -> HistoryRow {
     }
 }
 
-async fn send(State(node): State<Node>, Json(request): Json<SendRequest>) -> ApiResult<TxView> {
-    let key = load_key(&node.home, "account").map_err(ApiError::bad_request)?;
-    let operation = Operation::Transfer {
-        from: node.identity.account,
-        to: request.to,
-        amount: request.amount,
-        memo: request.memo.try_into().map_err(ApiError::bad_request)?,
-    };
-    let transaction = transaction(&node, operation)?;
-    let signed = SignedTransaction::sign(&transaction, &key, &node.chain());
+/// Takes a signed transaction to the ledger and waits until it is final.
+async fn submit_signed(
+    State(node): State<Node>,
+    Json(request): Json<SubmitRequest>,
+) -> ApiResult<TxView> {
+    let bytes = hex::decode(&request.transaction).map_err(ApiError::bad_request)?;
+    let signed = SignedTransaction::decode(&bytes).map_err(ApiError::bad_request)?;
+    // One of another market would be refused by every operator; the reason is told here, without one.
+    signed
+        .verify(&node.chain())
+        .map_err(ApiError::bad_request)?;
     submit(&node, &signed).await.map(Json)
 }
 
-/// Makes a transaction with a fresh nonce that stays valid for [`VALID_FOR_BLOCKS`].
+/// Makes a transaction of this node with a fresh nonce that stays valid for [`VALID_FOR_BLOCKS`].
 pub fn transaction(node: &Node, operation: Operation) -> Result<Transaction, ApiError> {
     let height = node.clock.height().unwrap_or(0);
+    transaction_at(height, operation).map_err(ApiError::failed)
+}
+
+/// Makes a transaction with a fresh nonce that stays valid for [`VALID_FOR_BLOCKS`] from `height` on.
+///
+/// # Errors
+/// The system has no entropy.
+pub fn transaction_at(height: u64, operation: Operation) -> Result<Transaction, IdentityError> {
     Ok(Transaction {
-        nonce: fresh_nonce().map_err(ApiError::failed)?,
+        nonce: fresh_nonce()?,
         valid_until_height: height + VALID_FOR_BLOCKS,
         operation,
     })

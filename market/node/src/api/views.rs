@@ -26,4 +26,4 @@ pub use node::{BalanceView, StatusView};
 pub use operator::{AuditView, IssueRequest, OperatorView};
 pub use provider::{GpuView, LeaseView, PriceRequest, ProviderState, ProviderView, SandboxView};
 pub use run_id::{RunId, RunIdError};
-pub use wallet::{ChannelView, HistoryRow, SendRequest, TxView};
+pub use wallet::{ChannelView, HistoryRow, SubmitRequest, TxView};

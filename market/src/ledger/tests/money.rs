@@ -247,8 +247,8 @@ fn the_bytes_and_the_id_of_a_transaction_stay_what_they_are() {
         payload,
         format!(
             "0700000000000000e80300000000000000000000{}{}050000000000000002000000000000006869",
-            key(1).account(),
-            key(2).account()
+            hex::encode(key(1).public()),
+            hex::encode(key(2).public())
         )
     );
     let chain = crate::ids::ChainId::from_bytes([1; 32]);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use market_node::config::{Config, Settings};
 use market_node::home::Home;
-use market_node::identity::{Identity, IdentityError, load_key};
+use market_node::identity::{AccountKey, Identity, IdentityError, load_key};
 use market_node::membership::{Membership, MembershipError};
 
 use super::check::Check;
@@ -107,7 +107,8 @@ pub(super) fn keys(home: &Home) -> Check {
             continue;
         }
         match load_key(home, key) {
-            Ok(_) => {}
+            // A node runs without it, and its checksum fits.
+            Ok(_) | Err(IdentityError::Encrypted { .. }) => {}
             Err(IdentityError::OpenKey { path, mode }) => {
                 let path = path.display();
                 return Check::failed(
@@ -125,14 +126,18 @@ pub(super) fn keys(home: &Home) -> Check {
         return Check::ok(name, "the keys can be read");
     };
     match Identity::load(home, &membership.chain) {
-        Ok(identity) if home.key("account").exists() => Check::ok(
-            name,
-            format!(
-                "node {} acts for account {}",
-                identity.node().short(),
-                identity.account
-            ),
-        ),
+        Ok(identity) if home.key("account").exists() => {
+            let is_encrypted = AccountKey::load(home).is_ok_and(|key| key.is_encrypted());
+            let how = match is_encrypted {
+                true => "encrypted",
+                false => "not encrypted (`nightshift wallet encrypt`)",
+            };
+            let (node, account) = (identity.node().short(), identity.account);
+            Check::ok(
+                name,
+                format!("node {node} acts for account {account}; the account key is {how}"),
+            )
+        }
         Ok(identity) => Check::ok(
             name,
             format!(

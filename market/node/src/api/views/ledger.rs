@@ -6,7 +6,7 @@ use market::ledger::{ChannelRecord, Operation, Transfer};
 use market::{AccountId, Amount, HeaderId, NodeId, Timestamp, TxId, ids::Root};
 use serde::{Deserialize, Serialize};
 
-/// `GET /v1/ledger/{what}`: a block by its height, or a transaction, an account or a channel by its 64 digits.
+/// `GET /v1/ledger/{what}`: a block by its height, an account by its address, or a transaction or a channel by its 64 digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum LedgerEntry {

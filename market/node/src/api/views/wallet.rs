@@ -2,18 +2,24 @@
 //!
 //! Never computes anything.
 
-use market::{AccountId, Amount, ChannelId, Timestamp, TxId};
+use market::ledger::SignedTransaction;
+use market::{Amount, ChannelId, Timestamp, TxId, wire};
 use serde::{Deserialize, Serialize};
 
-/// `POST /v1/wallet/send`.
+/// `POST /v1/wallet/submit`: a transaction that was signed elsewhere, so that no key enters the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SendRequest {
-    /// To whom.
-    pub to: AccountId,
-    /// How much.
-    pub amount: Amount,
-    /// A public note of at most 64 bytes.
-    pub memo: String,
+pub struct SubmitRequest {
+    /// The bytes of the signed transaction, in hexadecimal digits.
+    pub transaction: String,
+}
+
+impl SubmitRequest {
+    /// Writes a signed transaction as it travels.
+    pub fn of(signed: &SignedTransaction) -> Self {
+        Self {
+            transaction: hex::encode(wire::encode(signed)),
+        }
+    }
 }
 
 /// A transaction that is final.
