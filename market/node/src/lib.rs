@@ -20,6 +20,7 @@ pub mod membership;
 pub mod metrics;
 pub mod network;
 pub mod node;
+pub mod proposal;
 pub mod recover;
 pub mod sealed;
 pub mod settle;
