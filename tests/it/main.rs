@@ -63,6 +63,7 @@ mod tidy;
 #[cfg(test)]
 mod transcript;
 #[cfg(test)]
+mod treasury;
 mod versions;
 #[cfg(test)]
 mod wallet;

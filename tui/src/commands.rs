@@ -20,10 +20,14 @@ mod ledger_verify;
 mod logs;
 mod man;
 mod market_book;
+mod operator_cosign;
 mod operator_init;
 mod operator_issue;
+mod operator_redeem;
 mod operator_run;
 mod operator_status;
+mod operator_submit;
+mod operator_treasury_key;
 mod probe;
 mod ps;
 mod quote;
@@ -151,6 +155,14 @@ pub(crate) enum OperatorCommand {
     Status(operator_status::Args),
     /// Issue money to an account
     Issue(operator_issue::Args),
+    /// Take money out of the market
+    Redeem(operator_redeem::Args),
+    /// Add this home's signatures to a change of supply that several must sign
+    Cosign(operator_cosign::Args),
+    /// Take a change of supply to the ledger that all have signed
+    Submit(operator_submit::Args),
+    /// Make this home's treasury key and print its address; needs no running node
+    TreasuryKey(operator_treasury_key::Args),
 }
 
 /// What can be done with the ledger.
@@ -250,6 +262,10 @@ async fn execute_operator(command: OperatorCommand, context: &Context) -> anyhow
         OperatorCommand::Run(args) => Box::pin(operator_run::execute(args, context)).await,
         OperatorCommand::Status(args) => operator_status::execute(args, context).await,
         OperatorCommand::Issue(args) => operator_issue::execute(args, context).await,
+        OperatorCommand::Redeem(args) => operator_redeem::execute(args, context).await,
+        OperatorCommand::Cosign(args) => operator_cosign::execute(&args, context),
+        OperatorCommand::Submit(args) => operator_submit::execute(args, context).await,
+        OperatorCommand::TreasuryKey(args) => operator_treasury_key::execute(&args, context),
     }
 }
 

@@ -23,6 +23,7 @@ mod screen;
 mod service;
 mod signing;
 mod table;
+mod treasury;
 mod words;
 
 use std::process::ExitCode;

@@ -2,8 +2,8 @@
 //!
 //! Never founds a second one in the same home.
 
-use market::Amount;
 use market::genesis::{Fees, Genesis};
+use market::{AccountId, Amount};
 use market_node::clock::wall_now;
 use market_node::home::Home;
 use market_node::identity::{Identity, load_or_create};
@@ -18,6 +18,13 @@ pub(crate) struct Args {
     /// A name for people
     #[arg(long, default_value = "nightshift")]
     pub(crate) name: String,
+    /// The address of one more treasury key, as `operator treasury-key` printed it at its holder's; may be given several
+    /// times
+    #[arg(long = "treasury", value_name = "ADDRESS")]
+    pub(crate) treasuries: Vec<AccountId>,
+    /// How many treasury keys must sign to issue or redeem
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) treasury_threshold: u16,
     /// The most credits that may be issued in 24 hours
     #[arg(long, default_value = "1000000", value_name = "AMOUNT")]
     pub(crate) issue_cap: Amount,
@@ -40,7 +47,8 @@ struct Founded {
     market: String,
     chain: market::ChainId,
     operator: market::NodeId,
-    treasury: market::AccountId,
+    treasury: AccountId,
+    treasury_threshold: u16,
 }
 
 /// Founds a market in this home.
@@ -53,17 +61,22 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
         chain: membership.chain,
         operator: genesis.operators[0],
         treasury: genesis.treasury[0],
+        treasury_threshold: genesis.treasury_threshold,
     };
     context.print(&founded, |founded| {
         format!(
             "Founded {} in {}\n  chain     {}\n  operator  {}\n  treasury  {}\nNext: `nightshift operator \
-             run`. Keep keys/treasury.key safe: it alone can issue credits.\nWith one operator, that \
+             run`. Keep keys/treasury.key safe: {}.\nWith one operator, that \
              operator orders every transaction: those who join trust it with the money that they lock.",
             founded.market,
             home.path().display(),
             founded.chain,
             founded.operator,
-            founded.treasury
+            founded.treasury,
+            match founded.treasury_threshold {
+                1 => "it alone can issue credits".to_owned(),
+                threshold => format!("{threshold} such keys together can issue credits"),
+            }
         )
     })
 }
@@ -87,8 +100,10 @@ pub(crate) fn found(home: &Home, args: &Args) -> anyhow::Result<Membership> {
         name: args.name.clone(),
         time: now,
         operators: vec![load_or_create(home, "node")?.node()],
-        treasury: vec![load_or_create(home, "treasury")?.account()],
-        treasury_threshold: 1,
+        treasury: std::iter::once(load_or_create(home, "treasury")?.account())
+            .chain(args.treasuries.iter().copied())
+            .collect(),
+        treasury_threshold: args.treasury_threshold,
         issue_cap_per_epoch: args.issue_cap,
         minimum_balance: Amount::from_nanocredits(1_000_000),
         fees: Fees {

@@ -181,6 +181,8 @@ async fn start_operator(folder: &Path) -> anyhow::Result<(Member, JoinString)> {
     let founding = operator_init::Args {
         name: "nightshift-demo".to_owned(),
         issue_cap: "1000".parse()?,
+        treasuries: Vec::new(),
+        treasury_threshold: 1,
         transfer_fee: "0.0001".parse()?,
         open_fee: "0.0001".parse()?,
         channel_fee_bps: 100,
