@@ -7,6 +7,8 @@
 pub mod agreement;
 pub mod amount;
 pub mod delegation;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod genesis;
 pub mod gpu;
 pub mod ids;
