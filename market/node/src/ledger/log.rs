@@ -5,6 +5,8 @@
 //! warning, anything else that does not verify is an error that says what, where, and what to do.
 
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod segment;
 
 use std::fs::{self, File, OpenOptions};
