@@ -132,7 +132,7 @@ fn operations(ledger: &SmallLedger) -> Vec<(&'static str, &'static str, Vec<u8>)
     delegated.payer.node = small::rig().node();
     let terms = small::terms(91, u64::MAX);
     let operations = [
-        ("pay", [1, 0], small::pay("thanks")),
+        ("pay", [1, 0], small::pay(" thanks ")),
         ("issue", [0x30, 0], Operation::Issue { to: payer, amount }),
         (
             "redeem",
