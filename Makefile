@@ -121,6 +121,8 @@ mutants: nextest-needed ## change the ledger in one place at a time; tests must 
 FUZZ_CRATE ?= market
 DECODER ?=
 SECONDS ?= 60
+# What it finds on the way is kept in the build folder and goes on from there; the committed corpus stays as it is.
+FUZZ_FOUND = $(abspath $(or $(CARGO_TARGET_DIR),target))/fuzz-found/$(DECODER)
 
 # Works on a stable compiler: without a sanitizer only coverage is compiled in. The versions are those of Cargo.lock.
 fuzz: ## look for bytes that break a decoder (DECODER=block SECONDS=3600 FUZZ_CRATE=market; tests/fuzz)
@@ -129,8 +131,9 @@ fuzz: ## look for bytes that break a decoder (DECODER=block SECONDS=3600 FUZZ_CR
 	@if [ ! -d "tests/fuzz/corpus/$(DECODER)" ] || [ -z "$(DECODER)" ]; then \
 	  echo "DECODER can be one of:" $$(ls tests/fuzz/corpus) >&2; exit 1; fi
 	@cp Cargo.lock tests/fuzz/Cargo.lock
+	@mkdir -p $(FUZZ_FOUND)
 	DECODER=$(DECODER) $(CARGO) fuzz run --fuzz-dir tests/fuzz --sanitizer none \
-	  $(if $(filter node,$(FUZZ_CRATE)),--features node) $(FUZZ_CRATE) tests/fuzz/corpus/$(DECODER) -- \
+	  $(if $(filter node,$(FUZZ_CRATE)),--features node) $(FUZZ_CRATE) $(FUZZ_FOUND) tests/fuzz/corpus/$(DECODER) -- \
 	  -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 $(ARGS)
 
 reference: ## print the generated pages of the handbook anew

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const SEED: u64 = 0x6e69_6768_7473_6866;
 
 /// Mutations of a decoder's corpus in all, and the most and the least of one entry.
-const MUTATIONS: usize = 10_000;
+const MUTATIONS: usize = 30_000;
 const MUTATIONS_OF_ENTRY: std::ops::RangeInclusive<usize> = 300..=3_000;
 
 /// The most edits that one mutation makes.
