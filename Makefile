@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit bench clean
+.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit mutants fuzz bench clean
 # The parts of `test` print one after the other, and share one cargo lock anyway.
 .NOTPARALLEL:
 
@@ -108,6 +108,33 @@ unit: ## the tests alone (ARGS="-p market" for one crate)
 	else \
 	  $(CARGO) test $(or $(ARGS),--workspace) -- --skip ::long_ --skip ::soak_; \
 	fi
+
+# One test build and one run of the fast tests for each change, in a copy of the tree. What is changed stands in
+# .cargo/mutants.toml, which tests answer in .config/nextest.toml. A run ends with the changes that no test noticed.
+mutants: nextest-needed ## change the ledger in one place at a time; tests must notice (ARGS="--shard 0/8", takes an hour)
+	@$(CARGO) mutants --version >/dev/null 2>&1 || { \
+	  echo "this needs cargo-mutants: cargo install --locked cargo-mutants" >&2; exit 1; }
+	CARGO_PROFILE_DEV_DEBUG=false NEXTEST_PROFILE=mutants PROPTEST_CASES=4 RUST_BACKTRACE=0 \
+	  $(CARGO) mutants --package market --test-tool nextest $(ARGS)
+
+# Which decoder of which crate gets bytes that the fuzzer makes up, and for how long.
+FUZZ_CRATE ?= market
+DECODER ?=
+SECONDS ?= 60
+# What it finds on the way is kept in the build folder and goes on from there; the committed corpus stays as it is.
+FUZZ_FOUND = $(abspath $(or $(CARGO_TARGET_DIR),target))/fuzz-found/$(DECODER)
+
+# Works on a stable compiler: without a sanitizer only coverage is compiled in. The versions are those of Cargo.lock.
+fuzz: ## look for bytes that break a decoder (DECODER=block SECONDS=3600 FUZZ_CRATE=market; tests/fuzz)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 && command -v c++ >/dev/null || { \
+	  echo "this needs cargo-fuzz and a C++ compiler: cargo install --locked cargo-fuzz; apt install g++" >&2; exit 1; }
+	@if [ ! -d "tests/fuzz/corpus/$(DECODER)" ] || [ -z "$(DECODER)" ]; then \
+	  echo "DECODER can be one of:" $$(ls tests/fuzz/corpus) >&2; exit 1; fi
+	@cp Cargo.lock tests/fuzz/Cargo.lock
+	@mkdir -p $(FUZZ_FOUND)
+	DECODER=$(DECODER) $(CARGO) fuzz run --fuzz-dir tests/fuzz --sanitizer none \
+	  $(if $(filter node,$(FUZZ_CRATE)),--features node) $(FUZZ_CRATE) $(FUZZ_FOUND) tests/fuzz/corpus/$(DECODER) -- \
+	  -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 $(ARGS)
 
 reference: ## print the generated pages of the handbook anew
 	$(CARGO) build

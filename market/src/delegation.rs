@@ -125,3 +125,6 @@ pub fn authorise(
     }
     Ok(delegation)
 }
+
+#[cfg(test)]
+mod tests;

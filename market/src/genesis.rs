@@ -107,3 +107,6 @@ impl Genesis {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ pub mod address;
 pub mod agreement;
 pub mod amount;
 pub mod delegation;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod genesis;
 pub mod gpu;
 pub mod ids;

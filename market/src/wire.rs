@@ -51,11 +51,15 @@ pub enum WireError {
     },
 }
 
-fn config() -> impl bincode::config::Config {
+/// Up to this size a message is decoded under this limit and not under that of the largest: a text's memory is set
+/// aside as soon as its length is read, so that a few bytes could ask for [`MAX_MESSAGE_BYTES`].
+const SMALL_MESSAGE_BYTES: usize = 64 << 10;
+
+fn config<const LIMIT: usize>() -> impl bincode::config::Config {
     bincode::config::standard()
         .with_little_endian()
         .with_fixed_int_encoding()
-        .with_limit::<MAX_MESSAGE_BYTES>()
+        .with_limit::<LIMIT>()
 }
 
 /// Encodes a noun of this crate, or a message made of them.
@@ -79,13 +83,15 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], max_bytes: usize) -> Result<T, 
             max,
         });
     }
-    let (value, consumed) =
-        bincode::serde::decode_from_slice(bytes, config()).map_err(|error| {
-            WireError::Malformed {
-                expected: std::any::type_name::<T>(),
-                detail: error.to_string(),
-            }
-        })?;
+    let decoded = if bytes.len() <= SMALL_MESSAGE_BYTES {
+        bincode::serde::decode_from_slice(bytes, config::<SMALL_MESSAGE_BYTES>())
+    } else {
+        bincode::serde::decode_from_slice(bytes, config::<MAX_MESSAGE_BYTES>())
+    };
+    let (value, consumed) = decoded.map_err(|error| WireError::Malformed {
+        expected: std::any::type_name::<T>(),
+        detail: error.to_string(),
+    })?;
     match bytes.len() - consumed {
         0 => Ok(value),
         extra => Err(WireError::TrailingBytes { extra }),

@@ -10,6 +10,8 @@ pub mod book;
 pub mod clock;
 pub mod config;
 pub mod disk;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod home;
 pub mod identity;
 pub mod lease;

@@ -13,6 +13,8 @@
 mod config;
 mod error;
 pub(crate) mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod reader;
 mod recovery;
 mod segment;

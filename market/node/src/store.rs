@@ -12,6 +12,8 @@
 //! value begins with a version byte and a check of what follows it. A store has one writer: `OperatorIndex` belongs to the operator's
 //! task; `NodeStore` serialises its writes.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod index;
 mod inspect;
 mod journal;

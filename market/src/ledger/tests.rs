@@ -2,8 +2,10 @@
 //! test makes is replayed by a second state, and every step checks that money is conserved.
 
 mod attacks;
+mod bad_input;
 mod chain;
 mod delegations;
+mod edges;
 mod model;
 mod money;
 mod proofs;

@@ -99,7 +99,7 @@ pub(crate) fn nothing_is_left_lying(files: &[(String, u64)]) -> Vec<Finding> {
         let Some(inside) = path.strip_prefix("tests/") else {
             return true;
         };
-        ["it/", "fixtures/"]
+        ["it/", "fixtures/", "fuzz/"]
             .iter()
             .any(|folder| inside.starts_with(folder))
             || ["Cargo.toml", "README.md", "lib.rs"].contains(&inside)

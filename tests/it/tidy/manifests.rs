@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::source::Finding;
 
 /// Every crate, its folder, and the crates of ours that it may use: everything below it in the picture.
-const ARROWS: [(&str, &str, &[&str]); 11] = [
+const ARROWS: [(&str, &str, &[&str]); 12] = [
     ("market", "market", &[]),
     ("matching", "matching", &["market"]),
     ("throughput-proof", "gpu-probe/proof", &["market"]),
@@ -47,6 +47,7 @@ const ARROWS: [(&str, &str, &[&str]); 11] = [
     ),
     ("nightshift", "tui", BELOW_THE_BINARY),
     ("nightshift-tests", "tests", BELOW_THE_TESTS),
+    ("nightshift-fuzz", "tests/fuzz", &["market-node", "market"]),
 ];
 
 const BELOW_THE_BINARY: &[&str] = &[

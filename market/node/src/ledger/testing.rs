@@ -66,7 +66,7 @@ pub(super) fn signed(nonce: u64, operation: Operation, keys: &[&SecretKey]) -> S
     )
 }
 
-pub(super) fn issue(nonce: u64, to: &SecretKey, amount: u64) -> SignedTransaction {
+pub(crate) fn issue(nonce: u64, to: &SecretKey, amount: u64) -> SignedTransaction {
     let operation = Operation::Issue {
         to: to.account(),
         amount: nano(amount),
@@ -74,7 +74,7 @@ pub(super) fn issue(nonce: u64, to: &SecretKey, amount: u64) -> SignedTransactio
     signed(nonce, operation, &[&key(201)])
 }
 
-pub(super) fn transfer(
+pub(crate) fn transfer(
     nonce: u64,
     from: &SecretKey,
     to: &SecretKey,

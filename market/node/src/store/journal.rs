@@ -29,7 +29,7 @@ const MAX_WRITE_BYTES: usize = 3 * MAX_VALUE_BYTES;
 
 /// A key and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// The value is there, in place of an older one.
     Put { key: Vec<u8>, value: Vec<u8> },
     /// There is no value any more.
@@ -38,7 +38,7 @@ pub(super) enum Change {
 
 /// What a record of the log says. The numbers of the variants are on disk: new ones go last.
 #[derive(Debug, Serialize, Deserialize)]
-enum Entry {
+pub(crate) enum Entry {
     /// Nothing before this counts; the next so many records are all that there was.
     Snapshot { records: u64 },
     /// What one write changed.

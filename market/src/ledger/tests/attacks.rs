@@ -1,4 +1,23 @@
-//! The attack table of payment channels: each attack, and the rule that stops it.
+//! The attack table of payment channels: each attack, and the test of the rule that stops it.
+//!
+//! | attack | stopped by, tested in |
+//! | --- | --- |
+//! | payer opens, closes, waits, then starts with the old proof | `an_old_proof_still_says_open_and_its_time_gives_it_away`; the age is judged by `lease::tests::no_work_begins_on_an_old_proof` |
+//! | a deposit spent twice | `a_deposit_cannot_be_spent_twice`, `of_several_attempts_with_one_nonce_a_single_one_opens` |
+//! | one account reserves every card | `nothing_is_held_before_a_funded_open_and_each_one_costs_a_tick_and_a_fee`, `opening_pays_the_fee_and_the_first_tick_at_once` |
+//! | a deposit frozen by a provider that never starts | `a_channel_opens_only_when_both_have_signed`, `a_payee_that_never_starts_keeps_the_first_tick_alone` |
+//! | a voucher replayed on another channel, chain or reopened id | `a_voucher_pays_only_on_its_own_channel_and_chain_and_by_the_payers_key`, `the_id_of_a_closed_channel_is_never_used_again` |
+//! | payer withdraws early, payee offline overnight | `a_payer_that_withdraws_early_leaves_the_payee_a_window`, `an_outage_of_the_operators_ends_no_window`, `expiry_opens_the_same_window`; anyone claims: `a_claim_pays_the_difference_once_and_only_to_the_payee` |
+//! | payee overcharges, or withholds outputs | `bad_input::a_voucher_above_the_deposit_is_refused_whoever_brings_it`, `bad_input::a_voucher_by_any_key_but_the_payers_is_refused`; off the ledger `lease::tests::the_payer_stops_paying_d_ticks_after_the_last_delivery`, `lease::tests::a_meter_that_outruns_time_is_not_paid` |
+//! | payer stops paying | off the ledger: `lease::tests::without_vouchers_the_worker_pauses_when_the_prepaid_tick_ends_and_stops_after_the_limit` |
+//! | payee loses a voucher in a crash | off the ledger, in `market-node`: `store::tests::the_newest_voucher_of_each_channel_survives_a_reopening_alone`; an old one only hurts the payee: `a_payee_closes_with_its_last_voucher_and_an_old_one_only_hurts_it` |
+//! | claim and close race | `a_claim_in_the_block_of_the_deadline_is_too_late`, `a_claim_and_a_close_in_one_block_pay_the_same_in_either_order` |
+//! | a retry pays twice | `a_retry_pays_once_and_an_old_transaction_never`, `bad_input::a_replayed_transaction_is_refused_also_with_other_seals` |
+//! | fee dodged, dust, spam | `the_share_is_taken_of_the_total_so_that_small_claims_dodge_nothing`, `an_early_claim_is_the_payees_own_choice_and_costs_it_a_fee`, `bad_input::nobody_is_left_below_the_minimum_balance` |
+//! | clock manipulation | `chain::time_never_falls_and_uptime_counts_at_most_ten_seconds_a_block`, `chain::an_operator_cannot_sign_a_result_that_replay_does_not_give` |
+//! | operator censors | one operator can: only a committee stops it. What is tested is that waiting costs nothing: `an_outage_of_the_operators_ends_no_window` |
+//!
+//! Input that no honest party sends is in `bad_input`, exact edges are in `edges`, proofs in `proofs`.
 
 use super::*;
 
@@ -438,4 +457,101 @@ fn an_unknown_channel_is_named() {
     assert_eq!(world.claim(channel, 5), no_channel);
     assert_eq!(world.coop_close(channel, None), no_channel);
     assert_eq!(world.payer_close(channel, 5), no_channel);
+}
+
+#[test]
+fn nothing_is_held_before_a_funded_open_and_each_one_costs_a_tick_and_a_fee() {
+    let mut world = World::empty();
+    let (payer, each) = (world.payer.account(), TICK + OPEN_FEE);
+    world.issue(payer, nano(5 * each)).unwrap();
+    let mut terms = world.terms();
+    terms.deposit = nano(TICK);
+    for nonce in 1..=5 {
+        terms.payer_nonce = nonce;
+        world.open(terms.clone()).unwrap();
+    }
+    terms.payer_nonce = 6;
+    assert_eq!(
+        world.open(terms),
+        Err(Rejected::Insufficient {
+            account: payer,
+            available: Amount::ZERO,
+            needed: nano(each)
+        })
+    );
+    assert_eq!(world.available(&world.payee), 5 * (TICK - TICK / 100));
+}
+
+#[test]
+fn a_payee_that_never_starts_keeps_the_first_tick_alone() {
+    let mut world = World::new();
+    let id = world.opened();
+    world.payer_close(id, TICK).unwrap();
+    world.pass(CHALLENGE_MS);
+    assert_eq!(world.record(id).state, ChannelState::Closed);
+    assert_eq!(
+        world.available(&world.payer),
+        10_000_000_000 - TICK - OPEN_FEE
+    );
+}
+
+#[test]
+fn an_old_proof_still_says_open_and_its_time_gives_it_away() {
+    let mut world = World::new();
+    let id = world.opened();
+    let prove = |world: &World| {
+        let certificate = &world.log.last().unwrap().certificate;
+        world.state.prove(&Key::Channel(id), certificate).unwrap()
+    };
+    let old = prove(&world);
+    world.payer_close(id, TICK).unwrap();
+    world.pass(CHALLENGE_MS);
+    let new = prove(&world);
+    let trusted = TrustedSet::genesis(&genesis());
+    let state = |proof: &StateProof| match proof.verify(&trusted) {
+        Ok(Leaf::Channel(record)) => record.state,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(state(&old), ChannelState::Open);
+    assert_eq!(state(&new), ChannelState::Closed);
+    let age_ms = new.certified.header.time.as_millis() - old.certified.header.time.as_millis();
+    assert!(age_ms > 30_000, "older than any that work may begin on");
+}
+
+#[test]
+fn a_claim_and_a_close_in_one_block_pay_the_same_in_either_order() {
+    let outcome = |claim_first: bool| {
+        let mut world = World::new();
+        let id = world.opened();
+        let (payer, payee) = (world.payer.clone(), world.payee.clone());
+        let claim = Operation::Claim {
+            voucher: world.voucher(id, 9, 9 * TICK),
+        };
+        let close = Operation::PayerClose {
+            channel: id,
+            sequence: 5,
+            cumulative: nano(5 * TICK),
+        };
+        let mut batch = [
+            world.signed(claim, &[&payee]),
+            world.signed(close, &[&payer]),
+        ];
+        if !claim_first {
+            batch.reverse();
+        }
+        let refused = world.block(&batch);
+        if claim_first {
+            let due = Rejected::NothingDue {
+                cumulative: nano(5 * TICK),
+                claimed: nano(9 * TICK),
+            };
+            assert_eq!(refused, [due], "what was claimed stays claimed");
+            world.payer_close(id, 9 * TICK).unwrap();
+        } else {
+            assert!(refused.is_empty());
+        }
+        world.pass(CHALLENGE_MS);
+        (world.available(&payer), world.available(&payee))
+    };
+    assert_eq!(outcome(true), outcome(false));
 }

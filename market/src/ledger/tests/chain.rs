@@ -168,6 +168,31 @@ fn a_refused_transaction_changes_nothing_in_a_block_with_others() {
 }
 
 #[test]
+fn what_a_refused_transaction_moved_before_its_refusal_is_undone_for_the_next_one() {
+    let mut world = World::new();
+    let payer = world.payer.clone();
+    let transfer = |nanocredits| Operation::Transfer {
+        from: payer.account(),
+        to: key(5).account(),
+        amount: nano(nanocredits),
+        memo: Memo::default(),
+    };
+    // The first is refused only after it was posted: what it leaves to the payer is below the minimum.
+    let batch = [
+        world.signed(transfer(10_000_000_000 - TRANSFER_FEE - 1), &[&payer]),
+        world.signed(transfer(1_000_000_000), &[&payer]),
+    ];
+    assert!(matches!(
+        world.block(&batch)[..],
+        [Rejected::BelowMinimum { .. }]
+    ));
+    assert_eq!(world.available(&key(5)), 1_000_000_000);
+    assert_eq!(world.available(&payer), 9_000_000_000 - TRANSFER_FEE);
+    let receipts = &world.log.last().unwrap().receipts;
+    assert_eq!((receipts.len(), receipts[0].transfers.len()), (1, 2));
+}
+
+#[test]
 fn a_full_block_leaves_the_rest_for_the_next_and_fits_a_message() {
     let mut world = World::new();
     let payer = world.payer.clone();

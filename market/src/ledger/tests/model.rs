@@ -537,8 +537,17 @@ impl Pair {
     }
 }
 
+/// Fifty runs, or fewer where `PROPTEST_CASES` says so.
+fn few() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: default.cases.min(50),
+        ..default
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(50))]
+    #![proptest_config(few())]
 
     #[test]
     fn random_operations_agree_with_the_model_and_the_log_replays(
