@@ -8,6 +8,7 @@ mod machine;
 mod model;
 mod money;
 mod proofs;
+mod simulator;
 
 use super::*;
 use crate::agreement::{Party, Rates, Terms};
