@@ -6,9 +6,11 @@ mod bad_input;
 mod chain;
 mod delegations;
 mod edges;
+mod machine;
 mod model;
 mod money;
 mod proofs;
+mod simulator;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,6 +63,15 @@ fn genesis() -> Genesis {
         challenge_ms: CHALLENGE_MS,
         open_posting: true,
     }
+}
+
+/// Puts a state together from any leaves, under `tip` with their root.
+fn restored(genesis: &Genesis, mut tip: Header, leaves: Vec<Leaf>) -> State {
+    let state = State::restore(genesis, tip.clone(), leaves.clone());
+    if let Err(RestoreError::Root { found, .. }) = state {
+        tip.state_root = found;
+    }
+    State::restore(genesis, tip, leaves).unwrap()
 }
 
 /// A market on a virtual clock.
@@ -175,12 +186,7 @@ impl World {
 
     /// Puts the state together anew from other leaves, under a tip with their root.
     fn restore(&mut self, leaves: Vec<Leaf>) {
-        let mut tip = self.state.tip().clone();
-        let restored = State::restore(&genesis(), tip.clone(), leaves.clone());
-        if let Err(RestoreError::Root { found, .. }) = restored {
-            tip.state_root = found;
-        }
-        self.state = State::restore(&genesis(), tip, leaves).unwrap();
+        self.state = restored(&genesis(), self.state.tip().clone(), leaves);
     }
 
     /// Lets time pass in blocks of at most 10 s.
