@@ -221,3 +221,107 @@ fn a_passphrase_is_asked_for_twice_on_a_terminal_and_never_shown() {
     assert!(!screen.contains("to be tol"), "it was shown:\n{screen}");
     terminal.close();
 }
+
+#[test]
+fn a_backup_brings_the_money_back_on_another_machine() {
+    let market = Founded::new();
+    let (right, wrong) = (
+        market.secret("right", "kept apart"),
+        market.secret("wrong", "kept part"),
+    );
+    let file = market.home("wallet.backup");
+    let backup = file.to_str().expect("temporary paths are UTF-8").to_owned();
+    let old = market.home("old");
+    program::run(&old, &["init", "--join", &market.join, "--spend-cap", "5"]).succeeded();
+    let member = market.endowed(&old);
+    let with = |file: &'static str, secret: &str| [file.to_owned(), secret.to_owned()];
+    let [flag, secret] = with("--passphrase-file", &right);
+    fails(
+        &member.run(&["wallet", "backup", &backup]),
+        1,
+        &["no terminal", "--passphrase-file"],
+    );
+    fails(
+        &member.run(&["wallet", "backup", &backup, "--plain"]),
+        1,
+        &["no terminal", "--yes"],
+    );
+    assert!(!file.exists(), "nothing was written");
+    let made = member.json(&["wallet", "backup", &backup, &flag, &secret]);
+    assert_eq!(made["encrypted"], true, "{made}");
+    let mode = fs::metadata(&file)
+        .expect("it was written")
+        .permissions()
+        .mode()
+        & 0o777;
+    assert_eq!(mode, 0o600, "{mode:o}");
+    fails(
+        &member.run(&["wallet", "backup", &backup, &flag, &secret]),
+        1,
+        &["no backup overwrites a file"],
+    );
+    let account = member.account();
+    let id = member.id();
+    fails(
+        &member.run(&["wallet", "restore", &backup, &flag, &secret]),
+        1,
+        &["another nightshift uses"],
+    );
+    drop(member);
+    let restore = ["wallet", "restore", &backup, &flag];
+    fails(
+        &program::run(&old, &[&restore[..], &[&secret]].concat()),
+        1,
+        &["has an account already", "--home DIR"],
+    );
+    let new = market.home("new");
+    fails(
+        &program::run(&new, &["wallet", "restore", &backup]),
+        1,
+        &["the backup is encrypted", "no terminal"],
+    );
+    fails(
+        &program::run(&new, &[&restore[..], &[&wrong]].concat()),
+        1,
+        &["wallet.backup", "passphrase is wrong"],
+    );
+    let damaged = market.secret(
+        "damaged",
+        &fs::read_to_string(&file).expect("it is text")[1..],
+    );
+    let again = ["wallet", "restore", &damaged, &flag, &secret];
+    fails(
+        &program::run(&new, &again),
+        1,
+        &["damaged", "not a whole backup"],
+    );
+    assert!(
+        !new.join("keys/account.key").exists(),
+        "nothing was restored"
+    );
+    let restored = program::run(&new, &[&restore[..], &[&secret, "--json"]].concat()).json();
+    assert_eq!(restored["account"], account.as_str(), "{restored}");
+    assert_eq!(
+        (&restored["spend_cap"], &restored["encrypted"]),
+        (&"5".into(), &true.into())
+    );
+    let node = start(&new);
+    assert_eq!(node.account(), account);
+    assert_ne!(node.id(), id, "two machines are two nodes");
+    assert_eq!(node.json(&["wallet", "balance"])["available"], "10");
+    let receiver = market.operator.account();
+    node.run(&["wallet", "send", "--yes", &receiver, "1", &flag, &secret])
+        .succeeded();
+    assert_eq!(node.json(&["wallet", "balance"])["available"], "8.9999");
+    let plain = market.home("plain").display().to_string();
+    let made = node.json(&[
+        "wallet", "backup", &plain, "--plain", "--yes", &flag, &secret,
+    ]);
+    assert_eq!(made["encrypted"], false, "{made}");
+    let third = market.home("third");
+    let told = program::run(&third, &["wallet", "restore", &plain]).succeeded();
+    assert!(
+        told.contains("lies unencrypted") && told.contains(&account),
+        "{told}"
+    );
+}
