@@ -269,7 +269,9 @@ fn a_backup_brings_the_money_back_on_another_machine() {
     let receiver = market.operator.account();
     let send = ["wallet", "send", "--yes", &receiver, "1"];
     node.run(&[&send[..], &with].concat()).succeeded();
-    assert_eq!(node.json(&["wallet", "balance"])["available"], "8.9999");
+    let balance = node.json(&["wallet", "balance"]);
+    assert_eq!(balance["available"], "8.9999", "{balance}");
+    assert_eq!(balance["total"], "8.9999", "nothing is locked: {balance}");
     let plain = market.home("plain").display().to_string();
     let make = ["wallet", "backup", &plain, "--plain", "--yes"];
     let made = node.json(&[&make[..], &with].concat());
