@@ -11,6 +11,7 @@ use crate::market::LISTEN;
 use crate::node::Node;
 use crate::program::{self, Done};
 use crate::terminal::Terminal;
+use crate::transcript::retry;
 
 /// How long a command on a terminal may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -185,10 +186,28 @@ fn an_open_home_is_encrypted_changed_and_opened_again_while_its_node_runs() {
     );
 }
 
+/// Presses keys once the terminal hides them, which it does an instant after the question stands there.
+fn type_hidden(terminal: &mut Terminal, tty: &str, keys: &str) {
+    let what = (LIMIT, "a terminal that hides what is typed");
+    retry(what, terminal.screen(), || {
+        let asked = program::clean("stty").args(["-F", tty, "-a"]).output();
+        let modes = asked.map_err(|error| error.to_string())?.stdout;
+        let modes = String::from_utf8_lossy(&modes).into_owned();
+        match modes.split_whitespace().any(|mode| mode == "-echo") {
+            true => Ok(()),
+            false => Err(modes),
+        }
+    });
+    terminal.press(keys);
+}
+
 #[test]
 fn a_passphrase_is_asked_for_twice_on_a_terminal_and_never_shown() {
     let market = Founded::new();
     let mut terminal = Terminal::open("of a wallet", market.folder.path(), market.folder.path());
+    let tty = terminal.run("tty", LIMIT).text;
+    let tty = tty.lines().find(|line| line.starts_with("/dev/"));
+    let tty = tty.expect("a terminal has a name").to_owned();
     let program = program::path();
     let at = format!(
         "{} --home {}",
@@ -197,20 +216,20 @@ fn a_passphrase_is_asked_for_twice_on_a_terminal_and_never_shown() {
     );
     terminal.type_line(&format!("{at} init --join {}", market.join));
     terminal.wait_for("Enter for none", LIMIT);
-    terminal.press("to be told\n");
+    type_hidden(&mut terminal, &tty, "to be told\n");
     terminal.wait_for("The same again", LIMIT);
-    terminal.press("to be tolt\n");
-    terminal.wait_for("not the same", LIMIT);
-    terminal.press("to be told\n");
+    type_hidden(&mut terminal, &tty, "to be tolt\n");
+    terminal.wait_for_times("(Enter for none)", 2, LIMIT);
+    type_hidden(&mut terminal, &tty, "to be told\n");
     terminal.wait_for_times("The same again", 2, LIMIT);
-    terminal.press("to be told\n");
+    type_hidden(&mut terminal, &tty, "to be told\n");
     let answer = terminal.answer(LIMIT);
     assert_eq!(answer.status, Some(0), "{answer:?}");
     assert!(answer.text.contains("Joined test"), "{answer:?}");
     assert!(!answer.text.contains("unencrypted"), "{answer:?}");
     terminal.type_line(&format!("{at} wallet decrypt --yes"));
     terminal.wait_for("Passphrase of the account key", LIMIT);
-    terminal.press("to be tolt\n");
+    type_hidden(&mut terminal, &tty, "to be tolt\n");
     let answer = terminal.answer(LIMIT);
     assert_eq!(answer.status, Some(1), "{answer:?}");
     assert!(
@@ -220,4 +239,81 @@ fn a_passphrase_is_asked_for_twice_on_a_terminal_and_never_shown() {
     let screen = terminal.screen().text();
     assert!(!screen.contains("to be tol"), "it was shown:\n{screen}");
     terminal.close();
+}
+
+#[test]
+fn a_backup_brings_the_money_back_on_another_machine() {
+    let market = Founded::new();
+    let right = market.secret("right", "kept apart");
+    let with = ["--passphrase-file", &right];
+    let backup = market.home("wallet.backup").display().to_string();
+    let old = market.home("old");
+    program::run(&old, &["init", "--join", &market.join, "--spend-cap", "5"]).succeeded();
+    let member = market.endowed(&old);
+    let made = member.json(&[&["wallet", "backup", &backup][..], &with].concat());
+    assert_eq!(made["encrypted"], true, "{made}");
+    let mode = fs::metadata(&backup).expect("it was written").permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    let (account, id) = (member.account(), member.id());
+    drop(member);
+    let new = market.home("new");
+    let restore = ["wallet", "restore", &backup, "--json"];
+    let restored = program::run(&new, &[&restore[..], &with].concat()).json();
+    assert_eq!(restored["account"], account.as_str(), "{restored}");
+    assert_eq!(restored["spend_cap"], "5", "{restored}");
+    assert_eq!(restored["encrypted"], true, "{restored}");
+    let node = start(&new);
+    assert_eq!(node.account(), account);
+    assert_ne!(node.id(), id, "two machines are two nodes");
+    assert_eq!(node.json(&["wallet", "balance"])["available"], "10");
+    let receiver = market.operator.account();
+    let send = ["wallet", "send", "--yes", &receiver, "1"];
+    node.run(&[&send[..], &with].concat()).succeeded();
+    let balance = node.json(&["wallet", "balance"]);
+    assert_eq!(balance["available"], "8.9999", "{balance}");
+    assert_eq!(balance["total"], "8.9999", "nothing is locked: {balance}");
+    let plain = market.home("plain").display().to_string();
+    let make = ["wallet", "backup", &plain, "--plain", "--yes"];
+    let made = node.json(&[&make[..], &with].concat());
+    assert_eq!(made["encrypted"], false, "{made}");
+    let third = market.home("third");
+    let told = program::run(&third, &["wallet", "restore", &plain]).succeeded();
+    assert!(told.contains("lies unencrypted"), "{told}");
+    assert!(told.contains(&account), "{told}");
+}
+
+#[test]
+fn a_backup_that_is_wrong_or_in_the_way_is_refused_and_changes_nothing() {
+    let market = Founded::new();
+    let (right, wrong) = (market.secret("right", "one"), market.secret("wrong", "two"));
+    let file = market.home("wallet.backup");
+    let backup = file.display().to_string();
+    let old = market.home("old");
+    program::run(&old, &["init", "--join", &market.join]).succeeded();
+    let [make, restore] = ["backup", "restore"].map(|what| ["wallet", what, &backup]);
+    let made = |more: &[&str]| program::run(&old, &[&make[..], more].concat());
+    let right = ["--passphrase-file", &right];
+    fails(&made(&[]), 1, &["no terminal", "--passphrase-file"]);
+    fails(&made(&["--plain"]), 1, &["no terminal", "--yes"]);
+    assert!(!file.exists(), "nothing was written");
+    made(&right).succeeded();
+    let whole = fs::read_to_string(&file).expect("it is text");
+    fails(&made(&right), 1, &["no backup overwrites a file"]);
+    assert_eq!(fs::read_to_string(&file).expect("it is text"), whole);
+    let restored = |home: &Path, more: &[&str]| {
+        let line = [&restore[..], more].concat();
+        program::run(home, &line)
+    };
+    let in_the_way = ["has an account already", "--home DIR"];
+    fails(&restored(&old, &right), 1, &in_the_way);
+    let new = market.home("new");
+    let ask = ["the backup is encrypted", "no terminal"];
+    fails(&restored(&new, &[]), 1, &ask);
+    let other = ["--passphrase-file", &wrong];
+    fails(&restored(&new, &other), 1, &["passphrase is wrong"]);
+    fs::write(&file, &whole[1..]).expect("the test owns it");
+    let damaged = ["wallet.backup", "not a whole backup"];
+    fails(&restored(&new, &right), 1, &damaged);
+    let is_there = new.join("keys/account.key").exists();
+    assert!(!is_there, "nothing was restored");
 }

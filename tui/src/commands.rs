@@ -37,11 +37,13 @@ mod status;
 mod tui;
 mod up;
 mod wallet_address;
+mod wallet_backup;
 mod wallet_balance;
 mod wallet_decrypt;
 mod wallet_encrypt;
 mod wallet_history;
 mod wallet_passphrase;
+mod wallet_restore;
 mod wallet_send;
 pub(crate) mod worker;
 
@@ -136,6 +138,10 @@ pub(crate) enum WalletCommand {
     Send(wallet_send::Args),
     /// List what came in and what went out, newest first
     History(wallet_history::Args),
+    /// Write this account's key and market into one file, encrypted
+    Backup(wallet_backup::Args),
+    /// Make a home of the same account out of a backup
+    Restore(wallet_restore::Args),
     /// Encrypt this home's account key with a passphrase
     Encrypt(wallet_encrypt::Args),
     /// Write this home's account key unencrypted again
@@ -250,6 +256,8 @@ async fn execute_wallet(command: WalletCommand, context: &Context) -> anyhow::Re
         WalletCommand::Balance(args) => wallet_balance::execute(args, context).await,
         WalletCommand::Send(args) => wallet_send::execute(args, context).await,
         WalletCommand::History(args) => wallet_history::execute(args, context).await,
+        WalletCommand::Backup(args) => wallet_backup::execute(&args, context),
+        WalletCommand::Restore(args) => wallet_restore::execute(&args, context),
         WalletCommand::Encrypt(args) => wallet_encrypt::execute(&args, context),
         WalletCommand::Decrypt(args) => wallet_decrypt::execute(&args, context),
         WalletCommand::Passphrase(args) => wallet_passphrase::execute(&args, context),

@@ -46,6 +46,7 @@ pub(crate) fn consumer() -> StatusView {
             account,
             available: amount("12.5"),
             in_channels: amount("0.3"),
+            total: amount("12.8"),
             height: 1230,
             stale_s: None,
         }),

@@ -153,16 +153,21 @@ impl Identity {
         let node_key = load_or_create(home, "node")?;
         if !home.delegation().exists() {
             let account_key = account_key.open(setup.passphrase)?;
-            let delegation = Delegation {
-                account: account_key.account(),
-                node: node_key.node(),
-                permission: Permission::SellAndBuy,
-                spend_cap: setup.spend_cap,
-                expires_at: setup.now.saturating_add(DELEGATION_LIFETIME),
-            };
-            let signed = Signed::sign(&delegation, &account_key, chain);
-            home::write_private(&home.delegation(), &wire::encode(&signed))?;
+            delegate(home, (&account_key, &node_key), (chain, setup))?;
         }
+        Self::load(home, chain)
+    }
+
+    /// Puts an account's key into a home that has none, with a node's key of its own and a fresh delegation. The
+    /// account's key is written last.
+    pub(crate) fn restore(
+        home: &Home,
+        (chain, account_key): (&ChainId, &SecretKey),
+        setup: &Setup,
+    ) -> Result<Self, IdentityError> {
+        let node_key = load_or_create(home, "node")?;
+        delegate(home, (account_key, &node_key), (chain, setup))?;
+        account_key::write(&home.key("account"), account_key, setup.passphrase)?;
         Self::load(home, chain)
     }
 
@@ -207,6 +212,24 @@ impl Identity {
         let verified = self.delegation.verify(chain);
         verified.map_or(Amount::ZERO, |verified| verified.value.spend_cap)
     }
+}
+
+/// Signs and writes the delegation of an account to a home's node.
+fn delegate(
+    home: &Home,
+    (account_key, node_key): (&SecretKey, &SecretKey),
+    (chain, setup): (&ChainId, &Setup),
+) -> Result<(), IdentityError> {
+    let delegation = Delegation {
+        account: account_key.account(),
+        node: node_key.node(),
+        permission: Permission::SellAndBuy,
+        spend_cap: setup.spend_cap,
+        expires_at: setup.now.saturating_add(DELEGATION_LIFETIME),
+    };
+    let signed = Signed::sign(&delegation, account_key, chain);
+    home::write_private(&home.delegation(), &wire::encode(&signed))?;
+    Ok(())
 }
 
 /// Returns this machine's own time, which is only good for telling whether a delegation has lapsed.

@@ -5,6 +5,7 @@
 //! `provider` and `consumer` do, on top of this one.
 
 pub mod api;
+pub mod backup;
 pub mod blobs;
 pub mod book;
 pub mod clock;

@@ -24,7 +24,7 @@ pub(super) fn text(view: &BalanceView) -> String {
         format!(", as of {age} ago: the operator does not answer")
     });
     format!(
-        "{}\n{} locked in channels\nproved by block {}{age}\n",
-        view.available, view.in_channels, view.height
+        "{}\n{} locked in channels\n{} in all\nproved by block {}{age}\n",
+        view.available, view.in_channels, view.total, view.height
     )
 }

@@ -89,10 +89,14 @@ pub async fn balance_of(node: &Node) -> Result<BalanceView, ApiError> {
     let known = node.ledger.account_or_last(node.identity.account).await;
     let known = known.map_err(ApiError::failed)?;
     let balance = known.balance;
+    let total = balance.available.checked_add(balance.in_channels);
+    let total =
+        total.ok_or_else(|| ApiError::failed("the operator proves more money than can exist"))?;
     Ok(BalanceView {
         account: balance.account,
         available: balance.available,
         in_channels: balance.in_channels,
+        total,
         height: balance.height,
         stale_s: known.stale.map(|(age, _)| age.as_secs()),
     })

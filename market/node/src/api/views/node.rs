@@ -51,6 +51,8 @@ pub struct BalanceView {
     pub available: Amount,
     /// What is locked in channels that this account pays from.
     pub in_channels: Amount,
+    /// Both together.
+    pub total: Amount,
     /// Height of the block that proves it.
     pub height: u64,
     /// Where the operator cannot be reached: how many seconds old this is by protocol time.
