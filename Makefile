@@ -38,8 +38,8 @@ test: setup-tests fmt-check lint doc deny unit ## everything that a change must 
 
 test-long: setup-tests nextest-needed ## the tests that take minutes, which `test` leaves out
 	$(CARGO) build --workspace
-	@failed=0; for part in $(if $(ARGS),'$(ARGS)','-p market' '$(REST)'); do \
-	  $(CARGO) nextest run --profile long $$part || failed=$$?; done; exit $$failed
+	@run="$(CARGO) nextest run --profile long"; failed=0; \
+	$(if $(ARGS),$$run $(ARGS) || failed=$$?,$$run -p market || failed=$$?; $$run $(REST) || failed=$$?); exit $$failed
 
 soak: setup-tests nextest-needed ## a market under random faults for a quarter of an hour, with its figures
 	$(CARGO) build --workspace
@@ -110,11 +110,12 @@ unit: ## the tests alone (ARGS="-p market" for one crate)
 	$(CARGO) build --workspace
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  run="$(CARGO) nextest run --test-threads $(TEST_THREADS)"; failed=0; \
-	  for part in $(if $(ARGS),'$(ARGS)','-p market' '$(REST)'); do $$run $$part || failed=$$?; done; \
+	  $(if $(ARGS),$$run $(ARGS) || failed=$$?,$$run -p market || failed=$$?; $$run $(REST) || failed=$$?); \
 	  $(CARGO) test --doc --quiet -p $(DOC_TESTED) || failed=$$?; exit $$failed; \
 	else \
-	  failed=0; for part in $(if $(ARGS),'$(ARGS)','-p market' '$(REST)'); do \
-	    $(CARGO) test $$part -- --skip ::long_ --skip ::soak_ || failed=$$?; done; exit $$failed; \
+	  skip="-- --skip ::long_ --skip ::soak_"; failed=0; \
+	  $(if $(ARGS),$(CARGO) test $(ARGS) $$skip,$(CARGO) test -p market $$skip || failed=$$?; $(CARGO) test $(REST) $$skip) || failed=$$?; \
+	  exit $$failed; \
 	fi
 
 # One test build and one run of the fast tests for each change, in a copy of the tree. What is changed stands in
