@@ -3,7 +3,7 @@
 //!
 //! Never asks the program to stop at a place of its own: strace sees its system calls and kills it at one of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -249,7 +249,7 @@ fn a_block_and_what_a_node_keeps_are_synced_before_they_are_acknowledged() {
     }
     let mut ledger = Ledger::found();
     let trace = ledger.folder.path().join("trace");
-    let calls = "trace=write,pwrite64,fdatasync";
+    let calls = "trace=write,writev,sendto,sendmsg,fdatasync";
     let options = ["-y", "-o", &trace.display().to_string(), "-e", calls].map(str::to_owned);
     let running = program::start(traced(&ledger.home(), &options));
     assert!(is_up(&running), "{}", running.stderr.text());
@@ -260,29 +260,58 @@ fn a_block_and_what_a_node_keeps_are_synced_before_they_are_acknowledged() {
     }
     running.finish((LIMIT, "an operator that was traced"));
     let text = fs::read_to_string(&trace).expect("strace writes");
-    for (file, write, most, least) in [
-        (".blocks>", "write(", 1, 2),
-        // The balance that was proved last.
-        (".journal>", "write(", 1, 1),
-    ] {
-        let mut unsynced = 0;
-        let mut synced = 0;
-        for line in text.lines().filter(|line| line.contains(file)) {
-            if line.contains("fdatasync(") {
-                synced += 1;
-                unsynced = 0;
-            } else if line.contains(write) {
-                unsynced += 1;
+    // The blocks, and the balance that was proved last.
+    for (file, least) in [(".blocks>", 3), (".journal>", 1)] {
+        let calls: Vec<Call> = calls(&text, file);
+        let (mut unsynced, mut synced, mut answers) = (0, 0, 0);
+        for call in &calls {
+            match call {
+                Call::Wrote => unsynced += 1,
+                Call::Synced => (unsynced, synced) = (0, synced + 1),
+                Call::Answered => answers += 1,
             }
-            assert!(
-                unsynced <= most,
-                "{unsynced} writes to {file} without a sync:\n{text}"
-            );
+            let is_early = matches!(call, Call::Answered) && unsynced > 0;
+            assert!(!is_early, "answered before {file} was synced:\n{text}");
         }
         assert!(synced >= least, "{file} was synced {synced} times:\n{text}");
+        assert!(answers >= 2, "{answers} answers:\n{text}");
         assert_eq!(
             unsynced, 0,
             "the last write to {file} was not synced:\n{text}"
         );
     }
+}
+
+/// What a program did, as strace saw it.
+enum Call {
+    /// Began to write to the file.
+    Wrote,
+    /// Has waited for the file.
+    Synced,
+    /// Began to answer that something is done.
+    Answered,
+}
+
+/// Reads the calls that concern a file, and the answers, out of a trace. A call during which others were made has two
+/// lines, both with the thread that made it.
+fn calls(text: &str, file: &str) -> Vec<Call> {
+    let mut waiting = BTreeSet::new();
+    let call = |line: &str| {
+        let thread = line.split_whitespace().next().unwrap_or_default();
+        if line.contains("HTTP/1.1 200") {
+            Some(Call::Answered)
+        } else if line.contains("fdatasync resumed") {
+            waiting.remove(thread).then_some(Call::Synced)
+        } else if !line.contains(file) {
+            None
+        } else if line.contains("fdatasync(") && line.contains("<unfinished") {
+            waiting.insert(thread.to_owned());
+            None
+        } else if line.contains("fdatasync(") {
+            Some(Call::Synced)
+        } else {
+            line.contains("write(").then_some(Call::Wrote)
+        }
+    };
+    text.lines().filter_map(call).collect()
 }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::processes;
 use crate::transcript::Transcript;
 
 /// How long a command that asks or tells may take.
@@ -103,6 +105,19 @@ impl Running {
             code: status.code(),
             stdout: self.stdout.text(),
             stderr: self.stderr.text(),
+        }
+    }
+}
+
+/// What a failing test leaves running is ended, with all that it has started.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            for process in processes::descendants(self.child.id()) {
+                processes::signal(process.pid, Signal::KILL);
+            }
+            let _gone = self.child.kill();
+            let _ended = self.child.wait();
         }
     }
 }

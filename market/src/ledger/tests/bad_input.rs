@@ -357,7 +357,7 @@ fn a_proof_from_before_a_change_of_operators_is_refused_after_it() {
         certified: CertifiedHeader::sign(header.clone(), &world.operator),
         ..old.clone()
     };
-    let signer = world.operator.account();
+    let signer = world.operator.node();
     assert_eq!(
         posing.verify(&trusted),
         Err(ProofError::BadPrecommit { signer })
