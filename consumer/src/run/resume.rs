@@ -11,7 +11,7 @@ use market::ledger::SignedTransaction;
 use market::receipt::Outcome;
 use market::{AgreementId, ChainId, NodeId};
 use market_node::api::{JobView, RunEvent, RunId};
-use market_node::recover::{Purchase, end_job, watch_opening};
+use market_node::recover::{Purchase, end_job, forget, watch_opening};
 use tokio::sync::{oneshot, watch};
 
 use super::attempt::{CLOSED, Work, share};
@@ -279,7 +279,14 @@ impl Run {
     async fn unknown(&self, openings: Vec<SignedTransaction>) -> Sent {
         let (node, record) = (&self.buyer.node, self.record());
         let mut unknown = Vec::new();
-        for opening in openings.into_iter().filter_map(|it| Opening::of(node, it)) {
+        for transaction in openings {
+            let id = transaction.id(&node.chain());
+            let Some(opening) = Opening::of(node, transaction) else {
+                // Nobody takes what does not verify, so it opens nothing.
+                tracing::warn!(tx = %id, "an opening on disk does not verify and is forgotten");
+                forget(node, id).await;
+                continue;
+            };
             let record = record.as_ref();
             match record.and_then(|record| record.attempt(opening.agreement())) {
                 Some(_) => opening.forget().await,
