@@ -19,7 +19,7 @@ use matching::{Need, Quote};
 
 use crate::events::{EventLog, Reader};
 use crate::fetch::{self, FilesError};
-use crate::inputs::{self, InputError, Resolved};
+use crate::inputs::{self, Brought, InputError, Resolved};
 use crate::job_file::{JobFile, JobFileError, Source};
 use crate::record::RunRecord;
 use crate::run::{self, LeftOpen, Run};
@@ -231,7 +231,7 @@ impl Buyer {
 
     /// Ranks the offers for a job file.
     pub async fn quote(&self, job_file: PathBuf) -> Result<QuoteView, RunError> {
-        let prepared = self.prepare(&job_file).await?;
+        let prepared = self.prepare(&job_file, &inputs::brought().0).await?;
         let budget = &prepared.file.budget;
         let need = need::of(&prepared.job, budget, self.node.identity.account);
         let quote = self.settled_quote(need).await?;
@@ -270,10 +270,16 @@ impl Buyer {
         reader
     }
 
-    pub(crate) async fn prepare(&self, job_file: &std::path::Path) -> Result<Prepared, RunError> {
+    /// Reads a job file and brings its inputs in; whoever may leave before the end hears which came.
+    pub(crate) async fn prepare(
+        &self,
+        job_file: &std::path::Path,
+        brought: &Brought,
+    ) -> Result<Prepared, RunError> {
         let file = JobFile::read(job_file)?;
         let scratch = self.node.home.folder("work")?;
-        let Resolved { job, sources } = inputs::resolve(&file, &self.node.blobs, &scratch).await?;
+        let resolved = inputs::resolve(&file, &self.node.blobs, &scratch, brought);
+        let Resolved { job, sources } = resolved.await?;
         Ok(Prepared { file, job, sources })
     }
 

@@ -10,10 +10,11 @@
 
 mod file;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use market::AgreementId;
 use market_node::api::{NumberedEvent, RunEvent};
 use tokio::sync::watch;
 
@@ -47,8 +48,7 @@ struct Told {
 #[derive(Debug)]
 struct Inner {
     next: u64,
-    /// The number of the next report of the newest agreement.
-    next_report: u64,
+    reports: Reports,
     file: Option<EventFile>,
     /// Lines that are not in the file, in order: there is none yet, or the disk takes nothing.
     pending: VecDeque<NumberedEvent>,
@@ -81,10 +81,10 @@ impl EventLog {
         Ok(log)
     }
 
-    fn with(file: Option<EventFile>, Found { next, next_report }: Found) -> Self {
+    fn with(file: Option<EventFile>, Found { next, reports }: Found) -> Self {
         let inner = Inner {
             next,
-            next_report,
+            reports,
             file,
             pending: VecDeque::new(),
             has_warned: false,
@@ -123,7 +123,7 @@ impl EventLog {
         let mut inner = self.lock();
         let n = inner.next;
         inner.next += 1;
-        inner.next_report = next_report_after(inner.next_report, &event);
+        inner.reports.note(&event);
         inner.pending.push_back(NumberedEvent { n, event });
         inner.write_down();
         inner.bound_pending();
@@ -134,9 +134,9 @@ impl EventLog {
             .send_modify(|told| told.next = told.next.max(next));
     }
 
-    /// Returns the number of the first report of the newest agreement that was not told.
-    pub(crate) fn next_report(&self) -> u64 {
-        self.lock().next_report
+    /// Returns the number of the first report of an agreement that was not told.
+    pub(crate) fn next_report(&self, agreement: AgreementId) -> u64 {
+        self.lock().reports.next(agreement)
     }
 
     /// Says that nothing follows: readers end when they have read everything.
@@ -199,15 +199,35 @@ impl Inner {
     }
 }
 
-/// Returns the number of the next report after an event, where it was `next` before it. Each agreement numbers from 0.
-fn next_report_after(next: u64, event: &RunEvent) -> u64 {
-    match event {
-        RunEvent::Opened { .. } => 0,
-        RunEvent::Progress {
-            number: Some(number),
-            ..
-        } => number.saturating_add(1),
-        _ => next,
+/// Which reports were told. Each agreement numbers its own from 0, and the reports of one that was given up say
+/// nothing about those of the next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Reports {
+    next: BTreeMap<AgreementId, u64>,
+    /// Whose the reports are that releases before this one told without a name.
+    newest: Option<AgreementId>,
+}
+
+impl Reports {
+    fn note(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::Opened { agreement, .. } => self.newest = Some(*agreement),
+            RunEvent::Progress {
+                agreement,
+                number: Some(number),
+                ..
+            } => {
+                if let Some(agreement) = agreement.or(self.newest) {
+                    let next = self.next.entry(agreement).or_default();
+                    *next = number.saturating_add(1).max(*next);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn next(&self, agreement: AgreementId) -> u64 {
+        self.next.get(&agreement).copied().unwrap_or_default()
     }
 }
 

@@ -1,17 +1,25 @@
 //! Owns bringing a job's inputs into the blob store: local files, and addresses with a pinned hash. It brings
 //! them anew where they are damaged or gone before they are offered.
 //!
-//! Never uses content that does not match its pinned hash, and never keeps more than the limit.
+//! Never uses content that does not match its pinned hash, never keeps more than the limit, and leaves no half of a
+//! download behind.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use market::BlobHash;
-use market::job::{ArtifactName, Input, JobError, JobKind, JobSpec, MAX_INPUT_BYTES, NameError};
+use market::job::{
+    ArtifactName, Input, JobError, JobKind, JobSpec, MAX_INPUT_BYTES, MAX_INPUTS, NameError,
+};
 use market_node::blobs::{Blob, BlobError, BlobStore};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
 
 use crate::job_file::{DATA_NAME, JobFile, Source, Task};
+
+/// Numbers the downloads of this process.
+static DOWNLOADS: AtomicU64 = AtomicU64::new(0);
 
 /// How long an address may be silent.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -94,11 +102,34 @@ pub(crate) struct Resolved {
     pub(crate) sources: Vec<Source>,
 }
 
+/// Hears of each blob that is being brought in, also when nobody waits for it any more: reading a large file into
+/// the store goes on after whoever wanted it has left.
+pub(crate) type Brought = mpsc::Sender<BlobHash>;
+
+/// Makes one of these, for the inputs of one job.
+pub(crate) fn brought() -> (Brought, mpsc::Receiver<BlobHash>) {
+    mpsc::channel(MAX_INPUTS)
+}
+
+/// A file that is being downloaded; gone with this, whoever drops it.
+struct Download(PathBuf);
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, path = %self.0.display(), "a download stays behind");
+        }
+    }
+}
+
 /// Brings all inputs in and returns the job that names them by hash.
 pub(crate) async fn resolve(
     file: &JobFile,
     blobs: &BlobStore,
     scratch: &Path,
+    brought: &Brought,
 ) -> Result<Resolved, InputError> {
     let (named, kind) = match &file.task {
         Task::Train { data, spec } => {
@@ -119,7 +150,7 @@ pub(crate) async fn resolve(
     };
     let (mut inputs, mut sources) = (Vec::new(), Vec::new());
     for (name, source) in named {
-        let blob = bring(&source, blobs, scratch).await?;
+        let blob = bring(&source, blobs, scratch, brought).await?;
         inputs.push(input(name, blob));
         sources.push(source);
     }
@@ -147,7 +178,8 @@ pub(crate) async fn check(
         let Err(reason) = check_blob(blobs, input.hash).await? else {
             continue;
         };
-        let blob = bring(source, blobs, scratch).await?;
+        // The run needs it for as long as it lives, whoever waits for it.
+        let blob = bring(source, blobs, scratch, &brought().0).await?;
         let (name, origin) = (input.name.to_string(), words(source));
         if blob.hash != input.hash {
             let _not_wanted = blobs.remove(blob.hash);
@@ -180,10 +212,15 @@ async fn check_blob(
     checked.map_err(|_| InputError::Interrupted)
 }
 
-async fn bring(source: &Source, blobs: &BlobStore, scratch: &Path) -> Result<Blob, InputError> {
+async fn bring(
+    source: &Source,
+    blobs: &BlobStore,
+    scratch: &Path,
+    brought: &Brought,
+) -> Result<Blob, InputError> {
     match source {
-        Source::Path(path) => import(blobs, path.clone()).await,
-        Source::Url { url, hash } => download(blobs, url, *hash, scratch).await,
+        Source::Path(path) => import(blobs, path.clone(), brought).await,
+        Source::Url { url, hash } => download(blobs, (url, *hash), scratch, brought).await,
     }
 }
 
@@ -195,10 +232,14 @@ fn input(name: ArtifactName, blob: Blob) -> Input {
     }
 }
 
-async fn import(blobs: &BlobStore, path: PathBuf) -> Result<Blob, InputError> {
-    let blobs = blobs.clone();
+async fn import(blobs: &BlobStore, path: PathBuf, brought: &Brought) -> Result<Blob, InputError> {
+    let (blobs, brought) = (blobs.clone(), brought.clone());
     let imported = tokio::task::spawn_blocking(move || {
         let result = blobs.import_path(&path);
+        if let Ok(blob) = &result {
+            // There is room for each input of a job, and nobody hears it where nobody removes it.
+            let _heard = brought.try_send(blob.hash);
+        }
         result.map_err(|source| InputError::File { path, source })
     });
     imported.await.map_err(|_| InputError::Interrupted)?
@@ -206,18 +247,19 @@ async fn import(blobs: &BlobStore, path: PathBuf) -> Result<Blob, InputError> {
 
 async fn download(
     blobs: &BlobStore,
-    url: &str,
-    pinned: BlobHash,
+    (url, pinned): (&str, BlobHash),
     scratch: &Path,
+    brought: &Brought,
 ) -> Result<Blob, InputError> {
     if let Ok(blob) = check_blob(blobs, pinned).await? {
         return Ok(blob);
     }
-    let path = scratch.join(format!("download-{}", pinned.short()));
-    fetch_to(url, &path).await?;
-    let imported = import(blobs, path.clone()).await;
-    let _left_over = tokio::fs::remove_file(&path).await;
-    let blob = imported?;
+    // Two jobs may want the same content at once.
+    let number = DOWNLOADS.fetch_add(1, Ordering::Relaxed);
+    let file = Download(scratch.join(format!("download-{}-{number}", pinned.short())));
+    fetch_to(url, &file.0).await?;
+    let blob = import(blobs, file.0.clone(), brought).await?;
+    drop(file);
     if blob.hash != pinned {
         let _kept = blobs.remove(blob.hash);
         return Err(InputError::Changed {
@@ -245,7 +287,9 @@ async fn fetch_to(url: &str, path: &Path) -> Result<(), InputError> {
         .map_err(fetch_error)?;
     let response = client.get(url).send().await.map_err(fetch_error)?;
     let mut response = response.error_for_status().map_err(fetch_error)?;
-    let mut file = tokio::fs::File::create(path).await.map_err(write_error)?;
+    // At once, so that it is made before it can be removed.
+    let file = std::fs::File::create(path).map_err(write_error)?;
+    let mut file = tokio::fs::File::from_std(file);
     let mut total = 0u64;
     while let Some(chunk) = response.chunk().await.map_err(fetch_error)? {
         total = total.saturating_add(chunk.len() as u64);

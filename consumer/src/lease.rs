@@ -255,7 +255,8 @@ impl LeaseShell {
         });
     }
 
-    /// Passes reports on, each once, and answers them.
+    /// Passes reports on, each once, and answers them. Those that come after the attempt's end was told are answered
+    /// and not shown.
     fn report(&mut self, batch: ProgressBatch) {
         let next = match self.told.may_miss {
             true => self.told.next.max(batch.first),
@@ -270,7 +271,14 @@ impl LeaseShell {
                 return;
             }
         };
-        for (number, report) in checked.reports {
+        // The run has heard the end of this attempt and may be showing another one.
+        let is_shown = self.ended.as_ref().is_some_and(|ended| !ended.is_closed());
+        let shown = if is_shown {
+            checked.reports
+        } else {
+            Vec::new()
+        };
+        for (number, report) in shown {
             self.signs.reported(&report, Instant::now());
             if let Progress::Step(step) = &report {
                 let progress = Some((step.step, step.steps));
@@ -279,7 +287,7 @@ impl LeaseShell {
             }
             self.tell_progress(number, report);
         }
-        if let Some((number, reason)) = checked.left_out {
+        if let Some((number, reason)) = checked.left_out.filter(|_| is_shown) {
             let line = format!("a report of the provider was left out: {reason}");
             self.tell_progress(number, Progress::Log { line });
         }
@@ -296,6 +304,7 @@ impl LeaseShell {
         let number = Some(number);
         self.log.tell(RunEvent::Progress {
             at_ms,
+            agreement: Some(self.agreement),
             number,
             report,
         });

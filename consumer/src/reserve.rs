@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use market::agreement::{Party, Rates, Terms};
 use market::job::JobSpec;
-use market::ledger::{ChannelState, Operation, SignedTransaction};
+use market::ledger::{ChannelRecord, ChannelState, Operation, SignedTransaction};
 use market::{AgreementId, Amount, ChannelId, Timestamp, TxId};
 use market_node::api::{ApiError, transaction};
 use market_node::lease_protocol::{LeaseRequest, LeaseResponse, Refusal, Reservation};
@@ -130,6 +130,32 @@ pub(crate) fn terms(
     Ok(terms)
 }
 
+/// What the ledger holds of an opening that is final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Opened {
+    /// Since when, in protocol time.
+    pub(crate) at: Timestamp,
+    /// Where its channel is: a provider may have closed it before this node looked.
+    pub(crate) state: ChannelState,
+    /// What was paid out of the deposit so far.
+    pub(crate) claimed: Amount,
+}
+
+impl Opened {
+    /// Tells whether work can begin under it.
+    pub(crate) fn is_open(self) -> bool {
+        self.state == ChannelState::Open
+    }
+
+    /// Returns what it has cost, or can still be made to, where nothing beyond `promised` was signed.
+    pub(crate) fn paid(self, promised: Amount) -> Amount {
+        match self.state {
+            ChannelState::Closed => self.claimed,
+            _ => self.claimed.max(promised),
+        }
+    }
+}
+
 /// An opening that this node has signed for one offer.
 pub(crate) struct Opening {
     node: Node,
@@ -200,28 +226,28 @@ impl Opening {
     }
 
     /// Sends the reservation. An answer that is lost or is no proof is no refusal: the ledger says whether
-    /// the channel is open. Returns when it was opened, in protocol time.
+    /// there is a channel. Returns what is known of it, also of one that was closed meanwhile.
     #[tracing::instrument(name = "reserve", skip_all, fields(
         agreement = %self.terms.id(&self.node.chain()).short(),
         peer = %self.terms.payee.node.short(),
     ))]
-    pub(crate) async fn reserve(&self, job: &JobSpec) -> Result<Timestamp, ReserveError> {
+    pub(crate) async fn reserve(&self, job: &JobSpec) -> Result<Opened, ReserveError> {
         let refused = match self.offer(job).await {
-            Ok(at) => return Ok(at),
+            Ok(opened) => return Ok(opened),
             Err(error) => error,
         };
         match self.look().await {
-            Ok(Some(at)) => Ok(at),
+            Ok(Some(opened)) => Ok(opened),
             Ok(None) => Err(refused),
             Err(error) => {
-                tracing::debug!(%error, "whether the channel is open is not known");
+                tracing::debug!(%error, "whether there is a channel is not known");
                 Err(refused)
             }
         }
     }
 
     /// Sends the reservation and checks both proofs: that the opening is final, and that the channel is open.
-    async fn offer(&self, job: &JobSpec) -> Result<Timestamp, ReserveError> {
+    async fn offer(&self, job: &JobSpec) -> Result<Opened, ReserveError> {
         let reservation = Reservation {
             open: self.transaction.clone(),
             job: job.clone(),
@@ -234,33 +260,35 @@ impl Opening {
             _ => return Err(ReserveError::Protocol),
         };
         node.ledger.verify_final(&proof).await?;
-        if proof.transaction.id(&node.chain()) != self.id() || !self.is_open().await? {
-            return Err(ReserveError::OtherChannel(self.channel()));
+        let found = self.found().await?;
+        match found.filter(|_| proof.transaction.id(&node.chain()) == self.id()) {
+            Some(record) => Ok(opened(&record, proof.certified.header.time)),
+            None => Err(ReserveError::OtherChannel(self.channel())),
         }
-        Ok(proof.certified.header.time)
     }
 
-    /// Asks the ledger whether the channel is open as agreed, and if so, since when.
-    pub(crate) async fn look(&self) -> Result<Option<Timestamp>, ReserveError> {
-        if !self.is_open().await? {
+    /// Asks the ledger whether there is a channel as agreed, whatever state it is in by now. `None` where it was
+    /// never opened; a channel whose opening cannot be proved is no answer.
+    pub(crate) async fn look(&self) -> Result<Option<Opened>, ReserveError> {
+        let Some(record) = self.found().await? else {
             return Ok(None);
+        };
+        match self.node.ledger.transaction(self.id()).await? {
+            Some(proof) => Ok(Some(opened(&record, proof.certified.header.time))),
+            None => Err(ReserveError::OtherChannel(self.channel())),
         }
-        let proof = self.node.ledger.transaction(self.id()).await?;
-        Ok(proof.map(|proof| proof.certified.header.time))
     }
 
     fn channel(&self) -> ChannelId {
         self.terms.channel_id(&self.node.chain())
     }
 
-    async fn is_open(&self) -> Result<bool, ReserveError> {
+    async fn found(&self) -> Result<Option<ChannelRecord>, ReserveError> {
         let found = self.node.ledger.channel(self.channel()).await?;
         let agreement = self.agreement();
-        Ok(found.is_some_and(|found| {
-            found.record.state == ChannelState::Open
-                && found.record.agreement == agreement
-                && found.record.deposit == self.terms.deposit
-        }))
+        let record = found.map(|found| found.record);
+        Ok(record
+            .filter(|record| record.agreement == agreement && record.deposit == self.terms.deposit))
     }
 
     /// Forgets the opening, whose fate is known: a job's record stands for it, or it was never submitted.
@@ -275,3 +303,14 @@ impl Opening {
         });
     }
 }
+
+fn opened(record: &ChannelRecord, at: Timestamp) -> Opened {
+    Opened {
+        at,
+        state: record.state,
+        claimed: record.claimed,
+    }
+}
+
+#[cfg(test)]
+mod tests;

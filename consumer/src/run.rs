@@ -16,6 +16,7 @@ mod seek;
 mod sent;
 mod wait;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -33,6 +34,7 @@ pub(crate) use resume::resume;
 use self::seek::Sought;
 use crate::buyer::{Buyer, Prepared, RunError};
 use crate::events::EventLog;
+use crate::inputs;
 use crate::lease::Began;
 use crate::record::{RunRecord, unspent};
 use crate::runs::Live;
@@ -60,8 +62,9 @@ impl Run {
         at: Instant,
     ) -> Option<Self> {
         let mut cancelled = cancel.subscribe();
+        let (brought, mut blobs) = inputs::brought();
         let prepared = tokio::select! {
-            prepared = buyer.prepare(&request.job_file) => prepared.map_err(failed),
+            prepared = buyer.prepare(&request.job_file, &brought) => prepared.map_err(failed),
             () = wanted(&mut cancelled) => Err(unbought()),
             () = log.unread() => Err(unbought()),
         };
@@ -73,6 +76,15 @@ impl Run {
             Err(event) => {
                 log.tell(event);
                 log.close();
+                let runs = buyer.runs.clone();
+                // What is still being read into the store ends first.
+                tokio::spawn(async move {
+                    let mut unwanted = BTreeSet::new();
+                    while let Some(hash) = blobs.recv().await {
+                        unwanted.insert(hash);
+                    }
+                    runs.remove_blobs(unwanted).await;
+                });
                 None
             }
         };

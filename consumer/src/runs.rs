@@ -140,8 +140,11 @@ impl Runs {
                 .node
                 .store
                 .remove_record(RecordKind::Run, run.as_bytes());
-            if let Err(error) = removed.await {
-                tracing::warn!(%error, %run, "the record of a run that bought nothing stays");
+            match removed.await {
+                Ok(()) => self.remove_folder(run).await,
+                Err(error) => {
+                    tracing::warn!(%error, %run, "the record of a run that bought nothing stays");
+                }
             }
         }
         self.remove_blobs(gone.blobs).await;
@@ -164,7 +167,7 @@ impl Runs {
     }
 
     /// Takes blobs out of the store that no other run needs and nobody may fetch.
-    async fn remove_blobs(&self, mut blobs: BTreeSet<BlobHash>) {
+    pub(crate) async fn remove_blobs(&self, mut blobs: BTreeSet<BlobHash>) {
         for live in self.lock().values() {
             blobs.retain(|hash| !live.blobs.contains(hash));
         }

@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// What a script ends with that says that this machine cannot run it.
 const NOT_HERE: i32 = 77;
 
-/// What the group says that cannot be removed.
+/// What is said of a test's own group that cannot be removed.
 const LEFT: &str = "something still runs in";
 
 /// Runs `$WITHIN` with the arguments in a control group of its own, and removes the group when all in it has ended:
@@ -34,10 +34,10 @@ remove() {
     [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null && return
     sleep 0.1
   done
-  echo "something still runs in $1" >&2
+  echo "$2 $1" >&2
 }
 for old in $(printf '%s/nightshift-test-*\n' $hierarchies); do
-  [ ! -d "$old" ] || [ -e "/proc/${old##*-}" ] || remove "$old"
+  [ ! -d "$old" ] || [ -e "/proc/${old##*-}" ] || remove "$old" "an earlier test left"
 done
 group=nightshift-test-$$
 groups=""
@@ -49,7 +49,7 @@ done
 leave() {
   for root in $groups; do
     echo $$ > "$root/cgroup.procs"
-    remove "$root/$group"
+    remove "$root/$group" "something still runs in"
   done
 }
 trap leave EXIT

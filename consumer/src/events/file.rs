@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use market_node::api::{NumberedEvent, RunEvent};
 use serde::Deserialize;
 
-use super::{is_passing, next_report_after};
+use super::{Reports, is_passing};
 
 /// The most bytes of one line; none that is told comes near it.
 const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -29,12 +29,12 @@ pub(super) struct EventFile {
 }
 
 /// What a file holds when it is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Found {
     /// The number that follows its last one.
     pub(super) next: u64,
-    /// The number of the next report of the newest agreement.
-    pub(super) next_report: u64,
+    /// Which reports were told.
+    pub(super) reports: Reports,
 }
 
 /// How far a reader is.
@@ -73,7 +73,7 @@ impl EventFile {
                 found.next = found.next.max(after);
                 let event = line.event.as_ref().map(|event| &event.event);
                 if let Some(event) = event {
-                    found.next_report = next_report_after(found.next_report, event);
+                    found.reports.note(event);
                 }
             }
         })?;

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use market::AgreementId;
 use market::progress::{Progress, StepMetric};
 use market_node::api::{NumberedEvent, RunEvent};
 
@@ -24,6 +25,7 @@ fn step(step: u64) -> RunEvent {
     });
     RunEvent::Progress {
         at_ms: step,
+        agreement: None,
         number: Some(step),
         report,
     }
@@ -237,31 +239,56 @@ async fn a_log_that_nobody_reads_any_more_says_so_and_one_that_is_read_does_not(
     log.unread().await;
 }
 
-#[tokio::test]
-async fn which_reports_were_told_is_known_after_a_restart_and_begins_again_with_each_agreement() {
-    let (_folder, path) = place();
-    let log = EventLog::open(&path).unwrap();
-    assert_eq!(log.next_report(), 0);
-    let report = |number| RunEvent::Progress {
+fn opened(agreement: AgreementId) -> RunEvent {
+    RunEvent::Opened {
+        agreement,
+        channel: market::ChannelId::from_bytes([1; 32]),
+        deposit: market::Amount::ZERO,
+    }
+}
+
+fn report(agreement: Option<AgreementId>, number: u64) -> RunEvent {
+    RunEvent::Progress {
         at_ms: 0,
+        agreement,
         number: Some(number),
         report: Progress::Text {
             text: "a word".to_owned(),
         },
-    };
-    log.tell(report(0));
-    log.tell(report(1));
-    log.tell(note("between"));
-    assert_eq!(log.next_report(), 2);
-    drop(log);
+    }
+}
+
+#[test]
+fn which_reports_were_told_is_known_after_a_restart_for_each_agreement() {
+    let (_folder, path) = place();
+    let [first, second] = [[1; 32], [2; 32]].map(AgreementId::from_bytes);
     let log = EventLog::open(&path).unwrap();
-    assert_eq!(log.next_report(), 2);
-    log.tell(RunEvent::Opened {
-        agreement: market::AgreementId::from_bytes([1; 32]),
-        channel: market::ChannelId::from_bytes([1; 32]),
-        deposit: market::Amount::ZERO,
-    });
-    assert_eq!(log.next_report(), 0);
+    assert_eq!(log.next_report(first), 0);
+    log.tell(opened(first));
+    log.tell(report(Some(first), 393));
+    log.tell(report(Some(first), 394));
+    log.tell(note("between"));
+    assert_eq!(log.next_report(first), 395);
+    // The second one may report before it is told that it is open.
+    log.tell(report(Some(second), 0));
+    log.tell(opened(second));
+    log.tell(report(Some(second), 20));
+    // The first one's link is back.
+    log.tell(report(Some(first), 399));
+    let told = |log: &EventLog| (log.next_report(first), log.next_report(second));
+    assert_eq!(told(&log), (400, 21));
     drop(log);
-    assert_eq!(EventLog::open(&path).unwrap().next_report(), 0);
+    assert_eq!(told(&EventLog::open(&path).unwrap()), (400, 21));
+}
+
+#[test]
+fn a_report_that_names_no_agreement_is_one_of_the_newest() {
+    let (_folder, path) = place();
+    let [first, second] = [[1; 32], [2; 32]].map(AgreementId::from_bytes);
+    let log = EventLog::open(&path).unwrap();
+    log.tell(opened(first));
+    log.tell(report(None, 7));
+    log.tell(opened(second));
+    log.tell(report(None, 2));
+    assert_eq!((log.next_report(first), log.next_report(second)), (8, 3));
 }

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::routing::get;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use super::*;
@@ -30,14 +31,14 @@ async fn an_address_gives_the_content_that_its_hash_pins_and_no_other() {
     let pinned = BlobHash::of(TEXT.as_bytes());
 
     let other = BlobHash::of(b"another text");
-    let changed = resolve(&job_file(&url, other), &blobs, folder.path()).await;
+    let changed = resolve(&job_file(&url, other), &blobs, folder.path(), &brought().0).await;
     assert!(
         matches!(&changed, Err(InputError::Changed { actual, .. }) if *actual == pinned),
         "{changed:?}"
     );
     assert!(!blobs.has(pinned), "what was not asked for is not kept");
 
-    let resolved = resolve(&job_file(&url, pinned), &blobs, folder.path())
+    let resolved = resolve(&job_file(&url, pinned), &blobs, folder.path(), &brought().0)
         .await
         .unwrap();
     assert_eq!(resolved.job.inputs[0].hash, pinned);
@@ -50,7 +51,9 @@ async fn an_address_without_the_text_is_named_in_the_error() {
     let blobs = BlobStore::open(&folder.path().join("blobs"), 1 << 20).unwrap();
     let url = format!("{}/missing.txt", serve().await);
     let file = job_file(&url, BlobHash::of(TEXT.as_bytes()));
-    let error = resolve(&file, &blobs, folder.path()).await.unwrap_err();
+    let error = resolve(&file, &blobs, folder.path(), &brought().0)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("missing.txt"), "{error}");
 }
 
@@ -59,7 +62,10 @@ async fn brought_in(folder: &Path, blobs: &BlobStore) -> (PathBuf, Resolved) {
     let path = folder.join("text.txt");
     std::fs::write(&path, TEXT).unwrap();
     let file = JobFile::parse("[train]\ndata = \"text.txt\"\n", folder.to_owned()).unwrap();
-    (path, resolve(&file, blobs, folder).await.unwrap())
+    (
+        path,
+        resolve(&file, blobs, folder, &brought().0).await.unwrap(),
+    )
 }
 
 fn damage(blobs: &BlobStore, hash: BlobHash) {
@@ -107,4 +113,63 @@ async fn a_damaged_input_whose_file_has_changed_is_an_error_in_words() {
         "{words}"
     );
     assert!(!blobs.has(BlobHash::of(b"Another text.")));
+}
+
+/// Serves the beginning of a text and never its end.
+async fn serve_half() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // An answer before the question is none.
+        let read = stream.read(&mut [0; 1024]).await.unwrap();
+        assert!(read > 0);
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhalf";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        std::future::pending::<()>().await;
+        drop(stream);
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_download_that_nobody_waits_for_any_more_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = BlobStore::open(&folder.path().join("blobs"), 1 << 20).unwrap();
+    let scratch = folder.path().join("work");
+    std::fs::create_dir(&scratch).unwrap();
+    let url = format!("{}/text.txt", serve_half().await);
+    let file = job_file(&url, BlobHash::of(TEXT.as_bytes()));
+    let files = || std::fs::read_dir(&scratch).unwrap().count();
+    let begins = async {
+        while files() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let (heard, _) = brought();
+    tokio::select! {
+        ended = resolve(&file, &blobs, &scratch, &heard) => panic!("{ended:?}"),
+        () = begins => {}
+    }
+    assert_eq!(files(), 0);
+}
+
+#[tokio::test]
+async fn what_is_brought_in_is_heard_of_also_when_nobody_waits_for_it_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = BlobStore::open(&folder.path().join("blobs"), 1 << 20).unwrap();
+    std::fs::write(folder.path().join("text.txt"), TEXT).unwrap();
+    let text = "[train]\ndata = \"text.txt\"\n";
+    let file = JobFile::parse(text, folder.path().to_owned()).unwrap();
+    let (brought, mut heard) = brought();
+    tokio::select! {
+        biased;
+        _ = resolve(&file, &blobs, folder.path(), &brought) => panic!("it reads in another thread"),
+        () = std::future::ready(()) => {}
+    }
+    drop(brought);
+    let hash = BlobHash::of(TEXT.as_bytes());
+    assert_eq!(heard.recv().await, Some(hash));
+    assert_eq!(heard.recv().await, None, "nothing more comes");
+    assert!(blobs.has(hash));
 }

@@ -15,14 +15,32 @@ use super::{Ended, Run};
 use crate::buyer::{Buyer, RunError};
 use crate::lease::{Announced, LeaseShell, Signs, Told};
 use crate::record::new_attempt;
-use crate::reserve::Opening;
+use crate::reserve::{Opened, Opening};
+
+/// Why an agreement is lost that is closed before work under it began.
+pub(super) const CLOSED: &str =
+    "the provider closed the agreement before this node knew that it was open";
 
 /// Batches of reports that wait for one job.
 const REPORTS: usize = 16;
 
 impl Run {
+    /// Begins the attempt of an opening that is final; where its channel was closed meanwhile, notes what it cost.
+    pub(super) async fn take_opened(
+        &self,
+        search: &Search,
+        opening: Opening,
+        opened: Opened,
+    ) -> Result<Ended, RunError> {
+        if opened.is_open() {
+            return self.open(search, opening, opened.at).await;
+        }
+        unshare(&self.buyer, &search.job, opening.terms().payee.node);
+        Ok(self.lose_opened(opening, opened, CLOSED.to_owned()).await)
+    }
+
     /// Starts the lease of a channel that is open since `at`.
-    pub(super) async fn open(
+    async fn open(
         &self,
         search: &Search,
         opening: Opening,
@@ -87,7 +105,7 @@ impl Run {
     }
 
     /// Puts the events on disk from the first agreement on.
-    fn keep_events(&self) {
+    pub(super) fn keep_events(&self) {
         let Some(path) = self.buyer.runs.events_path(self.run) else {
             return;
         };
@@ -128,7 +146,7 @@ impl Run {
                 may_miss: false,
             },
             None => Told {
-                next: self.log.next_report(),
+                next: self.log.next_report(agreement),
                 may_miss: true,
             },
         };

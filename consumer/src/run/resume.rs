@@ -9,19 +9,19 @@ use std::time::Instant;
 use market::lease::{Lease, Phase, Purpose};
 use market::ledger::SignedTransaction;
 use market::receipt::Outcome;
-use market::{AgreementId, ChainId, NodeId, Timestamp};
+use market::{AgreementId, ChainId, NodeId};
 use market_node::api::{JobView, RunEvent, RunId};
-use market_node::recover::{Purchase, end_job, watch_opening};
+use market_node::recover::{Purchase, end_job, forget, watch_opening};
 use tokio::sync::{oneshot, watch};
 
-use super::attempt::{Work, share};
+use super::attempt::{CLOSED, Work, share};
 use super::sent::Sent;
 use super::{Ended, Run};
 use crate::buyer::{Buyer, RunError};
 use crate::events::EventLog;
 use crate::lease::{Began, Signs};
 use crate::record::{RunRecord, new_attempt};
-use crate::reserve::Opening;
+use crate::reserve::{Opened, Opening};
 use crate::runs::Live;
 use crate::verdict::AttemptEnd;
 
@@ -53,7 +53,11 @@ impl Run {
                             }
                             None => return self.lose(job, ended).await,
                         };
-                        if let Ok(end) = self.start(lease, work, None).await.await {
+                        let end = self.start(lease, work, None).await;
+                        if ended.is_closed() {
+                            return; // The run knows this end already; nothing of it is shown any more.
+                        }
+                        if let Ok(end) = end.await {
                             let _nobody_waits = ended.send(end);
                         }
                         return;
@@ -275,7 +279,14 @@ impl Run {
     async fn unknown(&self, openings: Vec<SignedTransaction>) -> Sent {
         let (node, record) = (&self.buyer.node, self.record());
         let mut unknown = Vec::new();
-        for opening in openings.into_iter().filter_map(|it| Opening::of(node, it)) {
+        for transaction in openings {
+            let id = transaction.id(&node.chain());
+            let Some(opening) = Opening::of(node, transaction) else {
+                // Nobody takes what does not verify, so it opens nothing.
+                tracing::warn!(tx = %id, "an opening on disk does not verify and is forgotten");
+                forget(node, id).await;
+                continue;
+            };
             let record = record.as_ref();
             match record.and_then(|record| record.attempt(opening.agreement())) {
                 Some(_) => opening.forget().await,
@@ -295,37 +306,57 @@ impl Run {
         self.tell_wait(line.to_owned());
         let found = sent.settle().await;
         sent.watch();
-        let Some((opening, at)) = found else {
+        let Some((opening, opened)) = found else {
             return Ok(None);
         };
+        if !opened.is_open() {
+            return Ok(Some(
+                self.lose_opened(opening, opened, CLOSED.to_owned()).await,
+            ));
+        }
         let chain = self.buyer.node.chain();
         match self.search().await {
             Ok(Some(search)) if search.job.id(&chain) == opening.terms().job => {
                 share(&self.buyer, &search.job, opening.terms().payee.node);
-                self.open(&search, opening, at).await.map(Some)
+                self.take_opened(&search, opening, opened).await.map(Some)
             }
-            Ok(_) => Ok(Some(self.lose_opened(opening, at, LOST.to_owned()).await)),
-            Err(error) => Ok(Some(self.lose_opened(opening, at, error.to_string()).await)),
+            Ok(_) => Ok(Some(
+                self.lose_opened(opening, opened, LOST.to_owned()).await,
+            )),
+            Err(error) => Ok(Some(
+                self.lose_opened(opening, opened, error.to_string()).await,
+            )),
         }
     }
 
-    /// Notes an agreement whose work cannot begin any more, so that its cost counts, and settles it.
-    async fn lose_opened(&self, opening: Opening, at: Timestamp, reason: String) -> Ended {
+    /// Notes an agreement whose work cannot begin any more, so that its cost counts, and settles it then. One that
+    /// cannot be noted stays known by its opening, for the next start.
+    pub(super) async fn lose_opened(
+        &self,
+        opening: Opening,
+        opened: Opened,
+        reason: String,
+    ) -> Ended {
         let agreement = opening.agreement();
         let chain = self.buyer.node.chain();
         self.buyer.runs.change(self.run, |live| {
             let number = live.record.next_attempt();
-            let view = new_attempt((number, 0), opening.terms(), &chain, at);
+            let mut view = new_attempt((number, 0), opening.terms(), &chain, opened.at);
+            view.paid = opened.paid(view.paid);
+            view.lost = Some(reason.clone());
             live.record.attempts.push(view);
         });
+        self.keep_events();
         self.log.tell(RunEvent::Lost {
             reason: reason.clone(),
         });
-        self.abandon(agreement, reason.clone());
-        if let Err(error) = self.buyer.runs.keep_attempt(self.run, agreement).await {
-            tracing::error!(%error, %agreement, "an agreement that is closed could not be noted");
+        match self.buyer.runs.keep_attempt(self.run, agreement).await {
+            Ok(()) => opening.forget().await,
+            Err(error) => {
+                tracing::error!(%error, %agreement, "an agreement that is closed could not be noted");
+            }
         }
-        opening.forget().await;
+        self.abandon(agreement, reason.clone());
         already(AttemptEnd {
             outcome: Outcome::Lost,
             given_up: Some(reason),

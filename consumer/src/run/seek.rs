@@ -5,7 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use market::Timestamp;
 use market::job::JobSpec;
 use market_node::api::{OfferView, RunEvent};
 use market_node::identity::fresh_nonce;
@@ -20,7 +19,7 @@ use crate::buyer::RunError;
 use crate::job_file::Budget;
 use crate::need;
 use crate::record::RunRecord;
-use crate::reserve::{self, Opening, ReserveError};
+use crate::reserve::{self, Opened, Opening, ReserveError};
 
 /// How often another provider is looked for.
 const SEEK_AGAIN: Duration = Duration::from_secs(2);
@@ -216,9 +215,9 @@ impl Run {
                 summary: quote.rejections.to_string(),
             });
             match self.attempt(search, offer).await {
-                Ok((opening, at)) => {
+                Ok((opening, opened)) => {
                     search.sent.forget().await;
-                    return self.open(search, opening, at).await;
+                    return self.take_opened(search, opening, opened).await;
                 }
                 Err(error) => {
                     let (node, reason) = (offer.register.node, error.to_string());
@@ -228,10 +227,10 @@ impl Run {
                 }
             }
         }
-        if let Some((opening, at)) = search.sent.look().await {
+        if let Some((opening, opened)) = search.sent.look().await {
             search.sent.forget().await;
             share(&self.buyer, &search.job, opening.terms().payee.node);
-            return self.open(search, opening, at).await;
+            return self.take_opened(search, opening, opened).await;
         }
         let (tried, last) = search.refusers.summary();
         Err(RunError::AllRefused { tried, last })
@@ -242,7 +241,7 @@ impl Run {
         &self,
         search: &mut Search,
         offer: &Offer,
-    ) -> Result<(Opening, Timestamp), ReserveError> {
+    ) -> Result<(Opening, Opened), ReserveError> {
         let (node, job) = (&self.buyer.node, &search.job);
         let terms = reserve::terms(node, offer, job, &search.budget, search.payer_nonce)?;
         let provider = terms.payee.node;
@@ -252,7 +251,7 @@ impl Run {
         runs.keep_opening(self.run, opening.transaction()).await?;
         share(&self.buyer, job, provider);
         let error = match opening.reserve(job).await {
-            Ok(at) => return Ok((opening, at)),
+            Ok(opened) => return Ok((opening, opened)),
             Err(error) => error,
         };
         unshare(&self.buyer, job, provider);

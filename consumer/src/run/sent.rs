@@ -1,13 +1,11 @@
 //! Owns the openings of one attempt that were signed and sent, and to which no proof came back. All carry one
 //! nonce, which the ledger takes once, so at most one of them ever opens.
 //!
-//! Never drops one that could still open a channel: it is found open, known to be dead, or watched.
+//! Never drops one that could still open a channel, or has: it is found on the ledger, known to be dead, or watched.
 
 use std::time::{Duration, Instant};
 
-use market::Timestamp;
-
-use crate::reserve::{Fate, Opening, ReserveError};
+use crate::reserve::{Fate, Opened, Opening, ReserveError};
 
 /// How long a buyer whom all offers failed waits for those whose answer was lost, and how often it looks.
 const LAST_LOOK: Duration = Duration::from_secs(30);
@@ -36,15 +34,15 @@ impl Sent {
         self.doubtful.is_empty() && self.refused.is_empty()
     }
 
-    /// Waits until one of them is open, or none can open any more, however long the ledger cannot be asked:
+    /// Waits until one of them has opened a channel, be it closed by now, or none can any more, however long the ledger cannot be asked:
     /// before that is known nothing more may be locked in their place.
-    pub(super) async fn settle(&mut self) -> Option<(Opening, Timestamp)> {
+    pub(super) async fn settle(&mut self) -> Option<(Opening, Opened)> {
         self.refused.append(&mut self.doubtful);
         loop {
             let can_open = self.refused.iter().any(Opening::can_open);
-            match self.find_open().await {
-                Ok(Some((position, at))) => {
-                    return Some((self.refused.swap_remove(position), at));
+            match self.find().await {
+                Ok(Some((position, opened))) => {
+                    return Some((self.refused.swap_remove(position), opened));
                 }
                 Ok(None) if !can_open => return None,
                 Ok(None) | Err(_) => tokio::time::sleep(LAST_LOOK_STEP).await,
@@ -63,15 +61,15 @@ impl Sent {
 
     /// Looks for a while whether one of the openings without an answer is final after all. Those that were
     /// refused, or were waited for before, are looked at once.
-    pub(super) async fn look(&mut self) -> Option<(Opening, Timestamp)> {
+    pub(super) async fn look(&mut self) -> Option<(Opening, Opened)> {
         let patience = Instant::now() + LAST_LOOK;
         let waits = !self.doubtful.is_empty();
         self.refused.append(&mut self.doubtful);
         loop {
             // Asked before the look: an opening that has lapsed and is not there then never will be.
             let can_open = self.refused.iter().any(Opening::can_open);
-            if let Ok(Some((position, at))) = self.find_open().await {
-                return Some((self.refused.swap_remove(position), at));
+            if let Ok(Some((position, opened))) = self.find().await {
+                return Some((self.refused.swap_remove(position), opened));
             }
             if !waits || !can_open || Instant::now() >= patience {
                 return None;
@@ -80,12 +78,12 @@ impl Sent {
         }
     }
 
-    /// Finds the one that is open. Fails where there is none among those that could be looked up.
-    async fn find_open(&self) -> Result<Option<(usize, Timestamp)>, ReserveError> {
+    /// Finds the one that has opened a channel. Fails where there is none among those that could be looked up.
+    async fn find(&self) -> Result<Option<(usize, Opened)>, ReserveError> {
         let mut failed = None;
         for (position, opening) in self.refused.iter().enumerate() {
             match opening.look().await {
-                Ok(Some(at)) => return Ok(Some((position, at))),
+                Ok(Some(opened)) => return Ok(Some((position, opened))),
                 Ok(None) => {}
                 Err(error) => failed = Some(error),
             }

@@ -103,7 +103,7 @@ impl Runs {
         }
     }
 
-    async fn remove_folder(&self, run: RunId) {
+    pub(super) async fn remove_folder(&self, run: RunId) {
         if let Some(folder) = self.folder(run)
             && let Err(error) = tokio::fs::remove_dir_all(&folder).await
             && error.kind() != std::io::ErrorKind::NotFound

@@ -371,8 +371,10 @@ async fn close_unused(node: &Node, terms: &Terms) {
         if used.iter().any(|record| !matches!(record, Ok(None))) {
             return;
         }
-        close_bought(node, channel).await;
-        tracing::info!(%channel, "closed a channel that no lease uses; its deposit is back");
+        if let Some(closed) = close_bought(node, channel).await {
+            let paid = closed.claimed;
+            tracing::info!(%channel, %paid, "closed a channel that no lease uses; the rest of its deposit is back");
+        }
     } else if terms.payee.node == me {
         claim(node, channel).await;
     }

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    BUDGET, SHORT_TICK_MS, check_outputs, check_price, check_steps, newest, sold, start,
+    BUDGET, SHORT_TICK_MS, check_outputs, check_price, check_steps, earned, newest, sold, start,
     wait_for_earned,
 };
 use crate::credits;
@@ -147,6 +147,52 @@ fn a_consumer_that_is_killed_while_it_reserves_finds_the_agreement_when_it_start
 }
 
 #[test]
+fn an_agreement_that_opened_and_closed_while_the_consumer_was_down_is_counted() {
+    if !program::has_adapter() {
+        return;
+    }
+    let plan = Plan {
+        links: Links::Proxied,
+        patience_s: Some(PATIENCE_S),
+        ..Plan::default()
+    };
+    let mut market = Market::found(&plan);
+    // What the provider answers arrives after the consumer is dead.
+    let slow = Delay {
+        fixed: Duration::from_secs(3),
+        jitter: Duration::ZERO,
+    };
+    delay(&market, slow);
+    let file = purchase::small_training(&market, STEPS, BUDGET);
+    let job = Purchase::start(&market.consumer, &file, &market.folder.path().join("out"));
+    job.wait_for_event(0, "chosen");
+    market.provider.retry("a reservation", || {
+        let lease = sold(&market.provider);
+        (!lease.is_null()).then_some(()).ok_or(lease.to_string())
+    });
+    market.consumer.kill();
+    job.end();
+    delay(&market, Delay::default());
+    // The provider loses its patience, closes, and takes the tick that the opening prepaid.
+    market.provider.retry("what was earned", || {
+        let lease = sold(&market.provider);
+        let is_paid = lease.is_null() && earned(&market.provider) > 0;
+        is_paid.then_some(()).ok_or(lease.to_string())
+    });
+    market.consumer.restart();
+    let last = market.consumer.retry("the end of the run", || {
+        let last = newest(&market.consumer);
+        let is_over = last["outcome"].is_string();
+        is_over.then(|| last.clone()).ok_or(last.to_string())
+    });
+    assert_eq!(last["attempts"], 1, "{last}");
+    let paid = credits::of(&last["paid"]);
+    assert!(paid > 0, "{last}");
+    assert_eq!(purchase::check_refund(&market, 1), paid);
+    wait_for_earned(&market, paid);
+}
+
+#[test]
 fn long_a_reservation_that_nobody_received_is_forgotten_after_a_restart() {
     if !program::has_adapter() {
         return;
@@ -169,6 +215,12 @@ fn long_a_reservation_that_nobody_received_is_forgotten_after_a_restart() {
     market.consumer.kill();
     job.end();
     market.consumer.restart();
+    // It was on disk, or nothing would be looked up.
+    market.consumer.retry("the note that it is looked up", || {
+        let told = market.consumer.run(&["logs", &run]);
+        let is_looked_up = told.stdout.contains("whether an agreement came of it");
+        is_looked_up.then_some(()).ok_or(format!("{told:?}"))
+    });
     // An opening can be submitted for 60 blocks; until then nobody may say that it never will be.
     market
         .consumer

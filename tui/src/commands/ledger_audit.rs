@@ -36,24 +36,30 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
 
 /// Writes the box.
 pub(super) fn text(audit: &AccountAuditEntry) -> String {
-    let unproved = audit.movements - audit.proved.min(audit.movements);
+    let asserted = audit.movements.saturating_sub(audit.proved + audit.due);
+    let available = match audit.is_proved {
+        true => format!("{}, proved", audit.available),
+        false => format!("{}, by the operator's word alone", audit.available),
+    };
     let rows = [
         ("account", audit.account.to_string()),
         ("as of", format!("block {}", audit.height)),
-        ("available", format!("{}, proved", audit.available)),
+        ("available", available),
         ("came in", audit.came_in.to_string()),
         ("went out", audit.went_out.to_string()),
         (
             "movements",
             format!(
-                "{}: {} in proved receipts, {unproved} that fell due by themselves",
-                audit.movements, audit.proved
+                "{}: {} in proved receipts, {} fell due of channels that are proved closed, {asserted} by the \
+                 operator's word alone, of {}",
+                audit.movements, audit.proved, audit.due, audit.asserted
             ),
         ),
         (
             "adds up",
             match &audit.problem {
-                None => "yes".to_owned(),
+                None if audit.is_proved => "yes".to_owned(),
+                None => "yes, and nothing proves that this is all".to_owned(),
                 Some(problem) => format!("NO: {}", words::printable(problem)),
             },
         ),

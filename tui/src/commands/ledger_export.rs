@@ -2,9 +2,10 @@
 //!
 //! Never prints an amount that went through a float, and never a movement of a block that does not verify.
 
-use std::fs::File;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use market::ledger::{Bucket, Cause, Code, Journal, JournalEntry};
@@ -35,6 +36,11 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
 }
 
+/// What a formula begins with.
+const FORMULA: [char; 8] = [
+    '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+];
+
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum ExportFormat {
@@ -43,6 +49,22 @@ enum ExportFormat {
     /// Comma-separated values, as RFC 4180 says.
     Csv,
 }
+
+/// The head line of a table: the fields of a [`Row`], in their order.
+const HEAD: [&str; 12] = [
+    "height",
+    "index",
+    "time_ms",
+    "tx",
+    "due",
+    "code",
+    "debit",
+    "credit",
+    "amount",
+    "debit_balance",
+    "credit_balance",
+    "memo",
+];
 
 /// One movement. Amounts are exact decimals of credits.
 #[derive(Debug, Clone, Serialize)]
@@ -70,9 +92,7 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     let (membership, config) = log_of(context)?;
     let exported = tokio::task::spawn_blocking(move || match &args.output {
         Some(path) => {
-            let file =
-                File::create(path).with_context(|| format!("creating {}", path.display()))?;
-            let rows = export(&args, (&membership, config), BufWriter::new(file));
+            let rows = export_to(path, |out| export(&args, (&membership, config), out));
             rows.with_context(|| format!("writing {}", path.display()))
         }
         None => export(&args, (&membership, config), io::stdout().lock()),
@@ -84,6 +104,37 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     Ok(())
 }
 
+/// Writes beside a file, and over it only when everything is written: what was there before stays until then.
+fn export_to<T>(
+    path: &Path,
+    write: impl FnOnce(BufWriter<&File>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    // A device or a pipe is not replaced.
+    if fs::metadata(path).is_ok_and(|target| !target.is_file()) {
+        return write(BufWriter::new(&File::create(path)?));
+    }
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".part");
+    let part = folder.join(name);
+    let written = File::create(&part)
+        .map_err(anyhow::Error::from)
+        .and_then(|file| {
+            let written = write(BufWriter::new(&file))?;
+            file.sync_all()?;
+            fs::rename(&part, path)?;
+            Ok(written)
+        });
+    if written.is_err() {
+        let _never_made = fs::remove_file(&part);
+    }
+    written
+}
+
 /// Writes the rows and returns how many there were; `None` where the reader went away before the end.
 fn export(
     args: &Args,
@@ -91,7 +142,7 @@ fn export(
     out: impl Write,
 ) -> anyhow::Result<Option<u64>> {
     let mut journal = Journal::default();
-    let mut writer = Rows::new(args.format, out);
+    let mut writer = Rows::new(args.format, out)?;
     let mut rows = 0;
     let replayed = replay(config, &membership.genesis, |verified| {
         let header = &verified.block.header;
@@ -158,11 +209,17 @@ enum Rows<W: Write> {
 }
 
 impl<W: Write> Rows<W> {
-    fn new(format: ExportFormat, out: W) -> Self {
-        match format {
+    /// Begins; a table has its head line even where no row follows.
+    fn new(format: ExportFormat, out: W) -> anyhow::Result<Self> {
+        Ok(match format {
             ExportFormat::Jsonl => Self::Jsonl(out),
-            ExportFormat::Csv => Self::Csv(Box::new(csv::Writer::from_writer(out))),
-        }
+            ExportFormat::Csv => {
+                let mut builder = csv::WriterBuilder::new();
+                let mut writer = builder.has_headers(false).from_writer(out);
+                writer.write_record(HEAD)?;
+                Self::Csv(Box::new(writer))
+            }
+        })
     }
 
     fn write(&mut self, row: &Row) -> anyhow::Result<()> {
@@ -188,12 +245,21 @@ impl<W: Write> Rows<W> {
     }
 }
 
-/// Keeps a spreadsheet from taking a stranger's note for a formula: an apostrophe makes it a text.
+/// Keeps a spreadsheet from taking a stranger's note for a formula: an apostrophe makes it a text. Some of them begin
+/// a cell after a semicolon, a tab or a line end too, whatever the quotes say, and take the full-width forms for the
+/// plain ones.
 fn inert(memo: &str) -> String {
-    match memo.starts_with(['=', '+', '-', '@']) {
-        true => format!("'{memo}"),
-        false => memo.to_owned(),
+    let mut text = String::with_capacity(memo.len() + 1);
+    let mut begins = true;
+    for character in memo.chars() {
+        if begins && FORMULA.contains(&character) {
+            text.push('\'');
+        }
+        let is_blank = matches!(character, ' ' | '"' | '\'' | '\u{a0}' | '\u{3000}');
+        begins = matches!(character, ';' | ',' | '\t' | '\r' | '\n') || (begins && is_blank);
+        text.push(character);
     }
+    text
 }
 
 /// Tells whether writing failed because nobody reads any more, for example after `head` had its lines.
@@ -209,3 +275,6 @@ fn is_reader_gone(error: &anyhow::Error) -> bool {
             || matches!(csv, Some(csv::ErrorKind::Io(error)) if is_broken_pipe(error))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ struct Verified {
     conserved: bool,
     /// Whether the balances that the movements add up to are those of the state.
     journal_agrees: bool,
-    /// Bytes of an unfinished append at the end, which was never acknowledged.
+    /// Bytes at the end that do not verify: an append that was cut off, or a damaged newest block.
     torn_bytes: u64,
     seconds: f64,
 }
@@ -158,8 +158,9 @@ fn text(verified: &Verified) -> String {
     let mut text = boxed("ledger", &rows);
     if verified.torn_bytes > 0 {
         text.push_str(&format!(
-            "{} bytes at the end are an append that is not finished; nothing in them was acknowledged.\n",
-            verified.torn_bytes
+            "{} bytes at the end do not verify: an append that was cut off, which nobody was told of, or a damaged newest \
+             block. Compare height {} with that of `nightshift operator status`.\n",
+            verified.torn_bytes, verified.height
         ));
     }
     text.push_str(&format!(

@@ -19,6 +19,7 @@ const STEPS: u64 = 40;
 fn progress(report: Progress) -> RunEvent {
     RunEvent::Progress {
         at_ms: 0,
+        agreement: None,
         number: None,
         report,
     }

@@ -62,8 +62,11 @@ pub(super) async fn audit(
         account: audit.account,
         height: audit.height,
         available: audit.available,
+        is_proved: audit.is_proved,
         movements: audit.movements,
         proved: audit.proved,
+        due: audit.due,
+        asserted: audit.asserted,
         came_in: audit.came_in,
         went_out: audit.went_out,
         problem: audit.problem.map(|problem| problem.to_string()),
@@ -136,12 +139,21 @@ async fn account(node: &Node, id: AccountId) -> Result<Option<LedgerEntry>, Ledg
             return Ok(None);
         }
     }
+    // Blocks may have come between the two answers: what is shown is what the proof beside it proves.
+    let (available, height) = match &proof {
+        Some(StateProof {
+            leaf: Leaf::Account(record),
+            certified,
+            ..
+        }) => (record.available, certified.header.height),
+        _ => (balance.available, balance.height),
+    };
     Ok(Some(LedgerEntry::Account(AccountEntry {
         account: id,
-        available: balance.available,
+        available,
         in_channels: balance.in_channels,
         channels: balance.channels,
-        height: balance.height,
+        height,
         proof: proof.as_ref().map(state_proof),
     })))
 }

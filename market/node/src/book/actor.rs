@@ -124,8 +124,8 @@ impl BookActor {
             Ingress::Request(from, request, reply) => match request {
                 BookRequest::Snapshot { digest, after } => reply.send(self.page(digest, after)),
                 BookRequest::Farewell(beacon) => {
-                    if self.on_farewell(from, beacon).await {
-                        reply.send(BookResponse::Noted);
+                    if let Some(answer) = self.on_farewell(from, beacon).await {
+                        reply.send(answer);
                     }
                 }
             },
@@ -164,21 +164,22 @@ impl BookActor {
         BookResponse::Page(BookPage::cut(self.book.messages(now), after))
     }
 
-    /// Takes the last beacon of a node that leaves, and passes it on like gossip. Tells whether it is one.
-    async fn on_farewell(&mut self, from: NodeId, beacon: Signed<Beacon>) -> bool {
+    /// Takes the last beacon of a node that leaves, and passes it on like gossip. Returns the answer; what is none
+    /// gets none.
+    async fn on_farewell(&mut self, from: NodeId, beacon: Signed<Beacon>) -> Option<BookResponse> {
         let Some(message) = farewell::check(beacon.clone(), from, &self.chain) else {
             self.client.note_offence(from, Offence::CorruptBook).await;
-            return false;
+            return None;
         };
         let Some(now) = self.clock.now() else {
-            return true;
+            return Some(BookResponse::NotReady);
         };
         let outcome = gossip::apply(&mut self.book, &mut self.allowances, vec![message], now);
         self.changed(outcome.changes);
         if outcome.judgement == Judgement::Accept {
             self.pass_on(vec![BookMessage::Beacon(beacon)]).await;
         }
-        true
+        Some(BookResponse::Noted)
     }
 
     fn on_follower(&mut self, node: NodeId) {

@@ -44,7 +44,7 @@ pub enum BookResponse {
     Page(BookPage),
     /// The book cannot say yet what matters, because its node does not know protocol time.
     NotReady,
-    /// The farewell is in the book.
+    /// The farewell was taken: the book has it, or one that is newer.
     Noted,
 }
 

@@ -1,12 +1,13 @@
 //! Owns auditing one account from outside: its whole history, added up and held against proofs.
 //!
 //! Never believes the history itself, which is the operator's word: each movement that a transaction made must stand
-//! in a receipt that is proved, and the sum must be the balance that is proved.
+//! in a receipt that is proved, what fell due by itself must have its channel proved closed, and the sum must be the
+//! balance that is proved. Where there is no proof, it says so.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use market::ledger::{Bucket, Cause, Key, Leaf, Transfer};
-use market::{AccountId, Amount, TxId};
+use market::ledger::{Bucket, Cause, ChannelState, Code, Key, Leaf, Transfer};
+use market::{AccountId, Amount, ChannelId, TxId};
 
 use super::client::{LedgerClient, LedgerError};
 use super::protocol::{
@@ -22,10 +23,16 @@ pub struct AccountAudit {
     pub height: u64,
     /// What it can spend: proved, or zero where the operator says that it holds nothing.
     pub available: Amount,
+    /// Whether that is proved, and not the operator's word alone.
+    pub is_proved: bool,
     /// Movements into or out of it.
     pub movements: u64,
-    /// How many of them stand in a receipt that is proved. The rest fell due by itself, for which there is no proof.
+    /// How many of them stand in a receipt that is proved.
     pub proved: u64,
+    /// How many of the rest are refunds that fell due, of channels that are proved closed and held as much.
+    pub due: u64,
+    /// Sum of those for which there is the operator's word alone: their channel is not in the state any more.
+    pub asserted: Amount,
     /// Sum of what came in.
     pub came_in: Amount,
     /// Sum of what went out.
@@ -69,6 +76,14 @@ pub enum AuditProblem {
         /// The transaction that the history names.
         tx: TxId,
     },
+    /// A refund is said to have fallen due that the channel, as proved, did not pay.
+    #[error("channel {channel} is not proved to have paid the refund {at:?}")]
+    NotDue {
+        /// Which movement.
+        at: HistoryCursor,
+        /// The channel that the history names.
+        channel: ChannelId,
+    },
     /// The whole history does not come to what is proved.
     #[error("the history comes to {sum}, and {proved} is proved as of block {height}")]
     Sum {
@@ -88,6 +103,7 @@ pub enum AuditProblem {
 /// The operator cannot be asked, or a proof does not hold.
 pub async fn audit(ledger: &LedgerClient, account: AccountId) -> Result<AccountAudit, LedgerError> {
     let proof = ledger.state_of(Key::Account(account)).await?;
+    let is_proved = proof.is_some();
     let (height, available) = match &proof {
         Some(proof) => match &proof.leaf {
             Leaf::Account(record) => (proof.certified.header.height, record.available),
@@ -95,22 +111,8 @@ pub async fn audit(ledger: &LedgerClient, account: AccountId) -> Result<AccountA
         },
         None => (ledger.status().await?.head.header.height, Amount::ZERO),
     };
-    let mut auditor = Auditor {
-        ledger,
-        receipts: BTreeMap::new(),
-        last: None,
-        sum: Amount::ZERO,
-        audit: AccountAudit {
-            account,
-            height,
-            available,
-            movements: 0,
-            proved: 0,
-            came_in: Amount::ZERO,
-            went_out: Amount::ZERO,
-            problem: None,
-        },
-    };
+    let mut auditor = Auditor::new(ledger, account, height);
+    (auditor.audit.available, auditor.audit.is_proved) = (available, is_proved);
     auditor.read_all().await?;
     let mut audit = auditor.audit;
     if audit.problem.is_none() && auditor.sum != available {
@@ -125,14 +127,42 @@ pub async fn audit(ledger: &LedgerClient, account: AccountId) -> Result<AccountA
 
 struct Auditor<'a> {
     ledger: &'a LedgerClient,
-    /// The movements of the transaction that was looked up last: those of one follow each other.
-    receipts: BTreeMap<TxId, Vec<Transfer>>,
+    /// The transaction that was looked up last, and what of its receipt no movement stands for yet.
+    current: Option<(TxId, Vec<Transfer>)>,
+    /// Those of the same block before it: the movements of one follow each other, so none comes again.
+    passed: BTreeSet<TxId>,
+    /// Channels whose rest came back. That happens once, by a transaction or when it falls due.
+    refunded: BTreeSet<ChannelId>,
     last: Option<HistoryCursor>,
     sum: Amount,
     audit: AccountAudit,
 }
 
-impl Auditor<'_> {
+impl<'a> Auditor<'a> {
+    fn new(ledger: &'a LedgerClient, account: AccountId, height: u64) -> Self {
+        Self {
+            ledger,
+            current: None,
+            passed: BTreeSet::new(),
+            refunded: BTreeSet::new(),
+            last: None,
+            sum: Amount::ZERO,
+            audit: AccountAudit {
+                account,
+                height,
+                available: Amount::ZERO,
+                is_proved: false,
+                movements: 0,
+                proved: 0,
+                due: 0,
+                asserted: Amount::ZERO,
+                came_in: Amount::ZERO,
+                went_out: Amount::ZERO,
+                problem: None,
+            },
+        }
+    }
+
     /// Reads page after page, up to the block as of which is audited.
     async fn read_all(&mut self) -> Result<(), LedgerError> {
         loop {
@@ -167,6 +197,9 @@ impl Auditor<'_> {
         if self.last.is_some_and(|last| at <= last) {
             return Err(AuditProblem::Order { at });
         }
+        if self.last.is_none_or(|last| last.height < at.height) {
+            self.passed.clear();
+        }
         self.last = Some(at);
         let Transfer {
             debit,
@@ -196,31 +229,82 @@ impl Auditor<'_> {
         }
     }
 
-    /// Looks a movement up in the proved receipt of its transaction; notes a problem where it is not there.
+    /// Holds a movement against what can be proved of its cause; notes a problem where that is something else.
     async fn is_proved(&mut self, entry: &HistoryEntry) -> Result<bool, LedgerError> {
-        let Cause::Transaction(tx) = entry.cause else {
-            return Ok(true);
+        let at = entry.at;
+        let problem = match entry.cause {
+            Cause::Transaction(tx) => match self.is_in_receipt(entry, tx).await? {
+                true => None,
+                false => Some(AuditProblem::NotProved { at, tx }),
+            },
+            Cause::Expiry(channel) | Cause::Deadline(channel) => {
+                match self.fell_due(entry, channel).await? {
+                    true => None,
+                    false => Some(AuditProblem::NotDue { at, channel }),
+                }
+            }
         };
-        if !self.receipts.contains_key(&tx) {
+        self.audit.problem = problem;
+        Ok(self.audit.problem.is_none())
+    }
+
+    /// Looks a movement up in the proved receipt of its transaction, where each stands for one of the history.
+    async fn is_in_receipt(&mut self, entry: &HistoryEntry, tx: TxId) -> Result<bool, LedgerError> {
+        if self.current.as_ref().is_none_or(|(of, _)| *of != tx) {
+            let before = self.current.take();
+            self.passed.extend(before.map(|(of, _)| of));
+            if self.passed.contains(&tx) {
+                return Ok(false);
+            }
             let proof = self.ledger.transaction(tx).await?;
             let proved = proof.filter(|proof| proof.certified.header.height == entry.at.height);
             let transfers = proved.map_or_else(Vec::new, |proof| proof.receipt.transfers);
-            self.receipts = BTreeMap::from([(tx, transfers)]);
+            self.current = Some((tx, transfers));
         }
-        // Each proved movement stands for one of the history.
-        let transfers = self.receipts.entry(tx).or_default();
-        match transfers.iter().position(|it| *it == entry.transfer) {
-            Some(place) => {
-                transfers.remove(place);
-                self.audit.proved += 1;
-                Ok(true)
-            }
-            None => {
-                let at = entry.at;
-                self.audit.problem = Some(AuditProblem::NotProved { at, tx });
-                Ok(false)
-            }
+        let transfers = self.current.as_mut().map(|(_, transfers)| transfers);
+        let place = transfers.and_then(|transfers| {
+            let place = transfers.iter().position(|it| *it == entry.transfer)?;
+            Some(transfers.remove(place))
+        });
+        if place.is_none() || !self.refunds_once(&entry.transfer) {
+            return Ok(false);
         }
+        self.audit.proved += 1;
+        Ok(true)
+    }
+
+    /// Tells whether a movement is no refund, or the first one of its channel.
+    fn refunds_once(&mut self, transfer: &Transfer) -> bool {
+        match (transfer.code, transfer.debit) {
+            (Code::Refund, Bucket::Channel(channel)) => self.refunded.insert(channel),
+            _ => true,
+        }
+    }
+
+    /// Tells whether a movement can be the refund of a channel that fell due: the channel is proved closed, is this
+    /// account's, held as much, and has paid no refund before.
+    async fn fell_due(
+        &mut self,
+        entry: &HistoryEntry,
+        channel: ChannelId,
+    ) -> Result<bool, LedgerError> {
+        let transfer = &entry.transfer;
+        let is_refund = transfer.code == Code::Refund
+            && transfer.debit == Bucket::Channel(channel)
+            && self.refunds_once(transfer);
+        if !is_refund {
+            return Ok(false);
+        }
+        let proof = self.ledger.state_of(Key::Channel(channel)).await?;
+        let Some(Leaf::Channel(record)) = proof.map(|proof| proof.leaf) else {
+            add(&mut self.audit.asserted, transfer.amount);
+            return Ok(true);
+        };
+        self.audit.due += 1;
+        let rest = record.deposit.checked_sub(record.claimed);
+        Ok(record.payer.account == self.audit.account
+            && record.state == ChannelState::Closed
+            && rest.is_some_and(|rest| transfer.amount <= rest))
     }
 }
 

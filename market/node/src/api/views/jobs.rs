@@ -73,6 +73,9 @@ pub enum RunEvent {
     Progress {
         /// Milliseconds since the request was accepted.
         at_ms: u64,
+        /// Which agreement it is a report of; none where an older release noted it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agreement: Option<AgreementId>,
         /// Which report of its agreement it is, from 0; releases before did not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<u64>,

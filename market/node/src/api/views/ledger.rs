@@ -113,10 +113,16 @@ pub struct AccountAuditEntry {
     pub height: u64,
     /// What it can spend.
     pub available: Amount,
+    /// Whether that is proved; otherwise the operator says that it has nothing, and no proof holds it to that.
+    pub is_proved: bool,
     /// Movements into or out of it.
     pub movements: u64,
-    /// How many of them stand in a receipt that is proved; the rest fell due by itself.
+    /// How many of them stand in a receipt that is proved.
     pub proved: u64,
+    /// How many of the rest are refunds that fell due, of channels that are proved closed and held as much.
+    pub due: u64,
+    /// Sum of those for which there is the operator's word alone.
+    pub asserted: Amount,
     /// Sum of what came in.
     pub came_in: Amount,
     /// Sum of what went out.

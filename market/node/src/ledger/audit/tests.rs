@@ -69,6 +69,9 @@ async fn an_account_that_never_was_is_empty_and_adds_up() {
     let market = funded().await;
     let nobody = audit(&market.client, key(7).account()).await.unwrap();
     assert_eq!((nobody.problem, nobody.movements), (None, 0));
+    assert!(!nobody.is_proved, "nothing proves that it has nothing");
+    let somebody = audit(&market.client, key(1).account()).await.unwrap();
+    assert!(somebody.is_proved);
     assert_eq!(nobody.available, Amount::ZERO);
 }
 
@@ -89,22 +92,7 @@ async fn more_than_a_page_of_history_is_read_to_its_end() {
 
 /// An auditor of key 1 that has read nothing yet.
 fn auditor(client: &LedgerClient) -> Auditor<'_> {
-    Auditor {
-        ledger: client,
-        receipts: BTreeMap::new(),
-        last: None,
-        sum: Amount::ZERO,
-        audit: AccountAudit {
-            account: key(1).account(),
-            height: 100,
-            available: Amount::ZERO,
-            movements: 0,
-            proved: 0,
-            came_in: Amount::ZERO,
-            went_out: Amount::ZERO,
-            problem: None,
-        },
-    }
+    Auditor::new(client, key(1).account(), 100)
 }
 
 fn entry(height: u64, (debit, credit): (Bucket, Bucket), balance: u64) -> HistoryEntry {
@@ -177,4 +165,81 @@ async fn a_movement_that_its_transaction_did_not_make_is_not_proved() {
     let mut auditor = self::auditor(&market.client);
     assert!(auditor.is_proved(&real).await.unwrap());
     assert!(!auditor.is_proved(&real).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_transaction_that_comes_again_after_another_one_is_not_proved_twice() {
+    let market = funded().await;
+    let own = Bucket::Available(key(1).account());
+    let mut entries = Vec::new();
+    for nonce in 2..4 {
+        let paid = transfer(nonce, &key(1), &key(2), 1_000);
+        let proof = market.client.submit(&paid).await.unwrap();
+        let tx = proof.receipt.transaction().unwrap();
+        let height = proof.certified.header.height;
+        entries.push(HistoryEntry {
+            cause: Cause::Transaction(tx),
+            transfer: proof.receipt.transfers[0],
+            ..entry(height, (own, Bucket::FeePool), 5)
+        });
+    }
+    let mut auditor = auditor(&market.client);
+    assert!(auditor.is_proved(&entries[0]).await.unwrap());
+    assert!(auditor.is_proved(&entries[1]).await.unwrap());
+    assert!(!auditor.is_proved(&entries[0]).await.unwrap());
+    assert_eq!(auditor.audit.proved, 2);
+}
+
+#[tokio::test]
+async fn a_refund_that_fell_due_must_be_of_a_channel_that_is_proved_closed_and_comes_once() {
+    let market = funded().await;
+    let client = &market.client;
+    let terms = terms(&key(1), &key(2));
+    let (channel, deposit) = (terms.channel_id(&genesis().chain_id()), terms.deposit);
+    let open = signed(9, Operation::Open { terms }, &[&key(1), &key(2)]);
+    client.submit(&open).await.unwrap();
+    let own = Bucket::Available(key(1).account());
+    let refund = |debit, amount| {
+        let mut refund = entry(1, (debit, own), 5);
+        refund.cause = Cause::Deadline(channel);
+        refund.transfer.amount = amount;
+        refund
+    };
+    let from_channel = Bucket::Channel(channel);
+    let at = HistoryCursor {
+        height: 1,
+        index: 0,
+    };
+    let not_due = Some(AuditProblem::NotDue { at, channel });
+    let mut open_still = auditor(client);
+    assert!(
+        !open_still
+            .is_proved(&refund(from_channel, deposit))
+            .await
+            .unwrap()
+    );
+    assert_eq!(open_still.audit.problem, not_due);
+    let close = Operation::CoopClose {
+        channel,
+        voucher: None,
+    };
+    client.submit(&signed(10, close, &[&key(2)])).await.unwrap();
+    let closed = client.channel(channel).await.unwrap().unwrap().record;
+    let rest = deposit.checked_sub(closed.claimed).unwrap();
+    let over = rest.checked_add(nano(1)).unwrap();
+    for invented in [refund(Bucket::Treasury, rest), refund(from_channel, over)] {
+        let mut auditor = auditor(client);
+        assert!(!auditor.is_proved(&invented).await.unwrap(), "{invented:?}");
+        assert_eq!(auditor.audit.problem, not_due);
+    }
+    let mut once = auditor(client);
+    assert!(once.is_proved(&refund(from_channel, rest)).await.unwrap());
+    assert_eq!((once.audit.due, once.audit.asserted), (1, Amount::ZERO));
+    assert!(!once.is_proved(&refund(from_channel, rest)).await.unwrap());
+    // Of a channel that the state does not have there is the operator's word alone.
+    let unknown = ChannelId::from_bytes([7; 32]);
+    let mut asserted = entry(1, (Bucket::Channel(unknown), own), 5);
+    asserted.cause = Cause::Deadline(unknown);
+    assert!(once.is_proved(&asserted).await.unwrap());
+    assert_eq!((once.audit.due, once.audit.asserted), (1, nano(5)));
 }
