@@ -38,7 +38,7 @@ pub use proof::{EpochProof, EquivocationProof, FinalityProof, ProofError, StateP
 pub use rejected::{Rejected, Role};
 pub use state::{Delta, RestoreError, State};
 pub use transaction::{
-    MAX_COSIGNERS, MAX_DELEGATIONS, MAX_VALIDITY_BLOCKS, Memo, MemoError, Operation,
+    MAX_COSIGNERS, MAX_DELEGATIONS, MAX_OPERATORS, MAX_VALIDITY_BLOCKS, Memo, MemoError, Operation,
     SignedTransaction, Transaction, VerifiedTransaction,
 };
 pub use transfer::{Bucket, Cause, Code, Transfer, TxReceipt};

@@ -6,6 +6,7 @@ mod chain;
 mod delegations;
 mod model;
 mod money;
+mod operators;
 mod proofs;
 
 use super::*;
@@ -57,6 +58,20 @@ fn genesis() -> Genesis {
         challenge_ms: CHALLENGE_MS,
         open_posting: true,
     }
+}
+
+/// The keys that operate, one after the other: that of the genesis and those that it can be handed over to.
+fn operator_key(index: u8) -> SecretKey {
+    key(match index {
+        0 => 200,
+        index => 210 + index,
+    })
+}
+
+/// The key of the operator that signs the next block; the first one of a committee.
+fn operator_of(state: &State) -> SecretKey {
+    let signs = |key: &SecretKey| state.operators().contains(&key.node());
+    (0..8).map(operator_key).find(signs).unwrap()
 }
 
 /// A market on a virtual clock.
@@ -121,6 +136,7 @@ impl World {
         let replayed = verify_block(&self.state, &executed.block).unwrap();
         assert_eq!(replayed.header(), executed.delta.header());
         self.state.commit(executed.delta).unwrap();
+        self.operator = operator_of(&self.state);
         let audit = self.state.audit();
         assert!(audit.supply_conserved, "{audit:?}");
         assert_eq!(audit.treasury, Amount::ZERO);
