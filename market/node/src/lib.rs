@@ -20,6 +20,7 @@ pub mod membership;
 pub mod metrics;
 pub mod network;
 pub mod node;
+pub mod operator_keys;
 pub mod recover;
 pub mod settle;
 pub mod store;

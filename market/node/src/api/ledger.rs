@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::server::{ApiError, ApiResult};
 use super::views::{
-    AccountAuditEntry, AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, ProofEntry,
-    TransactionEntry,
+    AccountAuditEntry, AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, OperatorsEntry,
+    ProofEntry, TransactionEntry,
 };
 use crate::ledger::client::LedgerError;
 use crate::ledger::protocol::{HistoryPage, HistoryQuery};
@@ -22,14 +22,18 @@ pub(super) async fn look_up(
     State(node): State<Node>,
     Path(what): Path<String>,
 ) -> ApiResult<LedgerEntry> {
+    if what == "operators" {
+        let entry = operators(&node).await.map_err(ApiError::failed)?;
+        return Ok(Json(LedgerEntry::Operators(entry)));
+    }
     let found = match (what.parse::<u64>(), what.parse::<TxId>()) {
         (Ok(height), _) => block(&node, height).await,
         (_, Ok(id)) => by_id(&node, *id.as_bytes()).await,
         (Err(_), Err(_)) => {
             let shown: String = what.chars().take(80).collect();
             return Err(ApiError::bad_request(format!(
-                "{shown:?} names nothing in a ledger: give a block's height, or the 64 hexadecimal digits of a \
-                 transaction, an account or a channel"
+                "{shown:?} names nothing in a ledger: give a block's height, the 64 hexadecimal digits of a \
+                 transaction, an account or a channel, or the word operators"
             )));
         }
     };
@@ -66,6 +70,7 @@ async fn block(node: &Node, height: u64) -> Result<Option<LedgerEntry>, LedgerEr
         return Ok(None);
     };
     let header = certified.header;
+    let hands_over = header.next_validators_hash != header.validators_hash;
     Ok(Some(LedgerEntry::Block(BlockEntry {
         height: header.height,
         id: header.id(),
@@ -77,7 +82,35 @@ async fn block(node: &Node, height: u64) -> Result<Option<LedgerEntry>, LedgerEr
         state_root: header.state_root,
         proposer: header.proposer,
         votes: certified.certificate.precommits.len(),
+        hands_over,
     })))
+}
+
+/// Returns who signs blocks: a fact of the state since the first change, and of the genesis before it.
+async fn operators(node: &Node) -> Result<OperatorsEntry, LedgerError> {
+    let proof = node.ledger.state_of(Key::Operators).await?;
+    let height = match &proof {
+        Some(proof) => proof.certified.header.height,
+        None => node.ledger.status().await?.head.header.height,
+    };
+    if let Some(proof) = &proof
+        && let Leaf::Operators { since, operators } = &proof.leaf
+    {
+        return Ok(OperatorsEntry {
+            operators: operators.clone(),
+            since: *since,
+            height,
+            proof: Some(state_proof(proof)),
+        });
+    }
+    // That nobody has taken over is no word to take: the trusted set has followed every change that was proved.
+    let trusted = node.ledger.trusted();
+    Ok(OperatorsEntry {
+        operators: trusted.operators,
+        since: trusted.height,
+        height,
+        proof: None,
+    })
 }
 
 /// Looks at what an id can stand for, one after the other: ids of different kinds are never equal.

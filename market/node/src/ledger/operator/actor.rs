@@ -5,8 +5,11 @@
 
 use std::time::Duration;
 
-use market::ledger::{Key, SignedTransaction, StateProof};
-use market::{AccountId, ledger::CertifiedHeader};
+use market::keys::SecretKey;
+use market::ledger::{
+    CertifiedHeader, EpochProof, Header, Key, SignedTransaction, StateProof, TrustedSet,
+};
+use market::{AccountId, NodeId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -27,6 +30,19 @@ pub(super) enum Command {
     StateOf(Key, oneshot::Sender<(Option<StateProof>, u64)>),
     Account(AccountId, oneshot::Sender<AccountView>),
     Status(oneshot::Sender<LedgerStatus>),
+    HandOver(HandOver),
+    CanSignAlone(Vec<NodeId>, oneshot::Sender<bool>),
+    Vouch(Box<Header>, oneshot::Sender<CertifiedHeader>),
+    Epochs(u64, oneshot::Sender<Vec<EpochProof>>),
+    Operators(oneshot::Sender<TrustedSet>),
+}
+
+/// A wish to sign with another key from the next block on.
+#[derive(Debug)]
+pub(super) struct HandOver {
+    pub(super) key: SecretKey,
+    pub(super) nonce: u64,
+    pub(super) reply: oneshot::Sender<Result<Outcome, Unavailable>>,
 }
 
 /// A transaction, and who waits for it.
@@ -127,6 +143,22 @@ fn serve(core: &mut Core, command: Command, batch: &mut Vec<Submission>) {
         }
         Command::Status(reply) => {
             let _gone = reply.send(core.status());
+        }
+        Command::HandOver(HandOver { key, nonce, reply }) => {
+            let transaction = core.hand_over(key, nonce);
+            batch.push(Submission { transaction, reply });
+        }
+        Command::CanSignAlone(operators, reply) => {
+            let _gone = reply.send(core.can_sign_alone(&operators));
+        }
+        Command::Vouch(header, reply) => {
+            let _gone = reply.send(core.vouch(*header));
+        }
+        Command::Epochs(height, reply) => {
+            let _gone = reply.send(core.epochs_from(height));
+        }
+        Command::Operators(reply) => {
+            let _gone = reply.send(core.operators());
         }
     }
 }

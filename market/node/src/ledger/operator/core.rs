@@ -2,12 +2,14 @@
 //!
 //! Never commits a block to the state before it is durable.
 
+mod succession;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use market::ledger::{
-    Audit, Block, CertifiedHeader, ChannelState, FinalityProof, Key, Rejected, SignedTransaction,
-    State, StateProof, execute,
+    Audit, Block, CertifiedHeader, ChannelState, EpochProof, FinalityProof, Key, Rejected,
+    SignedTransaction, State, StateProof, execute,
 };
 use market::{AccountId, HeaderId, Timestamp, TxId, wire};
 
@@ -34,6 +36,8 @@ pub(super) struct Core {
     time: BlockTime,
     /// The sums as of the newest block, once they were asked for.
     audit: Option<Audit>,
+    /// Every change of the operators, oldest first.
+    epochs: Vec<EpochProof>,
 }
 
 /// What became of one submitted transaction.
@@ -46,20 +50,16 @@ struct Compared {
     positions: Vec<Position>,
     /// Id of the header at the index's head, if the log has that height.
     at_index_head: Option<HeaderId>,
+    epochs: Vec<EpochProof>,
 }
 
 impl Core {
     /// Replays and verifies the log, brings the index up to it, and makes the first block of this run
     /// at `wall`.
     pub(super) fn open(
-        config: OperatorConfig,
+        mut config: OperatorConfig,
         wall: Timestamp,
     ) -> Result<(Self, Recovered), OperatorError> {
-        let node = config.key.node();
-        let genesis = State::genesis(&config.genesis)?;
-        if !genesis.operators().contains(&node) {
-            return Err(OperatorError::NotOperator { node });
-        }
         let directory = config.directory.join("index");
         std::fs::create_dir_all(&config.directory).map_err(|source| {
             crate::store::StoreError::Io {
@@ -70,6 +70,7 @@ impl Core {
         let (index, set_aside) = OperatorIndex::open(&directory)?;
         let index_head = index.head()?;
         let compared = compare(&config, index_head.map(|head| head.height))?;
+        config.follow(&compared.replayed.state)?;
         let height = compared.replayed.state.tip().height;
         if let Some(head) = index_head.filter(|head| head.height > height) {
             return Err(OperatorError::LogBehindIndex {
@@ -100,6 +101,7 @@ impl Core {
         let Compared {
             replayed,
             positions,
+            epochs,
             ..
         } = compared;
         let reindexed = catch_up(&index, &replayed.log.reader(), &positions)?;
@@ -108,6 +110,7 @@ impl Core {
             torn: replayed.log.torn().cloned(),
             set_aside,
             reindexed,
+            operator: config.key.node(),
         };
         let mut log = replayed.log.open()?;
         let mut state = replayed.state;
@@ -130,6 +133,7 @@ impl Core {
             head,
             time,
             audit: None,
+            epochs,
         };
         Ok((core, recovered))
     }
@@ -148,6 +152,7 @@ impl Core {
         let (block, rejected) = make(&self.config, parts, batch, (&mut self.time, wall))?;
         self.head = block.certified();
         self.audit = None;
+        self.succeed()?;
         let header = &self.head.header;
         self.config.clock.observe(header.height, header.time);
         Ok(outcomes(batch, &block, rejected))
@@ -257,10 +262,11 @@ fn compare(config: &OperatorConfig, index_height: Option<u64>) -> Result<Compare
         segment_bytes: config.segment_bytes,
         ..LogConfig::blocks(config.directory.join("blocks"), config.genesis.chain_id())
     };
-    let (mut positions, mut at_index_head) = (Vec::new(), None);
+    let (mut positions, mut at_index_head, mut epochs) = (Vec::new(), None, Vec::new());
     let replayed = replay(log_config, &config.genesis, |verified| {
         let header = &verified.block.header;
         positions.push(verified.position);
+        epochs.extend(EpochProof::of(verified.state, &verified.block.certified()));
         if index_height == Some(header.height) {
             at_index_head = Some(header.id());
         }
@@ -270,6 +276,7 @@ fn compare(config: &OperatorConfig, index_height: Option<u64>) -> Result<Compare
         replayed,
         positions,
         at_index_head,
+        epochs,
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use market::genesis::Genesis;
 use market::ledger::{
-    Block, CertifiedHeader, FinalityProof, Key, Rejected, SignedTransaction, StateProof,
+    Block, CertifiedHeader, FinalityProof, Key, Operation, Rejected, SignedTransaction, StateProof,
 };
 use market::{AccountId, ChainId, TxId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -100,9 +100,13 @@ impl OperatorHandle {
         transaction: SignedTransaction,
     ) -> Result<FinalityProof, SubmitError> {
         // Bad seals are refused here, before they take a place in the queue.
-        let id = transaction.verify(&self.chain)?.id;
+        let verified = transaction.verify(&self.chain)?;
+        let id = verified.id;
         if let Some(proof) = self.transaction(id).await? {
-            return Ok(proof);
+            return self.vouched_proof(proof).await;
+        }
+        if let Operation::SetOperators { operators } = verified.transaction.operation {
+            self.check_successors(operators).await?;
         }
         let (reply, outcome) = oneshot::channel();
         self.send(Command::Submit(Submission { transaction, reply }))?;
@@ -112,7 +116,7 @@ impl OperatorHandle {
                 Ok(*proof)
             }
             Err(reason @ Rejected::AlreadyApplied { .. }) => match self.transaction(id).await? {
-                Some(proof) => Ok(proof),
+                Some(proof) => self.vouched_proof(proof).await,
                 None => Err(reason.into()),
             },
             Err(reason) => Err(reason.into()),
@@ -202,7 +206,7 @@ impl OperatorHandle {
                 LedgerResponse::Final(Box::new(self.submit(*transaction).await?))
             }
             LedgerRequest::Transaction(id) => match self.transaction(id).await? {
-                Some(proof) => LedgerResponse::Final(Box::new(proof)),
+                Some(proof) => LedgerResponse::Final(Box::new(self.vouched_proof(proof).await?)),
                 None => absent(),
             },
             LedgerRequest::StateOf(key) => match self.state_of(key).await? {
@@ -214,13 +218,16 @@ impl OperatorHandle {
             }
             LedgerRequest::History(query) => LedgerResponse::History(self.history(query).await?),
             LedgerRequest::Header(height) => match self.block(height).await? {
-                Some(block) => LedgerResponse::Header(Box::new(block.certified())),
+                Some(block) => {
+                    LedgerResponse::Header(Box::new(self.vouched(block.certified()).await?))
+                }
                 None => absent(),
             },
+            LedgerRequest::Epochs(height) => LedgerResponse::Epochs(self.epochs(height).await?),
         })
     }
 
-    fn send(&self, command: Command) -> Result<(), Unavailable> {
+    pub(super) fn send(&self, command: Command) -> Result<(), Unavailable> {
         self.commands
             .try_send(command)
             .map_err(|error| match error {
@@ -229,7 +236,7 @@ impl OperatorHandle {
             })
     }
 
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, Unavailable> {

@@ -60,5 +60,6 @@ fn name(why: Unavailable) -> &'static str {
         Unavailable::Busy => "busy",
         Unavailable::DiskFull => "disk_full",
         Unavailable::Stopped => "stopped",
+        Unavailable::NoKey => "no_key",
     }
 }
