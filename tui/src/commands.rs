@@ -22,6 +22,7 @@ mod man;
 mod market_book;
 mod operator_init;
 mod operator_issue;
+mod operator_rotate_key;
 mod operator_run;
 mod operator_status;
 mod probe;
@@ -142,6 +143,8 @@ pub(crate) enum OperatorCommand {
     Status(operator_status::Args),
     /// Issue money to an account
     Issue(operator_issue::Args),
+    /// Sign blocks with a new key from now on
+    RotateKey(operator_rotate_key::Args),
 }
 
 /// What can be done with the ledger.
@@ -153,7 +156,7 @@ pub(crate) enum LedgerCommand {
     Export(ledger_export::Args),
     /// Add up an account's whole history and hold it against proofs
     Audit(ledger_audit::Args),
-    /// Show a block, a transaction, an account or a channel, with its proof
+    /// Show a block, a transaction, an account, a channel or the operators, with the proof
     Show(ledger_show::Args),
 }
 
@@ -238,6 +241,7 @@ async fn execute_operator(command: OperatorCommand, context: &Context) -> anyhow
         OperatorCommand::Run(args) => Box::pin(operator_run::execute(args, context)).await,
         OperatorCommand::Status(args) => operator_status::execute(args, context).await,
         OperatorCommand::Issue(args) => operator_issue::execute(args, context).await,
+        OperatorCommand::RotateKey(args) => operator_rotate_key::execute(args, context).await,
     }
 }
 

@@ -441,8 +441,7 @@ impl Pair {
                 by,
             } => {
                 let (from, amount) = (account(from), nano(amount));
-                let mut keys = treasury(keys);
-                keys.push(person(by));
+                let keys = [treasury(keys), vec![person(by)]].concat();
                 (Operation::Redeem { from, amount }, keys)
             }
             Move::Open {
