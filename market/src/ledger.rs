@@ -38,8 +38,8 @@ pub use proof::{EpochProof, EquivocationProof, FinalityProof, ProofError, StateP
 pub use rejected::{Rejected, Role};
 pub use state::{Delta, RestoreError, State};
 pub use transaction::{
-    CheckedTransaction, MAX_COSIGNERS, MAX_DELEGATIONS, MAX_VALIDITY_BLOCKS, Memo, MemoError,
-    Operation, SignedTransaction, Transaction, VerifiedTransaction,
+    CheckedTransaction, MAX_COSIGNERS, MAX_DELEGATIONS, MAX_OPERATORS, MAX_VALIDITY_BLOCKS, Memo,
+    MemoError, Operation, SignedTransaction, Transaction, VerifiedTransaction,
 };
 pub use transfer::{Bucket, Cause, Code, Transfer, TxReceipt};
 pub use tree::{Path, Step};

@@ -52,6 +52,8 @@ mod readme;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod service;
 #[cfg(test)]
 mod signals;

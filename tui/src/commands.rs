@@ -24,6 +24,7 @@ mod operator_cosign;
 mod operator_init;
 mod operator_issue;
 mod operator_redeem;
+mod operator_rotate_key;
 mod operator_run;
 mod operator_status;
 mod operator_submit;
@@ -169,6 +170,8 @@ pub(crate) enum OperatorCommand {
     Submit(operator_submit::Args),
     /// Make this home's treasury key and print its address; needs no running node
     TreasuryKey(operator_treasury_key::Args),
+    /// Sign blocks with a new key from now on
+    RotateKey(operator_rotate_key::Args),
 }
 
 /// What can be done with the ledger.
@@ -180,7 +183,7 @@ pub(crate) enum LedgerCommand {
     Export(ledger_export::Args),
     /// Add up an account's whole history and hold it against proofs
     Audit(ledger_audit::Args),
-    /// Show a block, a transaction, an account or a channel, with its proof
+    /// Show a block, a transaction, an account, a channel or the operators, with the proof
     Show(ledger_show::Args),
 }
 
@@ -274,6 +277,7 @@ async fn execute_operator(command: OperatorCommand, context: &Context) -> anyhow
         OperatorCommand::Cosign(args) => operator_cosign::execute(&args, context),
         OperatorCommand::Submit(args) => operator_submit::execute(args, context).await,
         OperatorCommand::TreasuryKey(args) => operator_treasury_key::execute(&args, context),
+        OperatorCommand::RotateKey(args) => operator_rotate_key::execute(args, context).await,
     }
 }
 

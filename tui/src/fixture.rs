@@ -342,6 +342,8 @@ pub(crate) fn operator() -> OperatorView {
         height: 1234,
         time: time(),
         peers: 3,
+        operators: vec![NodeId::from_bytes([0xd4; 32])],
+        operators_since: 1200,
         audit: AuditView {
             available: amount("99.5"),
             channels: amount("0.3"),

@@ -6,6 +6,7 @@
 
 mod client;
 mod ledger;
+mod operator;
 mod routes;
 mod server;
 mod views;
@@ -19,7 +20,8 @@ pub use views::{
     AccountAuditEntry, AccountEntry, ArtefactView, AttemptView, AuditView, BalanceView, BestPrice,
     BlockEntry, BookRow, BookView, BudgetView, ChannelEntry, ChannelView, FetchRequest, GpuView,
     HistoryRow, IssueRequest, JobDetail, JobView, LeaseView, LedgerEntry, NetworkView,
-    NumberedEvent, OfferView, OperatorView, PeerView, PendingRefund, PriceRequest, ProofEntry,
-    ProviderState, ProviderView, QuoteRequest, QuoteView, RunEvent, RunId, RunIdError, RunRequest,
-    SandboxView, ShunnedView, StatusView, SubmitRequest, TransactionEntry, TxView,
+    NumberedEvent, OfferView, OperatorView, OperatorsEntry, PeerView, PendingRefund, PriceRequest,
+    ProofEntry, ProviderState, ProviderView, QuoteRequest, QuoteView, RotatedView, RunEvent, RunId,
+    RunIdError, RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest, TransactionEntry,
+    TxView,
 };

@@ -320,6 +320,16 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), HomeError> {
     Ok(())
 }
 
+/// Gives a file of the home another name in its folder, on disk when this returns.
+pub fn rename_private(from: &Path, to: &Path) -> Result<(), HomeError> {
+    fs::rename(from, to).map_err(failed("rename", from))?;
+    if let Some(folder) = to.parent() {
+        let opened = File::open(folder).map_err(failed("open", folder))?;
+        opened.sync_all().map_err(failed("flush", folder))?;
+    }
+    Ok(())
+}
+
 /// Reads a file of the home.
 pub fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
     fs::read(path).map_err(failed("read", path))

@@ -23,6 +23,7 @@ pub mod membership;
 pub mod metrics;
 pub mod network;
 pub mod node;
+pub mod operator_keys;
 pub mod proposal;
 pub mod recover;
 pub mod sealed;

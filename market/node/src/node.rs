@@ -126,7 +126,7 @@ impl Node {
                 &config.home,
                 &membership.genesis,
                 steps::OperatorParts {
-                    key: identity.node_key.clone(),
+                    node_key: identity.node_key.clone(),
                     clock: clock.clone(),
                     interval_ms: interval,
                     reserve_bytes: config.settings.disk.reserve_bytes(),

@@ -67,14 +67,20 @@ fn leaves(state: &State) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         Leaf::PayerNonce { .. } => "payer-nonce",
         Leaf::Applied { .. } => "applied",
         Leaf::Delegation { .. } => "delegation",
+        Leaf::Operators { .. } => "operators",
     };
     let mut named = std::collections::BTreeMap::new();
-    for leaf in state.leaves() {
+    // Nobody has handed over in the small ledger.
+    let handed_over = Leaf::Operators {
+        since: 9,
+        operators: vec![small::desk().node()],
+    };
+    for leaf in state.leaves().chain([&handed_over]) {
         named
             .entry(name(leaf))
             .or_insert_with(|| wire::encode(leaf));
     }
-    assert_eq!(named.len(), 6, "the small ledger has every kind of leaf");
+    assert_eq!(named.len(), 7, "every kind of leaf is there");
     named
         .into_iter()
         .map(|(name, bytes)| ("leaf", name, bytes))
@@ -149,6 +155,13 @@ fn operations(ledger: &SmallLedger) -> Vec<(&'static str, &'static str, Vec<u8>)
         ("claim-closing", [0x40, 1], close(ledger.closing)),
         ("close", [2, 2], close(ledger.closing)),
         ("close-bare", [2, 3], close(ledger.open)),
+        (
+            "operators",
+            [1, 0],
+            Operation::SetOperators {
+                operators: vec![small::desk().node()],
+            },
+        ),
     ];
     let bytes = |choices: [u8; 2], operation: Operation| {
         let transaction = Transaction {

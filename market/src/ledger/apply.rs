@@ -4,6 +4,7 @@
 //! Never leaves a trace of a refused transaction.
 
 mod money;
+mod operators;
 mod payout;
 
 use super::channel::{ChannelRecord, ChannelState};
@@ -101,6 +102,9 @@ impl Draft<'_> {
             } => self
                 .payer_close(verified, *channel, *cumulative)
                 .map(|()| Some(*channel)),
+            Operation::SetOperators { operators } => {
+                self.set_operators(verified, operators).map(|()| None)
+            }
         }
     }
 

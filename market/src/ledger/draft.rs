@@ -94,6 +94,16 @@ impl<'a> Draft<'a> {
         self.state.rules()
     }
 
+    /// Returns the operators that sign this block.
+    pub(super) fn operators(&self) -> &'a [NodeId] {
+        self.state.operators()
+    }
+
+    /// Tells whether a transaction of this block has changed the operators of the next.
+    pub(super) fn changes_operators(&self) -> bool {
+        self.block.contains_key(&Key::Operators)
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.transactions.len() >= MAX_TRANSACTIONS_PER_BLOCK
     }
@@ -342,7 +352,10 @@ impl<'a> Draft<'a> {
                 .collect(),
         );
         let hashes: Vec<tree::Hash> = self.transactions.iter().map(tx_hash).collect();
-        let validators = validators_hash(self.state.operators());
+        let next_operators = match self.block.get(&Key::Operators) {
+            Some(Some(Leaf::Operators { operators, .. })) => operators,
+            _ => self.state.operators(),
+        };
         let header = Header {
             version: HEADER_VERSION,
             chain_id: *self.chain(),
@@ -353,8 +366,8 @@ impl<'a> Draft<'a> {
             receipts_root: Root::from_bytes(receipts_tree(&hashes, &self.receipts).root()),
             tx_root: Root::from_bytes(Tree::of_list(hashes).root()),
             state_root: Root::from_bytes(tree.root()),
-            validators_hash: validators,
-            next_validators_hash: validators,
+            validators_hash: validators_hash(self.state.operators()),
+            next_validators_hash: validators_hash(next_operators),
             proposer,
         };
         Finished {

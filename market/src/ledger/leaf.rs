@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::{ChannelRecord, ChannelState};
 use super::tree::{self, Hash};
 use crate::amount::Amount;
-use crate::ids::{AccountId, ChannelId, TxId};
+use crate::ids::{AccountId, ChannelId, NodeId, TxId};
 use crate::time::Timestamp;
 use crate::wire;
 
@@ -27,6 +27,8 @@ pub enum Key {
     Applied(TxId),
     /// A delegation, by BLAKE3 of its signed bytes.
     Delegation([u8; 32]),
+    /// The operators, where they are not those of the genesis.
+    Operators,
 }
 
 impl Key {
@@ -108,6 +110,13 @@ pub enum Leaf {
         /// When the delegation ends.
         expires_at: Timestamp,
     },
+    /// The operators, from their first change on; before it they are those of the genesis.
+    Operators {
+        /// The first height that they sign.
+        since: u64,
+        /// The operators, in the order that the validators hash has them.
+        operators: Vec<NodeId>,
+    },
 }
 
 /// When block execution must look at a leaf by itself.
@@ -131,6 +140,7 @@ impl Leaf {
             Self::PayerNonce { payer, nonce, .. } => Key::PayerNonce(*payer, *nonce),
             Self::Applied { id, .. } => Key::Applied(*id),
             Self::Delegation { id, .. } => Key::Delegation(*id),
+            Self::Operators { .. } => Key::Operators,
         }
     }
 
@@ -150,7 +160,10 @@ impl Leaf {
                 of(supply.fee_pool) + of(supply.treasury) + of(supply.redeemed) + of(supply.burned)
                     - of(supply.issued)
             }
-            Self::PayerNonce { .. } | Self::Applied { .. } | Self::Delegation { .. } => 0,
+            Self::PayerNonce { .. }
+            | Self::Applied { .. }
+            | Self::Delegation { .. }
+            | Self::Operators { .. } => 0,
         }
     }
 
@@ -166,7 +179,10 @@ impl Leaf {
                 valid_until_height, ..
             } => Some(Due::Height(valid_until_height.saturating_add(1))),
             Self::Delegation { expires_at, .. } => Some(Due::Time(*expires_at)),
-            Self::Supply(_) | Self::Account(_) | Self::PayerNonce { .. } => None,
+            Self::Supply(_)
+            | Self::Account(_)
+            | Self::PayerNonce { .. }
+            | Self::Operators { .. } => None,
         }
     }
 }

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::block::{Block, CertifiedHeader, HEADER_VERSION, Precommit, validators_hash};
+use super::block::{Block, CertifiedHeader, HEADER_VERSION, Header, Precommit, validators_hash};
 use super::draft::{receipt_hash, receipts_tree, tx_hash};
 use super::leaf::Leaf;
+use super::state::State;
 use super::transaction::SignedTransaction;
 use super::transfer::{Cause, TxReceipt};
 use super::tree::{self, Path, Tree};
@@ -85,6 +86,11 @@ pub struct TrustedSet {
     pub operators: Vec<NodeId>,
 }
 
+/// Returns how many of `operators` must vote: more than two thirds.
+pub(super) fn quorum(operators: usize) -> usize {
+    operators * 2 / 3 + 1
+}
+
 impl TrustedSet {
     /// Returns the set that a genesis starts with.
     pub fn genesis(genesis: &Genesis) -> Self {
@@ -97,11 +103,15 @@ impl TrustedSet {
 
     /// Returns how many operators must vote: more than two thirds.
     pub fn quorum(&self) -> usize {
-        self.operators.len() * 2 / 3 + 1
+        quorum(self.operators.len())
     }
 
-    /// Checks that a header is final: of this chain, not before the trusted height, by these
-    /// operators, with the votes of more than two thirds of them.
+    /// Checks that a header is final: of this chain, by these operators, with the votes of more than two thirds
+    /// of them.
+    ///
+    /// A header from before the trusted height convinces only where these operators have signed it as well: they
+    /// stand for the whole chain that they took over, and what the operators before them sign today may be by
+    /// a key that others have.
     pub fn check(&self, certified: &CertifiedHeader) -> Result<(), ProofError> {
         let header = &certified.header;
         if header.version != HEADER_VERSION {
@@ -114,10 +124,8 @@ impl TrustedSet {
             });
         }
         if header.height < self.height {
-            return Err(ProofError::BeforeTrusted {
-                trusted: self.height,
-                found: header.height,
-            });
+            let vouched = self.check_votes(certified);
+            return vouched.map_err(|_| self.before(header));
         }
         let expected = validators_hash(&self.operators);
         if header.validators_hash != expected {
@@ -150,10 +158,24 @@ impl TrustedSet {
         Ok(())
     }
 
-    /// Moves on to the operators that a final header hands over to.
+    fn before(&self, header: &Header) -> ProofError {
+        ProofError::BeforeTrusted {
+            trusted: self.height,
+            found: header.height,
+        }
+    }
+
+    /// Moves on to the operators that a final header hands over to. Never goes back: a header from before the
+    /// trusted height hands nothing over, whoever signed it.
     pub fn advance(&mut self, epoch: &EpochProof) -> Result<(), ProofError> {
-        self.check(&epoch.certified)?;
         let header = &epoch.certified.header;
+        if header.height < self.height {
+            return Err(self.before(header));
+        }
+        self.check(&epoch.certified)?;
+        if header.next_validators_hash == header.validators_hash {
+            return Err(ProofError::NotHandedOver);
+        }
         if validators_hash(&epoch.operators) != header.next_validators_hash {
             return Err(ProofError::NotHandedOver);
         }
@@ -170,6 +192,18 @@ pub struct EpochProof {
     pub certified: CertifiedHeader,
     /// The operators from the next height on.
     pub operators: Vec<NodeId>,
+}
+
+impl EpochProof {
+    /// Returns the proof that a block of `state`, its tip, handed over; `None` where it did not.
+    pub fn of(state: &State, certified: &CertifiedHeader) -> Option<Self> {
+        let header = &certified.header;
+        let hands_over = header.next_validators_hash != header.validators_hash;
+        hands_over.then(|| Self {
+            certified: certified.clone(),
+            operators: state.operators().to_vec(),
+        })
+    }
 }
 
 /// Proves what is so: a leaf of the state after a block.

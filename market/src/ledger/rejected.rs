@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::delegation::DelegationError;
-use crate::ids::{AccountId, ChannelId, TxId};
+use crate::ids::{AccountId, ChannelId, NodeId, TxId};
 use crate::time::Timestamp;
 use crate::wire::WireError;
 
@@ -228,6 +228,42 @@ pub enum Rejected {
     /// A sum does not fit; nothing can be done about it but smaller amounts.
     #[error("the amounts of this transaction do not fit the ledger")]
     Arithmetic,
+    /// No operator at all, or more than a set may have.
+    #[error("a set has 1 to {max} operators, this one has {found}")]
+    OperatorCount {
+        /// Operators named.
+        found: usize,
+        /// The most that a set may have.
+        max: usize,
+    },
+    /// A set that names an operator twice.
+    #[error("operator {operator} is named twice; each is named once")]
+    OperatorTwice {
+        /// The operator.
+        operator: NodeId,
+    },
+    /// A set that is the present one.
+    #[error("the operators are these already; nothing would change")]
+    OperatorsSame,
+    /// The block being made changes the operators already.
+    #[error("this block changes the operators already; the next one can change them again")]
+    OperatorsChanging,
+    /// Too few of the present operators signed.
+    #[error("{have} of the present operators signed, a change of operators needs {need}")]
+    OperatorThreshold {
+        /// Present operators that signed.
+        have: usize,
+        /// How many are needed.
+        need: usize,
+    },
+    /// An operator that comes in did not sign.
+    #[error(
+        "the signature of the new operator {operator} is missing, which shows that its key is there"
+    )]
+    OperatorUnproved {
+        /// The operator.
+        operator: NodeId,
+    },
 }
 
 /// The part that a signer plays.
@@ -284,6 +320,12 @@ impl Rejected {
             Self::AboveDeposit { .. } => "above_deposit",
             Self::ClaimTooSoon { .. } => "claim_too_soon",
             Self::Arithmetic => "arithmetic",
+            Self::OperatorCount { .. } => "operator_count",
+            Self::OperatorTwice { .. } => "operator_twice",
+            Self::OperatorsSame => "operators_same",
+            Self::OperatorsChanging => "operators_changing",
+            Self::OperatorThreshold { .. } => "operator_threshold",
+            Self::OperatorUnproved { .. } => "operator_unproved",
         }
     }
 

@@ -25,7 +25,6 @@ use crate::time::Timestamp;
 pub struct State {
     chain: ChainId,
     rules: Genesis,
-    operators: Vec<NodeId>,
     leaves: BTreeMap<Key, Leaf>,
     schedule: BTreeSet<(Due, Key)>,
     /// Each party of each channel that is not closed.
@@ -84,18 +83,17 @@ impl State {
     /// Makes the state of block 0, which is a function of the genesis alone and carries no certificate.
     pub fn genesis(genesis: &Genesis) -> Result<Self, GenesisError> {
         genesis.validate()?;
-        let operators = genesis.operators.clone();
-        let validators = validators_hash(&operators);
+        let validators = validators_hash(&genesis.operators);
         let empty = Root::from_bytes(Tree::default().root());
         let chain = genesis.chain_id();
-        let proposer = operators
+        let proposer = genesis
+            .operators
             .first()
             .copied()
             .expect("a valid genesis names an operator");
         let mut state = Self {
             chain,
             rules: genesis.clone(),
-            operators,
             leaves: BTreeMap::new(),
             schedule: BTreeSet::new(),
             live: BTreeSet::new(),
@@ -130,7 +128,7 @@ impl State {
     ) -> Result<Self, RestoreError> {
         let mut state = Self::genesis(genesis)?;
         let height = tip.height;
-        if tip.chain_id != state.chain || tip.next_validators_hash != state.tip.validators_hash {
+        if tip.chain_id != state.chain {
             return Err(RestoreError::OtherChain { height });
         }
         let mut changes = Vec::new();
@@ -146,6 +144,9 @@ impl State {
                 expected,
                 found,
             });
+        }
+        if tip.next_validators_hash != validators_hash(state.operators()) {
+            return Err(RestoreError::OtherChain { height });
         }
         state.tip = tip;
         Ok(state)
@@ -253,7 +254,18 @@ impl State {
 
     /// Returns the operators that sign the next block.
     pub fn operators(&self) -> &[NodeId] {
-        &self.operators
+        match self.leaf(&Key::Operators) {
+            Some(Leaf::Operators { operators, .. }) => operators,
+            _ => &self.rules.operators,
+        }
+    }
+
+    /// Returns the first height that the operators of the next block sign.
+    pub fn operators_since(&self) -> u64 {
+        match self.leaf(&Key::Operators) {
+            Some(Leaf::Operators { since, .. }) => *since,
+            _ => 1,
+        }
     }
 
     /// Returns the trusted set that the next block must be certified by.
@@ -261,7 +273,7 @@ impl State {
         TrustedSet {
             chain: self.chain,
             height: self.tip.height.saturating_add(1),
-            operators: self.operators.clone(),
+            operators: self.operators().to_vec(),
         }
     }
 

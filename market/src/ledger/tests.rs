@@ -9,6 +9,7 @@ mod edges;
 mod machine;
 mod model;
 mod money;
+mod operators;
 mod proofs;
 mod simulator;
 
@@ -74,6 +75,20 @@ fn restored(genesis: &Genesis, mut tip: Header, leaves: Vec<Leaf>) -> State {
     State::restore(genesis, tip, leaves).unwrap()
 }
 
+/// The keys that operate, one after the other: that of the genesis and those that it can be handed over to.
+fn operator_key(index: u8) -> SecretKey {
+    key(match index {
+        0 => 200,
+        index => 210 + index,
+    })
+}
+
+/// The key of the operator that signs the next block; the first one of a committee.
+fn operator_of(state: &State) -> SecretKey {
+    let signs = |key: &SecretKey| state.operators().contains(&key.node());
+    (0..8).map(operator_key).find(signs).unwrap()
+}
+
 /// A market on a virtual clock.
 struct World {
     state: State,
@@ -136,6 +151,7 @@ impl World {
         let replayed = verify_block(&self.state, &executed.block).unwrap();
         assert_eq!(replayed.header(), executed.delta.header());
         self.state.commit(executed.delta).unwrap();
+        self.operator = operator_of(&self.state);
         let audit = self.state.audit();
         assert!(audit.supply_conserved, "{audit:?}");
         assert_eq!(audit.treasury, Amount::ZERO);

@@ -11,7 +11,7 @@ use super::rejected::Rejected;
 use crate::agreement::Terms;
 use crate::amount::Amount;
 use crate::delegation::Delegation;
-use crate::ids::{AccountId, ChainId, ChannelId, TxId};
+use crate::ids::{AccountId, ChainId, ChannelId, NodeId, TxId};
 use crate::keys::SecretKey;
 use crate::voucher::Voucher;
 use crate::wire::{self, Payload, Seal, Signed, WireError};
@@ -24,6 +24,9 @@ pub const MAX_DELEGATIONS: usize = 2;
 
 /// How far ahead of the next block `valid_until_height` may be, in blocks.
 pub const MAX_VALIDITY_BLOCKS: u64 = 100_000;
+
+/// The most operators in a set: the seals of the present ones and of the new ones fit one transaction.
+pub const MAX_OPERATORS: usize = 7;
 
 /// The most bytes of a memo.
 const MAX_MEMO_BYTES: usize = 64;
@@ -125,6 +128,12 @@ pub enum Operation {
         /// The total that the payer says it owes, at least what was claimed.
         cumulative: Amount,
     },
+    /// Hands the signing of blocks over from the next one on; signed by more than two thirds of the present
+    /// operators and by every one that comes in. Costs nothing.
+    SetOperators {
+        /// The operators from the next block on: 1 to [`MAX_OPERATORS`], each once.
+        operators: Vec<NodeId>,
+    },
 }
 
 /// A request to the ledger, applied at most once.
@@ -183,6 +192,11 @@ impl CheckedTransaction {
     /// Returns the account or node that signed first, and so the one that asks.
     pub fn submitter(&self) -> AccountId {
         AccountId::from_bytes(*self.signed.lead.claimed_signer())
+    }
+
+    /// Returns what is asked.
+    pub fn operation(&self) -> &Operation {
+        &self.verified.transaction.operation
     }
 
     /// Returns the transaction as it travels.

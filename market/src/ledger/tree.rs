@@ -183,9 +183,17 @@ impl Tree {
         }
     }
 
-    /// Applies many changes, each place at most once: a value that is put there, or `None` for nothing.
+    /// Applies many changes: a value that is put at a place, or `None` for nothing. Of several at one place the last
+    /// counts.
     pub(super) fn update(&mut self, mut changes: Vec<Change>) {
-        changes.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        changes.sort_by_key(|(place, _)| *place);
+        changes.dedup_by(|later, earlier| {
+            let is_same = later.0 == earlier.0;
+            if is_same {
+                *earlier = *later;
+            }
+            is_same
+        });
         self.root = match self.root.take() {
             None => build(&changes),
             Some(root) => merge(&root, root.nearest(&EMPTY), &changes),

@@ -4,7 +4,8 @@
 
 use market::ledger::{ChannelRecord, ChannelState, Operation, Transfer};
 use market_node::api::{
-    AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, ProofEntry, TransactionEntry,
+    AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, OperatorsEntry, ProofEntry,
+    TransactionEntry,
 };
 
 use super::ledger_export::side;
@@ -15,8 +16,8 @@ use crate::words;
 /// Arguments of `ledger show`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A block's height, an account's address, or the 64 digits of a transaction or a channel
-    #[arg(value_name = "HEIGHT|TX|ACCOUNT|CHANNEL")]
+    /// A block's height, an account's address, the 64 digits of a transaction or a channel, or `operators`
+    #[arg(value_name = "HEIGHT|TX|ACCOUNT|CHANNEL|operators")]
     what: String,
     /// Print the bytes of the proof as well
     #[arg(long)]
@@ -45,6 +46,7 @@ fn url_segment(what: &str) -> String {
 fn leave_bytes_out(entry: &mut LedgerEntry) {
     let proof = match entry {
         LedgerEntry::Block(_) => None,
+        LedgerEntry::Operators(entry) => entry.proof.as_mut(),
         LedgerEntry::Transaction(transaction) => Some(&mut transaction.proof),
         LedgerEntry::Account(account) => account.proof.as_mut(),
         LedgerEntry::Channel(channel) => Some(&mut channel.proof),
@@ -61,7 +63,27 @@ pub(super) fn text(entry: &LedgerEntry) -> String {
         LedgerEntry::Transaction(transaction) => transaction_text(transaction),
         LedgerEntry::Account(account) => account_text(account),
         LedgerEntry::Channel(channel) => channel_text(channel),
+        LedgerEntry::Operators(entry) => operators_text(entry),
     }
+}
+
+fn operators_text(entry: &OperatorsEntry) -> String {
+    let proof = match &entry.proof {
+        Some(proof) => proof_text(proof),
+        None => "none: they are those that the market began with".to_owned(),
+    };
+    let names: Vec<String> = entry.operators.iter().map(ToString::to_string).collect();
+    let rows = [
+        ("blocks signed by", names.join(", ")),
+        ("since", format!("block {}", entry.since)),
+        ("as of", format!("block {}", entry.height)),
+        ("proof", proof),
+    ];
+    format!(
+        "{}{}",
+        boxed("operators", &rows),
+        bytes_text(entry.proof.as_ref())
+    )
 }
 
 fn block_text(block: &BlockEntry) -> String {
@@ -75,6 +97,14 @@ fn block_text(block: &BlockEntry) -> String {
         ("state", block.state_root.to_string()),
         ("made by", block.proposer.to_string()),
         ("signed by", format!("{} of the operators", block.votes)),
+        (
+            "next block",
+            match block.hands_over {
+                true => "signed by others: the operators have changed",
+                false => "signed by the same",
+            }
+            .to_owned(),
+        ),
     ];
     boxed("block", &rows)
 }
@@ -133,6 +163,10 @@ fn operation_text(operation: &Operation) -> String {
             "close channel {} for its payer, stating {cumulative}",
             channel.short()
         ),
+        Operation::SetOperators { operators } => {
+            let names: Vec<String> = operators.iter().map(ToString::to_string).collect();
+            format!("have the next blocks signed by {}", names.join(", "))
+        }
     }
 }
 

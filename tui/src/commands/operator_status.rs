@@ -18,6 +18,12 @@ pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()
     context.print(&view, text)
 }
 
+/// Names who signs blocks, and since when.
+fn signers(view: &OperatorView) -> String {
+    let names: Vec<String> = view.operators.iter().map(|it| it.short()).collect();
+    format!("{} since block {}", names.join(", "), view.operators_since)
+}
+
 /// Writes the box, and the join string on its own line so that it can be copied.
 pub(super) fn text(view: &OperatorView) -> String {
     let audit = &view.audit;
@@ -30,6 +36,7 @@ pub(super) fn text(view: &OperatorView) -> String {
             "block",
             format!("{} of {} UTC", view.height, words::utc(view.time)),
         ),
+        ("signed by", signers(view)),
         ("peers", view.peers.to_string()),
         ("issued", audit.issued.to_string()),
         ("redeemed", audit.redeemed.to_string()),

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::server::{ApiError, ApiResult};
 use super::views::{
-    AccountAuditEntry, AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, ProofEntry,
-    TransactionEntry,
+    AccountAuditEntry, AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, OperatorsEntry,
+    ProofEntry, TransactionEntry,
 };
 use crate::ledger::client::LedgerError;
 use crate::ledger::protocol::{HistoryPage, HistoryQuery};
@@ -23,6 +23,10 @@ pub(super) async fn look_up(
     State(node): State<Node>,
     Path(what): Path<String>,
 ) -> ApiResult<LedgerEntry> {
+    if what == "operators" {
+        let entry = operators(&node).await.map_err(ApiError::failed)?;
+        return Ok(Json(LedgerEntry::Operators(entry)));
+    }
     let found = match (what.parse::<u64>(), what.parse::<TxId>()) {
         (Ok(height), _) => block(&node, height).await,
         (_, Ok(id)) => by_id(&node, *id.as_bytes()).await,
@@ -42,8 +46,8 @@ fn address(what: &str) -> Result<AccountId, ApiError> {
         ParseAddressError::OtherBeginning => {
             let shown: String = what.chars().take(80).collect();
             ApiError::bad_request(format!(
-                "{shown:?} names nothing in a ledger: give a block's height, an account's address, or the 64 \
-                 hexadecimal digits of a transaction or a channel"
+                "{shown:?} names nothing in a ledger: give a block's height, an account's address, the 64 \
+                 hexadecimal digits of a transaction or a channel, or the word operators"
             ))
         }
         slip => ApiError::bad_request(slip),
@@ -78,6 +82,7 @@ async fn block(node: &Node, height: u64) -> Result<Option<LedgerEntry>, LedgerEr
         return Ok(None);
     };
     let header = certified.header;
+    let hands_over = header.next_validators_hash != header.validators_hash;
     Ok(Some(LedgerEntry::Block(BlockEntry {
         height: header.height,
         id: header.id(),
@@ -89,7 +94,35 @@ async fn block(node: &Node, height: u64) -> Result<Option<LedgerEntry>, LedgerEr
         state_root: header.state_root,
         proposer: header.proposer,
         votes: certified.certificate.precommits.len(),
+        hands_over,
     })))
+}
+
+/// Returns who signs blocks: a fact of the state since the first change, and of the genesis before it.
+async fn operators(node: &Node) -> Result<OperatorsEntry, LedgerError> {
+    let proof = node.ledger.state_of(Key::Operators).await?;
+    let height = match &proof {
+        Some(proof) => proof.certified.header.height,
+        None => node.ledger.status().await?.head.header.height,
+    };
+    if let Some(proof) = &proof
+        && let Leaf::Operators { since, operators } = &proof.leaf
+    {
+        return Ok(OperatorsEntry {
+            operators: operators.clone(),
+            since: *since,
+            height,
+            proof: Some(state_proof(proof)),
+        });
+    }
+    // That nobody has taken over is no word to take: the trusted set has followed every change that was proved.
+    let trusted = node.ledger.trusted();
+    Ok(OperatorsEntry {
+        operators: trusted.operators,
+        since: trusted.height,
+        height,
+        proof: None,
+    })
 }
 
 /// Looks at what an id can stand for, one after the other: ids of different kinds are never equal.

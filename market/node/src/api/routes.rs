@@ -10,12 +10,12 @@ use axum::routing::{get, post};
 use market::TxId;
 use market::ledger::{Audit, Bucket, Cause, Operation, SignedTransaction, Transaction};
 
-use super::ledger;
 use super::server::{ApiError, ApiResult};
 use super::views::{
     AuditView, BalanceView, BookRow, BookView, HistoryRow, IssueRequest, NetworkView, OperatorView,
     SubmitRequest, TxView,
 };
+use super::{ledger, operator};
 use crate::book::AskView;
 use crate::identity::{IdentityError, fresh_nonce, load_key};
 use crate::ledger::protocol::{HistoryEntry, HistoryPage, HistoryQuery, MAX_HISTORY_ENTRIES};
@@ -41,7 +41,8 @@ pub fn node_router(node: Node) -> Router {
     let router = match node.operator {
         Some(_) => router
             .route("/v1/operator/status", get(operator_status))
-            .route("/v1/operator/issue", post(issue)),
+            .route("/v1/operator/issue", post(issue))
+            .route("/v1/operator/rotate-key", post(operator::rotate_key)),
         None => router,
     };
     router.with_state(node)
@@ -202,11 +203,17 @@ async fn issue(State(node): State<Node>, Json(request): Json<IssueRequest>) -> A
 async fn operator_status(State(node): State<Node>) -> ApiResult<OperatorView> {
     let status = node.ledger.status().await.map_err(ApiError::failed)?;
     let join = node.join_string().await.map(|join| join.to_string());
+    let set = match &node.operator {
+        Some(operator) => operator.operators().await.map_err(ApiError::failed)?,
+        None => node.ledger.trusted(),
+    };
     Ok(Json(OperatorView {
         join: join.unwrap_or_default(),
         height: status.head.header.height,
         time: status.head.header.time,
         peers: node.network.peers().await.len(),
+        operators: set.operators,
+        operators_since: set.height,
         audit: audit_view(&status.audit),
     }))
 }

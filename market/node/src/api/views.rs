@@ -18,12 +18,12 @@ pub use jobs::{
     PendingRefund, RunEvent, RunRequest,
 };
 pub use ledger::{
-    AccountAuditEntry, AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, ProofEntry,
-    TransactionEntry,
+    AccountAuditEntry, AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, OperatorsEntry,
+    ProofEntry, TransactionEntry,
 };
 pub use network::{NetworkView, PeerView, ShunnedView};
 pub use node::{BalanceView, StatusView};
-pub use operator::{AuditView, IssueRequest, OperatorView};
+pub use operator::{AuditView, IssueRequest, OperatorView, RotatedView};
 pub use provider::{GpuView, LeaseView, PriceRequest, ProviderState, ProviderView, SandboxView};
 pub use run_id::{RunId, RunIdError};
 pub use wallet::{ChannelView, HistoryRow, SubmitRequest, TxView};

@@ -6,6 +6,7 @@
 
 mod known;
 mod transport;
+mod trust;
 
 pub use known::KnownBalance;
 pub use transport::Transport;
@@ -17,11 +18,11 @@ use std::time::{Duration, Instant};
 use market::genesis::Genesis;
 use market::ledger::{
     CertifiedHeader, ChannelRecord, EquivocationProof, FinalityProof, Key, Leaf, ProofError,
-    Rejected, SignedTransaction, StateProof, TrustedSet, TxReceipt,
+    Rejected, SignedTransaction, StateProof, TrustedSet,
 };
 use market::{AccountId, Amount, ChainId, ChannelId, NodeId, Timestamp, TxId, wire};
 
-use super::headers::{Conflict, Headers};
+use super::headers::Headers;
 use super::operator::OperatorError;
 use super::protocol::{
     HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus, Unavailable,
@@ -92,6 +93,16 @@ pub enum LedgerError {
         /// The header's height.
         height: u64,
     },
+    /// A key that signs no blocks any more signed a second one for a height of its time.
+    #[error(
+        "a key that the operators have handed over from signed a second block at height {}; it is refused, and the \
+         chain of the present operators stands",
+        proof.first.header.height
+    )]
+    RetiredKey {
+        /// Both headers with their certificates.
+        proof: Box<EquivocationProof>,
+    },
     /// The operators signed two histories.
     #[error(
         "the operators signed two different blocks at height {}; money on this market is not safe. Stop dealing, \
@@ -110,7 +121,12 @@ pub enum LedgerError {
 impl LedgerError {
     /// Tells whether asking again later may succeed.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Unavailable(_))
+        match self {
+            Self::Unreachable { .. } | Self::Unavailable(_) => true,
+            // It was on its way while the operators changed; the present ones sign it as well.
+            Self::Proof(error) => matches!(error, ProofError::BeforeTrusted { .. }),
+            _ => false,
+        }
     }
 }
 
@@ -151,7 +167,11 @@ pub struct LedgerClient {
 #[derive(Debug)]
 struct Shared {
     transport: Transport,
-    trusted: TrustedSet,
+    /// The nodes that are asked; whose blocks are believed is another question.
+    contacts: Vec<NodeId>,
+    chain: ChainId,
+    /// Held while the changes of the operators are asked for; when that brought nothing.
+    catching_up: tokio::sync::Mutex<Option<Instant>>,
     store: NodeStore,
     clock: ProtocolClock,
     // A mutex and no owning task: checking a header against the others is a few look-ups, done by
@@ -159,8 +179,9 @@ struct Shared {
     seen: Mutex<Seen>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
+    trust: trust::Trust,
     headers: Headers,
     last: BTreeMap<AccountId, known::Last>,
     equivocation: Option<Box<EquivocationProof>>,
@@ -193,18 +214,20 @@ impl LedgerClient {
         }
         Ok(Self {
             shared: Arc::new(Shared {
+                contacts: transport.contacts(&genesis.operators),
                 transport,
-                trusted,
+                chain: genesis.chain_id(),
+                catching_up: tokio::sync::Mutex::default(),
                 store,
                 clock,
-                seen: Mutex::default(),
+                seen: Mutex::new(Seen {
+                    trust: trust::Trust::new(trusted),
+                    headers: Headers::default(),
+                    last: BTreeMap::new(),
+                    equivocation: None,
+                }),
             }),
         })
-    }
-
-    /// Returns the operators that are trusted, and from which height on.
-    pub fn trusted(&self) -> &TrustedSet {
-        &self.shared.trusted
     }
 
     /// Returns the clock that verified headers move.
@@ -259,7 +282,7 @@ impl LedgerClient {
         let LedgerResponse::Final(proof) = self.ask(request).await? else {
             return Err(other("a proof of finality"));
         };
-        let chain = &self.shared.trusted.chain;
+        let chain = &self.shared.chain;
         if proof.transaction.id(chain) != transaction.id(chain) {
             return Err(other("a proof about the submitted transaction"));
         }
@@ -272,9 +295,7 @@ impl LedgerClient {
     pub async fn transaction(&self, id: TxId) -> Result<Option<FinalityProof>, LedgerError> {
         match self.ask(LedgerRequest::Transaction(id)).await? {
             LedgerResponse::Absent { .. } => Ok(None),
-            LedgerResponse::Final(proof)
-                if proof.transaction.id(&self.shared.trusted.chain) == id =>
-            {
+            LedgerResponse::Final(proof) if proof.transaction.id(&self.shared.chain) == id => {
                 self.verify_final(&proof).await?;
                 Ok(Some(*proof))
             }
@@ -358,67 +379,10 @@ impl LedgerClient {
         }
     }
 
-    /// Checks a proof of what happened, whoever sent it, and returns the receipt in it.
-    pub async fn verify_final<'a>(
-        &self,
-        proof: &'a FinalityProof,
-    ) -> Result<&'a TxReceipt, LedgerError> {
-        let receipt = proof.verify(&self.shared.trusted)?;
-        self.take_in(&proof.certified).await?;
-        Ok(receipt)
-    }
-
-    /// Checks a proof of what is so, whoever sent it, and returns the leaf in it.
-    pub async fn verify_state<'a>(&self, proof: &'a StateProof) -> Result<&'a Leaf, LedgerError> {
-        let leaf = proof.verify(&self.shared.trusted)?;
-        self.take_in(&proof.certified).await?;
-        Ok(leaf)
-    }
-
-    /// Checks a header, for example from gossip, and moves the protocol clock.
-    pub async fn observe(&self, certified: &CertifiedHeader) -> Result<(), LedgerError> {
-        self.shared.trusted.check(certified)?;
-        self.take_in(certified).await
-    }
-
-    /// Takes in a header whose certificate holds. Keeps and returns an equivocation.
-    async fn take_in(&self, certified: &CertifiedHeader) -> Result<(), LedgerError> {
-        self.refuse_after_equivocation()?;
-        let conflict = self.seen().headers.insert(certified);
-        match conflict {
-            Ok(()) => {
-                let header = &certified.header;
-                self.shared.clock.observe(header.height, header.time);
-                Ok(())
-            }
-            Err(Conflict::OffChain { height }) => Err(LedgerError::OffChain { height }),
-            Err(Conflict::Equivocation(proof)) => {
-                tracing::error!(
-                    height = proof.first.header.height,
-                    "the operators signed two histories"
-                );
-                self.seen().equivocation = Some(proof.clone());
-                let bytes = wire::encode(&*proof);
-                let store = &self.shared.store;
-                store
-                    .put_record(RecordKind::Setting, EQUIVOCATION, &bytes)
-                    .await?;
-                Err(LedgerError::Equivocation { proof })
-            }
-        }
-    }
-
-    fn refuse_after_equivocation(&self) -> Result<(), LedgerError> {
-        match self.seen().equivocation.clone() {
-            Some(proof) => Err(LedgerError::Equivocation { proof }),
-            None => Ok(()),
-        }
-    }
-
     async fn ask(&self, request: LedgerRequest) -> Result<LedgerResponse, LedgerError> {
         self.refuse_after_equivocation()?;
-        let operators = &self.shared.trusted.operators;
-        match self.shared.transport.ask(operators, request).await? {
+        let contacts = &self.shared.contacts;
+        match self.shared.transport.ask(contacts, request).await? {
             LedgerResponse::Rejected(reason) => Err(LedgerError::Rejected(reason)),
             LedgerResponse::Unavailable(why) => Err(LedgerError::Unavailable(why)),
             response => Ok(response),

@@ -59,6 +59,11 @@ impl Headers {
         Ok(())
     }
 
+    /// Returns the header at a height, where it is known.
+    pub(super) fn at(&self, height: u64) -> Option<&CertifiedHeader> {
+        self.known.get(&height)
+    }
+
     /// Returns the newest header.
     pub(super) fn newest(&self) -> Option<&CertifiedHeader> {
         self.known.last_key_value().map(|(_, newest)| newest)

@@ -16,6 +16,7 @@ mod admission;
 mod block_time;
 mod core;
 mod handle;
+mod succession;
 mod tally;
 
 pub use actor::Operator;
@@ -55,8 +56,10 @@ pub struct OperatorConfig {
     pub directory: PathBuf,
     /// The founding facts; they name this operator.
     pub genesis: Genesis,
-    /// The operator's node key, which signs blocks.
+    /// The key that signs blocks.
     pub key: SecretKey,
+    /// Further keys that this operator has: the log says which of all signs the next block.
+    pub spare_keys: Vec<SecretKey>,
     /// The longest time between blocks, at least 1 ms and at most [`BLOCK_INTERVAL`]: longer would
     /// stop the uptime clock. An empty block is made when nothing is submitted.
     pub block_interval: Duration,
@@ -75,6 +78,7 @@ impl OperatorConfig {
             directory,
             genesis,
             key,
+            spare_keys: Vec::new(),
             block_interval: BLOCK_INTERVAL,
             segment_bytes: SEGMENT_BYTES,
             margin_bytes: MARGIN_BYTES,
@@ -94,6 +98,8 @@ pub struct Recovered {
     pub set_aside: Option<SetAside>,
     /// Blocks that were indexed again.
     pub reindexed: u64,
+    /// The one of its keys that signs the next block.
+    pub operator: NodeId,
 }
 
 /// Why an operator cannot start or go on.
@@ -102,11 +108,18 @@ pub enum OperatorError {
     /// The genesis is not valid.
     #[error("the genesis is not valid: {0}")]
     Genesis(#[from] GenesisError),
-    /// The genesis names other operators.
-    #[error("this node is {node}, which the genesis does not name as an operator")]
+    /// Other operators sign the next block.
+    #[error(
+        "block {height} is to be signed by {operator}, and this home has not its key; the key {node} is none of an \
+         operator. Restore keys/operator.key"
+    )]
     NotOperator {
-        /// This node.
+        /// The key that this home has.
         node: NodeId,
+        /// The first of those that sign.
+        operator: NodeId,
+        /// The next block.
+        height: u64,
     },
     /// The block log failed.
     #[error(transparent)]

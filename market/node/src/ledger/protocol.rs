@@ -8,8 +8,8 @@
 
 use market::genesis::Genesis;
 use market::ledger::{
-    Audit, Cause, CertifiedHeader, FinalityProof, Key, Memo, Rejected, SignedTransaction,
-    StateProof, Transfer,
+    Audit, Cause, CertifiedHeader, EpochProof, FinalityProof, Key, Memo, Rejected,
+    SignedTransaction, StateProof, Transfer,
 };
 use market::{AccountId, Amount, Timestamp, TxId};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub const MAX_HISTORY_ENTRIES: u16 = 256;
 
 /// The most channels in one view of an account.
 pub const MAX_ACCOUNT_CHANNELS: usize = 64;
+
+/// The most changes of the operators in one answer; some 430 bytes each with one operator, 1,200 with the most.
+pub const MAX_EPOCHS: usize = 64;
 
 /// What is asked of an operator.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +49,8 @@ pub enum LedgerRequest {
     History(HistoryQuery),
     /// The header and certificate at a height.
     Header(u64),
+    /// The changes of the operators from a height on, which whoever trusts the set of that height needs to follow.
+    Epochs(u64),
 }
 
 /// An operator's answer.
@@ -75,6 +80,8 @@ pub enum LedgerResponse {
     Header(Box<CertifiedHeader>),
     /// The request was not looked at; asking again later, or elsewhere, is safe.
     Unavailable(Unavailable),
+    /// To [`LedgerRequest::Epochs`], oldest first, at most [`MAX_EPOCHS`].
+    Epochs(Vec<EpochProof>),
 }
 
 /// Why an operator did not look at a request.
@@ -100,6 +107,11 @@ pub enum Unavailable {
         "this key has as many transactions waiting as the operator takes of one; wait for one of them to be final"
     )]
     SubmitterBusy,
+    /// It has not the key of the operators that a transaction hands over to, so that no block would follow.
+    #[error(
+        "this operator hands over only to one key that it has; rotate it with `nightshift operator rotate-key`"
+    )]
+    NoKey,
 }
 
 /// The newest block and the sums of all money as of it.

@@ -115,6 +115,12 @@ pub(crate) fn terms(payer: &SecretKey, payee: &SecretKey) -> Terms {
     }
 }
 
+/// A change of the operators that these keys have signed.
+pub(super) fn hand_over(nonce: u64, to: &SecretKey, keys: &[&SecretKey]) -> SignedTransaction {
+    let operators = vec![to.node()];
+    signed(nonce, Operation::SetOperators { operators }, keys)
+}
+
 /// An operator that runs in the background.
 pub(super) struct Running {
     pub(super) handle: OperatorHandle,

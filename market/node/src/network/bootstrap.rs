@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
+use market::NodeId;
+
+use super::identity::node_of;
 
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
@@ -55,6 +58,11 @@ impl Bootstrap {
         self.0
             .iter()
             .flat_map(|(peer, node)| node.addresses.iter().map(move |address| (peer, address)))
+    }
+
+    /// Returns the nodes, each once.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.0.keys().filter_map(node_of)
     }
 
     /// Returns the nodes to dial now; each is due again after its next delay unless it connects.

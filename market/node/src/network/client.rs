@@ -62,6 +62,7 @@ pub struct Client {
     commands: mpsc::Sender<Command>,
     permits: Arc<Semaphore>,
     counts: Arc<Counts>,
+    bootstrap: Arc<[NodeId]>,
 }
 
 impl std::fmt::Debug for Client {
@@ -71,13 +72,18 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    pub(super) fn new(local: NodeId, counts: Arc<Counts>) -> (Self, mpsc::Receiver<Command>) {
+    pub(super) fn new(
+        local: NodeId,
+        counts: Arc<Counts>,
+        bootstrap: Arc<[NodeId]>,
+    ) -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
         let client = Self {
             local,
             commands,
             permits: Arc::new(Semaphore::new(MAX_CALLS_IN_FLIGHT)),
             counts,
+            bootstrap,
         };
         (client, receiver)
     }
@@ -85,6 +91,11 @@ impl Client {
     /// Returns this node's id.
     pub fn local_node(&self) -> NodeId {
         self.local
+    }
+
+    /// Returns the nodes that this node was configured to meet its market at.
+    pub fn bootstrap_nodes(&self) -> &[NodeId] {
+        &self.bootstrap
     }
 
     /// Returns how many inbound things were refused because a queue was full, since the start.

@@ -208,7 +208,8 @@ pub async fn start(
     }
     listen(&mut swarm, config.listen).await?;
     let (inbound, stream) = inbound::queues(Arc::clone(&counts));
-    let (client, commands) = Client::new(config.key.node(), Arc::clone(&counts));
+    let met_at = bootstrap.nodes().collect();
+    let (client, commands) = Client::new(config.key.node(), Arc::clone(&counts), met_at);
     let event_loop = EventLoop {
         names,
         advertise,

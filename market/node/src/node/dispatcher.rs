@@ -110,8 +110,9 @@ impl Dispatcher {
         tokio::spawn(async move {
             let judgement = match wire::decode::<CertifiedHeader>(&data, MAX_GOSSIP_BYTES) {
                 Err(_) => Judgement::Reject,
-                Ok(certified) => match ledger.observe(&certified).await {
+                Ok(certified) => match ledger.hear(&certified).await {
                     Ok(()) => Judgement::Accept,
+                    Err(error) if error.is_temporary() => Judgement::Ignore,
                     Err(LedgerError::Proof(_)) => Judgement::Reject,
                     Err(_) => Judgement::Ignore,
                 },

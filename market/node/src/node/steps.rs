@@ -22,6 +22,7 @@ use crate::ledger::client::Transport;
 use crate::ledger::{LedgerClient, Operator, OperatorConfig, OperatorHandle};
 use crate::membership::Membership;
 use crate::network::{self, Client, InboundStream, NetworkConfig, Topic};
+use crate::operator_keys;
 use crate::store::{NodeStore, Recovered};
 
 /// The most bytes of inputs and outputs that a node keeps, 64 GiB.
@@ -85,7 +86,8 @@ pub(super) fn open_disk(
 }
 
 pub(super) struct OperatorParts {
-    pub(super) key: SecretKey,
+    /// The node's key, which signs blocks until the operator's key is changed.
+    pub(super) node_key: SecretKey,
     pub(super) clock: ProtocolClock,
     pub(super) interval_ms: u64,
     pub(super) reserve_bytes: u64,
@@ -97,12 +99,15 @@ pub(super) fn start_operator(
     parts: OperatorParts,
     tasks: &mut JoinSet<()>,
 ) -> Result<OperatorHandle, NodeError> {
-    let mut config = OperatorConfig::new(home.folder("ledger")?, genesis.clone(), parts.key);
+    let ledger = home.folder("ledger")?;
+    let mut config = OperatorConfig::new(ledger, genesis.clone(), parts.node_key);
+    config.spare_keys = operator_keys::load(home)?;
     config.block_interval = Duration::from_millis(parts.interval_ms);
     config.margin_bytes = config.margin_bytes.min(parts.reserve_bytes);
     config.clock = parts.clock;
     let (handle, operator, recovered) = Operator::open(config)?;
     tracing::info!(height = recovered.height, "the ledger is replayed");
+    operator_keys::settle(home, recovered.operator)?;
     if let Some(torn) = &recovered.torn {
         tracing::warn!(
             ?torn,

@@ -273,7 +273,7 @@ async fn a_job_is_taken_with_its_purchase_and_ends_with_what_it_cost() {
     let mut taken = leftovers.take_jobs(&market.node);
     let (job, purchase) = taken.pop().expect("the job is not over");
     assert!(taken.is_empty() && purchase.is_some());
-    let ended = within(end_job(&market.node, job)).await;
+    let ended = within(Box::pin(end_job(&market.node, job))).await;
     let paid = market.channel(channel).await.claimed;
     assert_eq!((ended.phase, ended.paid), (Phase::Ended, paid));
     assert_eq!(ended.refunded, terms.deposit.checked_sub(paid));

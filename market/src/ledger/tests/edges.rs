@@ -607,7 +607,7 @@ fn every_way_that_money_moves_has_its_own_words() {
         Code::ClaimFee,
         Code::Refund,
     ];
-    let words: std::collections::BTreeSet<String> = codes.iter().map(Code::to_string).collect();
+    let words: BTreeSet<String> = codes.iter().map(Code::to_string).collect();
     assert_eq!(words.len(), codes.len());
     assert!(words.contains("channel refund") && words.iter().all(|word| !word.is_empty()));
 }
@@ -621,7 +621,9 @@ fn people_read_who_has_to_sign_and_by_which_key() {
         (Role::Payer, "payer"),
         (Role::Payee, "payee"),
     ] {
-        let expected = format!("the signature of {signer} is missing, for the {word}");
+        let digits = hex::encode(signer.as_bytes());
+        let expected =
+            format!("the signature of {signer} is missing, for the {word} (key {digits})");
         assert_eq!(words(role), expected);
     }
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 
 const PEOPLE: u8 = 4;
+const OPERATORS: u8 = 3;
 
 #[derive(Debug, Clone)]
 enum Move {
@@ -57,6 +58,11 @@ enum Move {
     Replay {
         which: usize,
     },
+    SetOperators {
+        to: u8,
+        by: u8,
+        both: bool,
+    },
 }
 
 fn amounts() -> impl Strategy<Value = u64> {
@@ -97,6 +103,9 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => (channel, total, signer)
             .prop_map(|(channel, total, by)| Move::PayerClose { channel, total, by }),
         1 => (0usize..400).prop_map(|which| Move::Replay { which }),
+        1 => (0..OPERATORS, 0..3 * OPERATORS, 0..4u8).prop_map(|(to, by, both)| {
+            Move::SetOperators { to, by, both: both > 0 }
+        }),
     ]
 }
 
@@ -121,6 +130,7 @@ struct Naive {
     fees: u64,
     issued: u64,
     redeemed: u64,
+    operator: u8,
     now_ms: u64,
     uptime_ms: u64,
 }
@@ -228,6 +238,14 @@ impl Naive {
         fine
     }
 
+    fn set_operators(&mut self, to: u8, by: u8, both: bool) -> bool {
+        let fine = to != self.operator && by == self.operator && both;
+        if fine {
+            self.operator = to;
+        }
+        fine
+    }
+
     fn claim(&mut self, index: usize, total: u64, by: u8) -> bool {
         let escrow = self.escrows[index].clone();
         let is_open = escrow.state == ChannelState::Open;
@@ -280,6 +298,13 @@ struct Pair {
 
 fn person(index: u8) -> SecretKey {
     key(index + 1)
+}
+
+fn hand_over(to: u8, by: u8, both: bool) -> (Operation, Vec<SecretKey>) {
+    let operators = vec![operator_key(to).node()];
+    let mut keys = vec![operator_key(by)];
+    keys.extend((both && to != by).then(|| operator_key(to)));
+    (Operation::SetOperators { operators }, keys)
 }
 
 impl Pair {
@@ -356,6 +381,7 @@ impl Pair {
             Move::PayerClose { channel, by, .. } if *by >= PEOPLE => {
                 *by = self.escrow(*channel).map_or(0, |(_, escrow)| escrow.payer);
             }
+            Move::SetOperators { by, .. } if *by >= OPERATORS => *by = self.naive.operator,
             _ => {}
         }
         resolved
@@ -415,8 +441,7 @@ impl Pair {
                 by,
             } => {
                 let (from, amount) = (account(from), nano(amount));
-                let mut keys = treasury(keys);
-                keys.push(person(by));
+                let keys = [treasury(keys), vec![person(by)]].concat();
                 (Operation::Redeem { from, amount }, keys)
             }
             Move::Open {
@@ -453,6 +478,7 @@ impl Pair {
                 };
                 (operation, vec![person(by)])
             }
+            Move::SetOperators { to, by, both } => hand_over(to, by, both),
         })
     }
 
@@ -514,6 +540,7 @@ impl Pair {
                 let index = at(channel);
                 self.naive.payer_close(index, total, by)
             }
+            Move::SetOperators { to, by, both } => self.naive.set_operators(to, by, both),
         }
     }
 
@@ -528,6 +555,8 @@ impl Pair {
         assert_eq!(supply.issued.nanocredits(), naive.issued);
         assert_eq!(supply.redeemed.nanocredits(), naive.redeemed);
         assert_eq!(state.tip().uptime_ms, naive.uptime_ms);
+        let operator = operator_key(naive.operator).node();
+        assert_eq!(state.operators(), [operator]);
         assert_eq!(state.channels().count(), naive.escrows.len());
         for escrow in &naive.escrows {
             let record = state.channel(&escrow.id).unwrap();
@@ -561,9 +590,14 @@ proptest! {
         }
         let mut replayed = State::genesis(&genesis()).unwrap();
         let mut journal = Journal::default();
+        let mut trusted = TrustedSet::genesis(&genesis());
         for block in &pair.world.log {
             let delta = verify_block(&replayed, block).unwrap();
             replayed.commit(delta).unwrap();
+            prop_assert_eq!(trusted.check(&block.certified()), Ok(()));
+            if let Some(epoch) = EpochProof::of(&replayed, &block.certified()) {
+                trusted.advance(&epoch).unwrap();
+            }
             for movement in block.movements() {
                 journal.enter(movement).unwrap();
             }
@@ -572,6 +606,7 @@ proptest! {
         prop_assert_eq!(replayed.root(), pair.world.state.root());
         let tip = replayed.tip().clone();
         let leaves: Vec<Leaf> = replayed.leaves().cloned().collect();
-        prop_assert!(State::restore(&genesis(), tip, leaves).is_ok());
+        let restored = State::restore(&genesis(), tip, leaves).unwrap();
+        prop_assert_eq!(restored.operators(), replayed.operators());
     }
 }

@@ -80,6 +80,19 @@ fn paths_stay_short_in_a_large_tree() {
     assert!(longest.unwrap() <= 40, "{longest:?} steps");
 }
 
+#[test]
+fn of_several_changes_at_one_place_the_last_counts() {
+    let content = BTreeMap::from([(place(1), place(10)), (place(2), place(20))]);
+    let mut tree = Tree::default();
+    let changes = [(1, Some(3)), (2, Some(20)), (1, None), (1, Some(10))];
+    tree.update(
+        changes
+            .map(|(key, value)| (place(key), value.map(place)))
+            .to_vec(),
+    );
+    assert_eq!(tree.root(), tree_of(&content).root());
+}
+
 proptest! {
     #[test]
     fn batches_of_changes_give_the_tree_of_what_is_left(

@@ -6,7 +6,8 @@ use market::ledger::{ChannelRecord, Operation, Transfer};
 use market::{AccountId, Amount, HeaderId, NodeId, Timestamp, TxId, ids::Root};
 use serde::{Deserialize, Serialize};
 
-/// `GET /v1/ledger/{what}`: a block by its height, an account by its address, or a transaction or a channel by its 64 digits.
+/// `GET /v1/ledger/{what}`: a block by its height, an account by its address, a transaction or a channel by its 64 digits,
+/// or `operators`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum LedgerEntry {
@@ -18,6 +19,21 @@ pub enum LedgerEntry {
     Account(AccountEntry),
     /// A channel, which stays when it is closed.
     Channel(Box<ChannelEntry>),
+    /// Who signs blocks.
+    Operators(OperatorsEntry),
+}
+
+/// Who signs blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorsEntry {
+    /// The operators.
+    pub operators: Vec<NodeId>,
+    /// The first block that they sign.
+    pub since: u64,
+    /// The newest block.
+    pub height: u64,
+    /// That this is so; none while they are those that the market began with.
+    pub proof: Option<ProofEntry>,
 }
 
 /// A proof that this node has checked against the operators that it trusts.
@@ -55,6 +71,8 @@ pub struct BlockEntry {
     pub proposer: NodeId,
     /// How many operators have signed it.
     pub votes: usize,
+    /// Whether others sign from the next block on.
+    pub hands_over: bool,
 }
 
 /// A transaction and what it moved.

@@ -2,7 +2,7 @@
 //!
 //! Never computes anything.
 
-use market::{AccountId, Amount, Timestamp};
+use market::{AccountId, Amount, NodeId, Timestamp, TxId};
 use serde::{Deserialize, Serialize};
 
 /// `POST /v1/operator/issue`.
@@ -25,8 +25,25 @@ pub struct OperatorView {
     pub time: Timestamp,
     /// Connected peers.
     pub peers: usize,
+    /// Who signs the next block.
+    pub operators: Vec<NodeId>,
+    /// The first block that they sign.
+    pub operators_since: u64,
     /// The sums of all money.
     pub audit: AuditView,
+}
+
+/// `POST /v1/operator/rotate-key`: the answer, once the change is final.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotatedView {
+    /// The key that signed blocks before.
+    pub previous: NodeId,
+    /// The key that signs them now.
+    pub operator: NodeId,
+    /// The first block that it signs.
+    pub since: u64,
+    /// The transaction that handed over.
+    pub tx: TxId,
 }
 
 /// The sums of all money; `available + channels + fees = issued - redeemed - burned`.

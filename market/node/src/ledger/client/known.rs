@@ -149,7 +149,7 @@ impl LedgerClient {
         if proof.certified.header != head.header {
             return Err(other("proofs of one block"));
         }
-        Ok(proof.verify(self.trusted())?)
+        Ok(proof.verify(&self.trusted())?)
     }
 }
 

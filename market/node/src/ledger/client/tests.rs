@@ -1,6 +1,7 @@
 //! The client: it returns what is proved, and stops at what contradicts itself.
 
 mod away;
+mod successors;
 
 use market::ledger::{CertifiedHeader, ChannelState, Operation};
 use market::voucher::Voucher;
@@ -167,5 +168,5 @@ async fn a_trusted_set_of_an_abandoned_market_does_not_bind_a_new_one() {
     drop(store);
     let running = Running::start(config(&folder));
     let client = client_of(&running, &folder).await.unwrap();
-    assert_eq!(client.trusted(), &trusted());
+    assert_eq!(client.trusted(), trusted());
 }

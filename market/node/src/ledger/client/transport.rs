@@ -19,6 +19,17 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Returns the nodes to ask: those that the market began with, then those that this node was told to meet it at.
+    /// A node keeps its network key when it signs blocks with another, so that these stay who they are.
+    pub(super) fn contacts(&self, founders: &[NodeId]) -> Vec<NodeId> {
+        let mut contacts = founders.to_vec();
+        if let Self::Remote(network) = self {
+            let others = network.bootstrap_nodes().iter();
+            contacts.extend(others.filter(|node| !founders.contains(node)));
+        }
+        contacts
+    }
+
     /// Asks one operator after the other, and returns the first answer.
     pub(super) async fn ask(
         &self,

@@ -5,8 +5,11 @@
 
 use std::time::Duration;
 
-use market::ledger::{CheckedTransaction, Key, StateProof};
-use market::{AccountId, ledger::CertifiedHeader};
+use market::keys::SecretKey;
+use market::ledger::{
+    CertifiedHeader, CheckedTransaction, EpochProof, Header, Key, StateProof, TrustedSet,
+};
+use market::{AccountId, NodeId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -28,6 +31,19 @@ pub(super) enum Command {
     StateOf(Key, oneshot::Sender<(Option<StateProof>, u64)>),
     Account(AccountId, oneshot::Sender<AccountView>),
     Status(oneshot::Sender<LedgerStatus>),
+    HandOver(HandOver),
+    CanSignAlone(Vec<NodeId>, oneshot::Sender<bool>),
+    Vouch(Box<Header>, oneshot::Sender<CertifiedHeader>),
+    Epochs(u64, oneshot::Sender<Vec<EpochProof>>),
+    Operators(oneshot::Sender<TrustedSet>),
+}
+
+/// A wish to sign with another key from the next block on.
+#[derive(Debug)]
+pub(super) struct HandOver {
+    pub(super) key: SecretKey,
+    pub(super) nonce: u64,
+    pub(super) reply: oneshot::Sender<Result<Outcome, Unavailable>>,
 }
 
 /// A transaction, and who waits for it.
@@ -35,8 +51,8 @@ pub(super) enum Command {
 pub(super) struct Submission {
     pub(super) transaction: CheckedTransaction,
     pub(super) reply: oneshot::Sender<Result<Outcome, Unavailable>>,
-    /// Given back once it is answered.
-    pub(super) _place: Place,
+    /// Given back once it is answered; the operator's own wishes need none.
+    pub(super) _place: Option<Place>,
 }
 
 /// The Solo operator, opened and not running yet.
@@ -130,6 +146,26 @@ fn serve(core: &mut Core, command: Command, batch: &mut Vec<Submission>) {
         }
         Command::Status(reply) => {
             let _gone = reply.send(core.status());
+        }
+        Command::HandOver(HandOver { key, nonce, reply }) => {
+            let transaction = core.hand_over(key, nonce);
+            batch.push(Submission {
+                transaction,
+                reply,
+                _place: None,
+            });
+        }
+        Command::CanSignAlone(operators, reply) => {
+            let _gone = reply.send(core.can_sign_alone(&operators));
+        }
+        Command::Vouch(header, reply) => {
+            let _gone = reply.send(core.vouch(*header));
+        }
+        Command::Epochs(height, reply) => {
+            let _gone = reply.send(core.epochs_from(height));
+        }
+        Command::Operators(reply) => {
+            let _gone = reply.send(core.operators());
         }
     }
 }

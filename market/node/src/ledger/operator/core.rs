@@ -2,13 +2,15 @@
 //!
 //! Never commits a block to the state before it is durable.
 
+mod succession;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use market::ledger::{
-    Audit, Block, CertifiedHeader, CheckedTransaction, FinalityProof, Key, Rejected, State,
-    StateProof, execute_checked,
+    Audit, Block, CertifiedHeader, CheckedTransaction, EpochProof, FinalityProof, Key, Rejected,
+    State, StateProof, execute_checked,
 };
 use market::{AccountId, HeaderId, Timestamp, TxId, wire};
 
@@ -37,6 +39,8 @@ pub(super) struct Core {
     /// The sums as of the newest block, once they were asked for.
     audit: Option<Audit>,
     tally: Arc<Tally>,
+    /// Every change of the operators, oldest first.
+    epochs: Vec<EpochProof>,
 }
 
 /// What became of one submitted transaction.
@@ -49,20 +53,16 @@ struct Compared {
     positions: Vec<Position>,
     /// Id of the header at the index's head, if the log has that height.
     at_index_head: Option<HeaderId>,
+    epochs: Vec<EpochProof>,
 }
 
 impl Core {
     /// Replays and verifies the log, brings the index up to it, and makes the first block of this run
     /// at `wall`.
     pub(super) fn open(
-        config: OperatorConfig,
+        mut config: OperatorConfig,
         wall: Timestamp,
     ) -> Result<(Self, Recovered), OperatorError> {
-        let node = config.key.node();
-        let genesis = State::genesis(&config.genesis)?;
-        if !genesis.operators().contains(&node) {
-            return Err(OperatorError::NotOperator { node });
-        }
         let directory = config.directory.join("index");
         std::fs::create_dir_all(&config.directory).map_err(|source| {
             crate::store::StoreError::Io {
@@ -73,6 +73,7 @@ impl Core {
         let (index, set_aside) = OperatorIndex::open(&directory)?;
         let index_head = index.head()?;
         let compared = compare(&config, index_head.map(|head| head.height))?;
+        config.follow(&compared.replayed.state)?;
         let height = compared.replayed.state.tip().height;
         if let Some(head) = index_head.filter(|head| head.height > height) {
             return Err(OperatorError::LogBehindIndex {
@@ -103,6 +104,7 @@ impl Core {
         let Compared {
             replayed,
             positions,
+            epochs,
             ..
         } = compared;
         let reindexed = catch_up(&index, &replayed.log.reader(), &positions)?;
@@ -111,6 +113,7 @@ impl Core {
             torn: replayed.log.torn().cloned(),
             set_aside,
             reindexed,
+            operator: config.key.node(),
         };
         let mut log = replayed.log.open()?;
         let mut state = replayed.state;
@@ -134,6 +137,7 @@ impl Core {
             time,
             audit: None,
             tally: Arc::default(),
+            epochs,
         };
         Ok((core, recovered))
     }
@@ -152,6 +156,7 @@ impl Core {
         let (block, rejected) = make(&self.config, parts, batch, (&mut self.time, wall))?;
         self.head = block.certified();
         self.audit = None;
+        self.succeed()?;
         let header = &self.head.header;
         self.config.clock.observe(header.height, header.time);
         self.tally.note_finals(block.transactions.len() as u64);
@@ -266,10 +271,11 @@ fn compare(config: &OperatorConfig, index_height: Option<u64>) -> Result<Compare
         segment_bytes: config.segment_bytes,
         ..LogConfig::blocks(config.directory.join("blocks"), config.genesis.chain_id())
     };
-    let (mut positions, mut at_index_head) = (Vec::new(), None);
+    let (mut positions, mut at_index_head, mut epochs) = (Vec::new(), None, Vec::new());
     let replayed = replay(log_config, &config.genesis, |verified| {
         let header = &verified.block.header;
         positions.push(verified.position);
+        epochs.extend(EpochProof::of(verified.state, &verified.block.certified()));
         if index_height == Some(header.height) {
             at_index_head = Some(header.id());
         }
@@ -279,6 +285,7 @@ fn compare(config: &OperatorConfig, index_height: Option<u64>) -> Result<Compare
         replayed,
         positions,
         at_index_head,
+        epochs,
     })
 }
 

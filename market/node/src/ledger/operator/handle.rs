@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use market::genesis::Genesis;
 use market::ledger::{
-    Block, CertifiedHeader, FinalityProof, Key, Rejected, SignedTransaction, StateProof,
+    Block, CertifiedHeader, FinalityProof, Key, Operation, Rejected, SignedTransaction, StateProof,
 };
 use market::{AccountId, ChainId, TxId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -106,19 +106,24 @@ impl OperatorHandle {
         // Bad seals are refused here, before they take a place in the queue, and are not looked at again.
         let transaction = transaction.check(&self.chain)?;
         let id = transaction.id();
+        if let Operation::SetOperators { operators } = transaction.operation() {
+            self.check_successors(operators.clone()).await?;
+        }
         let place = self.admission.admit(transaction.submitter())?;
         let (reply, outcome) = oneshot::channel();
         self.send(Command::Submit(Submission {
             transaction,
             reply,
-            _place: place,
+            _place: Some(place),
         }))?;
         match outcome.await.map_err(|_| Unavailable::Stopped)?? {
             Ok(proof) => Ok(*proof),
             // The state forgets what has been applied once it could not be applied again; the index does not.
             Err(reason @ (Rejected::AlreadyApplied { .. } | Rejected::TooLate { .. })) => {
-                let proof = self.transaction(id).await?;
-                proof.ok_or_else(|| reason.into())
+                match self.transaction(id).await? {
+                    Some(proof) => self.vouched_proof(proof).await,
+                    None => Err(reason.into()),
+                }
             }
             Err(reason) => Err(reason.into()),
         }
@@ -207,7 +212,7 @@ impl OperatorHandle {
                 LedgerResponse::Final(Box::new(self.submit(*transaction).await?))
             }
             LedgerRequest::Transaction(id) => match self.transaction(id).await? {
-                Some(proof) => LedgerResponse::Final(Box::new(proof)),
+                Some(proof) => LedgerResponse::Final(Box::new(self.vouched_proof(proof).await?)),
                 None => absent(),
             },
             LedgerRequest::StateOf(key) => match self.state_of(key).await? {
@@ -219,13 +224,16 @@ impl OperatorHandle {
             }
             LedgerRequest::History(query) => LedgerResponse::History(self.history(query).await?),
             LedgerRequest::Header(height) => match self.block(height).await? {
-                Some(block) => LedgerResponse::Header(Box::new(block.certified())),
+                Some(block) => {
+                    LedgerResponse::Header(Box::new(self.vouched(block.certified()).await?))
+                }
                 None => absent(),
             },
+            LedgerRequest::Epochs(height) => LedgerResponse::Epochs(self.epochs(height).await?),
         })
     }
 
-    fn send(&self, command: Command) -> Result<(), Unavailable> {
+    pub(super) fn send(&self, command: Command) -> Result<(), Unavailable> {
         self.commands
             .try_send(command)
             .map_err(|error| match error {
@@ -234,7 +242,7 @@ impl OperatorHandle {
             })
     }
 
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, Unavailable> {

@@ -61,5 +61,6 @@ fn name(why: Unavailable) -> &'static str {
         Unavailable::DiskFull => "disk_full",
         Unavailable::Stopped => "stopped",
         Unavailable::SubmitterBusy => "submitter_busy",
+        Unavailable::NoKey => "no_key",
     }
 }

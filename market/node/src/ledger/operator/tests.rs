@@ -1,5 +1,7 @@
 //! The operator: what it acknowledges is final, proved, applied once, and there after any crash.
 
+mod rotation;
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;

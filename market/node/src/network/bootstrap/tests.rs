@@ -3,7 +3,7 @@
 use super::*;
 
 fn peer(number: u8) -> PeerId {
-    super::super::peer_of(market::NodeId::from_bytes([number; 32]))
+    super::super::peer_of(NodeId::from_bytes([number; 32]))
 }
 
 fn address(number: u8, port: u16) -> Multiaddr {
