@@ -249,8 +249,8 @@ fn a_block_and_what_a_node_keeps_are_synced_before_they_are_acknowledged() {
     }
     let mut ledger = Ledger::found();
     let trace = ledger.folder.path().join("trace");
-    let calls = "trace=write,writev,sendto,sendmsg,fdatasync";
-    let options = ["-y", "-o", &trace.display().to_string(), "-e", calls].map(str::to_owned);
+    let traced_calls = "trace=write,writev,sendto,sendmsg,fdatasync";
+    let options = ["-y", "-o", &trace.display().to_string(), "-e", traced_calls].map(str::to_owned);
     let running = program::start(traced(&ledger.home(), &options));
     assert!(is_up(&running), "{}", running.stderr.text());
     assert!(ledger.issue() && ledger.issue());
@@ -262,9 +262,8 @@ fn a_block_and_what_a_node_keeps_are_synced_before_they_are_acknowledged() {
     let text = fs::read_to_string(&trace).expect("strace writes");
     // The blocks, and the balance that was proved last.
     for (file, least) in [(".blocks>", 3), (".journal>", 1)] {
-        let calls: Vec<Call> = calls(&text, file);
         let (mut unsynced, mut synced, mut answers) = (0, 0, 0);
-        for call in &calls {
+        for call in calls(&text, file) {
             match call {
                 Call::Wrote => unsynced += 1,
                 Call::Synced => (unsynced, synced) = (0, synced + 1),
