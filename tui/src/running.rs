@@ -360,9 +360,25 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
             .into_iter()
             .filter(|job| job.phase != Phase::Ended || job.pending_refund.is_some())
             .collect(),
-        notes: sleep.borrow().iter().cloned().collect(),
+        notes: sleep
+            .borrow()
+            .iter()
+            .cloned()
+            .chain(withheld(&node))
+            .collect(),
         best_prices,
     }))
+}
+
+/// Says which transactions the operator seems to keep out of its blocks.
+fn withheld(node: &Node) -> Vec<String> {
+    let since = |(id, height): (market::TxId, u64)| {
+        format!(
+            "the operator has not taken transaction {id} since block {height}, and goes on making blocks: it keeps it \
+             out, or cannot be reached from here"
+        )
+    };
+    node.ledger.withheld().into_iter().map(since).collect()
 }
 
 async fn best_prices(node: &Node) -> Vec<BestPrice> {

@@ -7,6 +7,7 @@
 mod known;
 mod transport;
 mod trust;
+mod withheld;
 
 pub use known::KnownBalance;
 pub use transport::Transport;
@@ -65,6 +66,23 @@ pub enum LedgerError {
     /// The operator did not look at the request.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// The operator makes blocks and keeps a transaction out of them.
+    #[error(
+        "the operator has made {} blocks since it was first asked for transaction {id}, and has neither put it into \
+         one nor refused it ({why}): it keeps it out, or cannot be reached from here. It is asked again; ask its \
+         people, and tell the others",
+        height - since
+    )]
+    Withheld {
+        /// The transaction.
+        id: TxId,
+        /// The height when it was asked for first.
+        since: u64,
+        /// The height now.
+        height: u64,
+        /// What came of asking last.
+        why: Box<LedgerError>,
+    },
     /// The operator of this process failed.
     #[error(transparent)]
     Operator(#[from] OperatorError),
@@ -122,7 +140,7 @@ impl LedgerError {
     /// Tells whether asking again later may succeed.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Unavailable(_) => true,
+            Self::Unreachable { .. } | Self::Unavailable(_) | Self::Withheld { .. } => true,
             // It was on its way while the operators changed; the present ones sign it as well.
             Self::Proof(error) => matches!(error, ProofError::BeforeTrusted { .. }),
             _ => false,
@@ -185,6 +203,7 @@ struct Seen {
     headers: Headers,
     last: BTreeMap<AccountId, known::Last>,
     equivocation: Option<Box<EquivocationProof>>,
+    unanswered: withheld::Unanswered,
 }
 
 impl LedgerClient {
@@ -225,6 +244,7 @@ impl LedgerClient {
                     headers: Headers::default(),
                     last: BTreeMap::new(),
                     equivocation: None,
+                    unanswered: withheld::Unanswered::default(),
                 }),
             }),
         })
@@ -255,7 +275,7 @@ impl LedgerClient {
     ///
     /// # Errors
     /// The ledger refuses it, or no operator could be reached all that time. It may become final all the same
-    /// until its last valid height.
+    /// until its last valid height. [`LedgerError::Withheld`] where the operator has had blocks enough for it.
     pub async fn submit(
         &self,
         transaction: &SignedTransaction,
@@ -263,7 +283,9 @@ impl LedgerClient {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.submit_once(transaction).await {
+            let submitted = self.submit_once(transaction).await;
+            match self.note_answer(transaction, submitted) {
+                Err(error @ LedgerError::Withheld { .. }) => return Err(error),
                 Err(error) if error.is_temporary() && begun.elapsed() + pause < SUBMIT_PATIENCE => {
                     tracing::debug!(%error, "submitting again");
                     tokio::time::sleep(pause).await;
@@ -272,6 +294,43 @@ impl LedgerClient {
                 result => return result,
             }
         }
+    }
+
+    /// Watches whether a transaction that was asked for is taken or refused by and by.
+    fn note_answer<T>(
+        &self,
+        transaction: &SignedTransaction,
+        submitted: Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let id = transaction.id(&self.shared.chain);
+        match (submitted, self.shared.clock.height()) {
+            (Err(why), Some(height)) if why.is_temporary() => {
+                let Some(since) = self.seen().unanswered.note(id, height) else {
+                    return Err(why);
+                };
+                let withheld = LedgerError::Withheld {
+                    id,
+                    since,
+                    height,
+                    why: Box::new(why),
+                };
+                tracing::error!("{withheld}");
+                Err(withheld)
+            }
+            (submitted, _) => {
+                if !submitted.as_ref().is_err_and(LedgerError::is_temporary) {
+                    self.seen().unanswered.answered(id);
+                }
+                submitted
+            }
+        }
+    }
+
+    /// Returns the transactions that the operator seems to keep out of its blocks, each with the height at which it
+    /// was asked for first.
+    pub fn withheld(&self) -> Vec<(TxId, u64)> {
+        let height = self.shared.clock.height().unwrap_or(0);
+        self.seen().unanswered.withheld(height)
     }
 
     async fn submit_once(

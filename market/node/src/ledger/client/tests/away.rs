@@ -2,7 +2,11 @@
 
 use tokio::task::JoinHandle;
 
+use market::ledger::Rejected;
+
 use super::*;
+use crate::ledger::OperatorConfig;
+use crate::ledger::protocol::Unavailable;
 use crate::network::fixture::within;
 use crate::network::{Client, Inbound, Multiaddr, NetworkConfig, Protocol, peer_of, start};
 
@@ -16,7 +20,16 @@ struct Reachable {
 
 impl Reachable {
     async fn at(folder: &TempDir, listen: Multiaddr) -> Self {
-        let running = Running::start(config(folder));
+        Self::answering(config(folder), listen, |_| None).await
+    }
+
+    /// Answers in its own way where `answer` has one for a request.
+    async fn answering(
+        config: OperatorConfig,
+        listen: Multiaddr,
+        answer: fn(&LedgerRequest) -> Option<LedgerResponse>,
+    ) -> Self {
+        let running = Running::start(config);
         let network = NetworkConfig {
             listen: vec![listen],
             ..NetworkConfig::new(key(200), genesis().chain_id())
@@ -29,7 +42,12 @@ impl Reachable {
             while let Some(inbound) = inbound.recv().await {
                 if let Inbound::Ledger { request, reply, .. } = inbound {
                     let handle = handle.clone();
-                    tokio::spawn(async move { reply.send(handle.answer(request).await) });
+                    tokio::spawn(async move {
+                        reply.send(match answer(&request) {
+                            Some(response) => response,
+                            None => handle.answer(request).await,
+                        })
+                    });
                 }
             }
         });
@@ -100,6 +118,60 @@ async fn a_transaction_waits_for_an_operator_that_is_being_restarted_and_applies
     assert_eq!(payee.available, nano(1_000));
     assert!(client.clock().height() > Some(before));
     back.kill().await;
+}
+
+/// Does everything that an operator does, but takes no payment.
+fn censor(request: &LedgerRequest) -> Option<LedgerResponse> {
+    let LedgerRequest::Submit(transaction) = request else {
+        return None;
+    };
+    let verified = transaction.verify(&genesis().chain_id()).ok()?;
+    let is_payment = matches!(verified.transaction.operation, Operation::Transfer { .. });
+    is_payment.then_some(LedgerResponse::Unavailable(Unavailable::Busy))
+}
+
+#[tokio::test]
+async fn an_operator_that_makes_blocks_and_keeps_a_transaction_out_is_noticed_and_named() {
+    let folder = TempDir::new().unwrap();
+    let config = OperatorConfig {
+        block_interval: Duration::from_millis(20),
+        ..config(&folder)
+    };
+    let listen = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
+    let operator = Reachable::answering(config, listen, censor).await;
+    let client = remote(&operator, &folder).await;
+    within(client.submit(&issue(1, &key(1), 5_000)))
+        .await
+        .unwrap();
+    assert_eq!(client.withheld(), []);
+    let payment = transfer(2, &key(1), &key(2), 1_000);
+    let blocks = async {
+        // As gossip does: the client sees every block that is made.
+        loop {
+            client.status().await.unwrap();
+        }
+    };
+    let asking = within(client.submit(&payment));
+    let told = tokio::select! {
+        told = asking => told.unwrap_err(),
+        () = blocks => unreachable!("blocks are made for ever"),
+    };
+    let LedgerError::Withheld {
+        id, since, height, ..
+    } = &told
+    else {
+        panic!("{told}");
+    };
+    assert_eq!(*id, payment.id(&genesis().chain_id()));
+    assert!(height - since >= withheld::WITHHELD_BLOCKS, "{told}");
+    assert!(told.is_temporary(), "it is asked again");
+    assert!(told.to_string().contains("keeps it out"), "{told}");
+    assert_eq!(client.withheld(), [(*id, *since)]);
+    // An answer ends it, also a refusal.
+    let refused = Err(LedgerError::Rejected(Rejected::BlockFull));
+    assert!(client.note_answer::<()>(&payment, refused).is_err());
+    assert_eq!(client.withheld(), []);
+    operator.kill().await;
 }
 
 #[tokio::test]
