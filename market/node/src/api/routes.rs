@@ -38,14 +38,14 @@ pub fn node_router(node: Node) -> Router {
         .route("/v1/wallet/balance", get(balance))
         .route("/v1/wallet/history", get(history))
         .route("/v1/wallet/send", post(send));
-    let router = match node.operator {
-        Some(_) => router
+    match node.operator.clone() {
+        Some(handle) => router
             .route("/v1/operator/status", get(operator_status))
             .route("/v1/operator/issue", post(issue))
-            .route("/v1/operator/rotate-key", post(operator::rotate_key)),
-        None => router,
-    };
-    router.with_state(node)
+            .with_state(node.clone())
+            .merge(operator::router(node, handle)),
+        None => router.with_state(node),
+    }
 }
 
 async fn network(State(node): State<Node>) -> ApiResult<NetworkView> {

@@ -31,7 +31,7 @@ pub(super) struct Core {
     pub(super) state: State,
     log: Log,
     pub(super) index: OperatorIndex,
-    /// Header and certificate of the newest block.
+    /// Header and certificate of the newest block, by the key that signs the next one.
     pub(super) head: CertifiedHeader,
     time: BlockTime,
     /// The sums as of the newest block, once they were asked for.
@@ -125,7 +125,7 @@ impl Core {
             }
         };
         config.clock.observe(head.header.height, head.header.time);
-        let core = Self {
+        let mut core = Self {
             config,
             state,
             log,
@@ -135,6 +135,7 @@ impl Core {
             audit: None,
             epochs,
         };
+        core.vouch_for_head();
         Ok((core, recovered))
     }
 
