@@ -140,6 +140,24 @@ fn a_market_goes_on_over_new_keys_for_those_who_were_there_and_those_who_were_no
 }
 
 #[test]
+fn changes_that_are_asked_for_at_once_come_one_after_the_other() {
+    const CHANGES: usize = 6;
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let (mut operator, _) = found(folder.path());
+    std::thread::scope(|scope| {
+        let rotate = || scope.spawn(|| rotate(&operator));
+        let rotating: Vec<_> = (0..CHANGES).map(|_| rotate()).collect();
+        for rotated in rotating {
+            rotated.join().expect("each is final");
+        }
+    });
+    assert_eq!(operator_keys(&operator.home).len(), CHANGES, "none is lost");
+    operator.kill();
+    operator.restart();
+    check_adds_up(&operator);
+}
+
+#[test]
 fn an_operator_with_the_old_key_alone_does_not_start() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let (mut operator, _) = found(folder.path());

@@ -11,9 +11,9 @@ use market::{
     PricePerHour, Timestamp, TxId,
 };
 use market_node::api::{
-    ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BookRow, BookView, BudgetView,
-    GpuView, HistoryRow, JobDetail, JobView, LeaseView, OfferView, OperatorView, PendingRefund,
-    ProviderState, ProviderView, QuoteView, RunId, SandboxView, StatusView, TxView,
+    ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BlockSummary, BookRow, BookView,
+    BudgetView, GpuView, HistoryRow, JobDetail, JobView, LeaseView, OfferView, OperatorView,
+    PendingRefund, ProviderState, ProviderView, QuoteView, RunId, SandboxView, StatusView, TxView,
 };
 
 pub(crate) fn amount(text: &str) -> Amount {
@@ -344,6 +344,15 @@ pub(crate) fn operator() -> OperatorView {
         peers: 3,
         operators: vec![NodeId::from_bytes([0xd4; 32])],
         operators_since: 1200,
+        last_blocks: [(1234, 2), (1233, 0)]
+            .map(|(height, transactions)| BlockSummary {
+                height,
+                time: time(),
+                transactions,
+            })
+            .to_vec(),
+        finals: 41,
+        refused: [("insufficient".to_owned(), 3)].into(),
         audit: AuditView {
             available: amount("99.5"),
             channels: amount("0.3"),

@@ -18,10 +18,10 @@ pub use routes::{
 pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
     AccountAuditEntry, AccountEntry, ArtefactView, AttemptView, AuditView, BalanceView, BestPrice,
-    BlockEntry, BookRow, BookView, BudgetView, ChannelEntry, ChannelView, FetchRequest, GpuView,
-    HistoryRow, IssueRequest, JobDetail, JobView, LeaseView, LedgerEntry, NetworkView,
-    NumberedEvent, OfferView, OperatorView, OperatorsEntry, PeerView, PendingRefund, PriceRequest,
-    ProofEntry, ProviderState, ProviderView, QuoteRequest, QuoteView, RotatedView, RunEvent, RunId,
-    RunIdError, RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest, TransactionEntry,
-    TxView,
+    BlockEntry, BlockSummary, BookRow, BookView, BudgetView, ChannelEntry, ChannelView,
+    FetchRequest, GpuView, HistoryRow, IssueRequest, JobDetail, JobView, LeaseView, LedgerEntry,
+    NetworkView, NumberedEvent, OfferView, OperatorView, OperatorsEntry, PeerView, PendingRefund,
+    PriceRequest, ProofEntry, ProviderState, ProviderView, QuoteRequest, QuoteView, RotatedView,
+    RunEvent, RunId, RunIdError, RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest,
+    TransactionEntry, TxView,
 };

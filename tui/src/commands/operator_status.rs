@@ -24,6 +24,27 @@ fn signers(view: &OperatorView) -> String {
     format!("{} since block {}", names.join(", "), view.operators_since)
 }
 
+/// Lists the newest blocks with what they hold.
+fn last_blocks(view: &OperatorView) -> String {
+    let blocks = view.last_blocks.iter();
+    let blocks: Vec<String> = blocks
+        .map(|block| format!("{} ({} tx)", block.height, block.transactions))
+        .collect();
+    blocks.join(", ")
+}
+
+/// Says what became final and what was refused, by the rule that it broke.
+fn since_start(view: &OperatorView) -> String {
+    let finals = format!("{} final", view.finals);
+    let refused = view.refused.iter();
+    let refused =
+        refused.map(|(rule, count)| format!("{count} refused: {}", words::printable(rule)));
+    std::iter::once(finals)
+        .chain(refused)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 /// Writes the box, and the join string on its own line so that it can be copied.
 pub(super) fn text(view: &OperatorView) -> String {
     let audit = &view.audit;
@@ -45,6 +66,8 @@ pub(super) fn text(view: &OperatorView) -> String {
         ("channels", audit.channels.to_string()),
         ("fees", audit.fees.to_string()),
         ("conserved", conserved.to_owned()),
+        ("last blocks", last_blocks(view)),
+        ("since start", since_start(view)),
     ];
     format!(
         "{}join string:\n{}\n",

@@ -2,9 +2,13 @@
 //!
 //! Never sends anything before the new key is on disk, and leaves every key on disk that may sign the next block.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
 use market::NodeId;
+use tokio::sync::Mutex;
 
 use super::server::{ApiError, ApiResult};
 use super::views::RotatedView;
@@ -13,13 +17,34 @@ use crate::ledger::OperatorHandle;
 use crate::node::Node;
 use crate::operator_keys;
 
-/// `POST /v1/operator/rotate-key`.
-pub(super) async fn rotate_key(State(node): State<Node>) -> ApiResult<RotatedView> {
-    let Some(operator) = node.operator.clone() else {
-        return Err(ApiError::bad_request("this node is no operator"));
+/// What changing a key needs.
+#[derive(Clone)]
+struct Rotation {
+    node: Node,
+    operator: OperatorHandle,
+    /// Held by one change after the other: each draws a key and gives files their names.
+    turn: Arc<Mutex<()>>,
+}
+
+/// Makes the endpoint.
+pub(super) fn router(node: Node, operator: OperatorHandle) -> Router {
+    let rotation = Rotation {
+        node,
+        operator,
+        turn: Arc::default(),
     };
+    Router::new()
+        .route("/v1/operator/rotate-key", post(rotate_key))
+        .with_state(rotation)
+}
+
+/// `POST /v1/operator/rotate-key`.
+async fn rotate_key(State(rotation): State<Rotation>) -> ApiResult<RotatedView> {
     // A task of its own: whoever asks may leave, and the files get their names all the same.
-    let rotating = tokio::spawn(async move { rotate(&node, &operator).await });
+    let rotating = tokio::spawn(async move {
+        let _turn = rotation.turn.lock().await;
+        rotate(&rotation.node, &rotation.operator).await
+    });
     let rotated = rotating.await.map_err(ApiError::failed)?;
     rotated.map(Json)
 }

@@ -12,17 +12,21 @@ use market::ledger::{Audit, Bucket, Cause, Operation, SignedTransaction, Transac
 
 use super::server::{ApiError, ApiResult};
 use super::views::{
-    AuditView, BalanceView, BookRow, BookView, HistoryRow, IssueRequest, NetworkView, OperatorView,
-    SubmitRequest, TxView,
+    AuditView, BalanceView, BlockSummary, BookRow, BookView, HistoryRow, IssueRequest, NetworkView,
+    OperatorView, SubmitRequest, TxView,
 };
 use super::{ledger, operator};
 use crate::book::AskView;
 use crate::identity::{IdentityError, fresh_nonce, load_key};
+use crate::ledger::OperatorHandle;
 use crate::ledger::protocol::{HistoryEntry, HistoryPage, HistoryQuery, MAX_HISTORY_ENTRIES};
 use crate::node::Node;
 
 /// How many blocks ahead a transaction of this wallet stays valid.
 pub const VALID_FOR_BLOCKS: u64 = 1_000;
+
+/// Blocks that an operator's status shows.
+const LAST_BLOCKS: usize = 5;
 
 /// The endpoint that answers at once, whatever else the node does.
 pub(super) const ALIVE: &str = "/v1/alive";
@@ -38,14 +42,14 @@ pub fn node_router(node: Node) -> Router {
         .route("/v1/wallet/balance", get(balance))
         .route("/v1/wallet/history", get(history))
         .route("/v1/wallet/submit", post(submit_signed));
-    let router = match node.operator {
-        Some(_) => router
+    match node.operator.clone() {
+        Some(handle) => router
             .route("/v1/operator/status", get(operator_status))
             .route("/v1/operator/issue", post(issue))
-            .route("/v1/operator/rotate-key", post(operator::rotate_key)),
-        None => router,
-    };
-    router.with_state(node)
+            .with_state(node.clone())
+            .merge(operator::router(node, handle)),
+        None => router.with_state(node),
+    }
 }
 
 async fn network(State(node): State<Node>) -> ApiResult<NetworkView> {
@@ -207,6 +211,9 @@ async fn operator_status(State(node): State<Node>) -> ApiResult<OperatorView> {
         Some(operator) => operator.operators().await.map_err(ApiError::failed)?,
         None => node.ledger.trusted(),
     };
+    let tallied = node.operator.as_ref().map(OperatorHandle::tallied);
+    let tallied = tallied.unwrap_or_default();
+    let refused = tallied.rejected.into_iter().chain(tallied.unavailable);
     Ok(Json(OperatorView {
         join: join.unwrap_or_default(),
         height: status.head.header.height,
@@ -214,8 +221,32 @@ async fn operator_status(State(node): State<Node>) -> ApiResult<OperatorView> {
         peers: node.network.peers().await.len(),
         operators: set.operators,
         operators_since: set.height,
+        last_blocks: last_blocks(&node, status.head.header.height).await?,
+        finals: tallied.finals,
+        refused: refused
+            .map(|(rule, count)| (rule.to_owned(), count))
+            .collect(),
         audit: audit_view(&status.audit),
     }))
+}
+
+/// Returns the newest blocks, newest first.
+async fn last_blocks(node: &Node, height: u64) -> Result<Vec<BlockSummary>, ApiError> {
+    let Some(operator) = &node.operator else {
+        return Ok(Vec::new());
+    };
+    let mut summaries = Vec::new();
+    for height in (1..=height).rev().take(LAST_BLOCKS) {
+        let Some(block) = operator.block(height).await.map_err(ApiError::failed)? else {
+            break;
+        };
+        summaries.push(BlockSummary {
+            height,
+            time: block.header.time,
+            transactions: block.transactions.len(),
+        });
+    }
+    Ok(summaries)
 }
 
 fn audit_view(audit: &Audit) -> AuditView {

@@ -23,7 +23,7 @@ pub use ledger::{
 };
 pub use network::{NetworkView, PeerView, ShunnedView};
 pub use node::{BalanceView, StatusView};
-pub use operator::{AuditView, IssueRequest, OperatorView, RotatedView};
+pub use operator::{AuditView, BlockSummary, IssueRequest, OperatorView, RotatedView};
 pub use provider::{GpuView, LeaseView, PriceRequest, ProviderState, ProviderView, SandboxView};
 pub use run_id::{RunId, RunIdError};
 pub use wallet::{ChannelView, HistoryRow, SubmitRequest, TxView};

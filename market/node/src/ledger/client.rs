@@ -364,6 +364,11 @@ impl LedgerClient {
 
     /// Returns an account's money and live channels.
     pub async fn account(&self, account: AccountId) -> Result<Balance, LedgerError> {
+        self.unless_overtaken(|| Box::pin(self.account_once(account)))
+            .await
+    }
+
+    async fn account_once(&self, account: AccountId) -> Result<Balance, LedgerError> {
         let LedgerResponse::Account(view) = self.ask(LedgerRequest::Account(account)).await? else {
             return Err(other("an account"));
         };
@@ -391,6 +396,11 @@ impl LedgerClient {
     /// Returns the verified proof of a fact of the newest state, or `None` where the operator says that there is no
     /// such fact.
     pub async fn state_of(&self, key: Key) -> Result<Option<StateProof>, LedgerError> {
+        self.unless_overtaken(|| Box::pin(self.state_of_once(key)))
+            .await
+    }
+
+    async fn state_of_once(&self, key: Key) -> Result<Option<StateProof>, LedgerError> {
         match self.ask(LedgerRequest::StateOf(key)).await? {
             LedgerResponse::Absent { .. } => Ok(None),
             LedgerResponse::State(proof) => match self.verify_state(&proof).await?.key() == key {
@@ -417,6 +427,10 @@ impl LedgerClient {
 
     /// Returns the newest header, verified, and the sums of all money, which are the operator's word.
     pub async fn status(&self) -> Result<LedgerStatus, LedgerError> {
+        self.unless_overtaken(|| Box::pin(self.status_once())).await
+    }
+
+    async fn status_once(&self) -> Result<LedgerStatus, LedgerError> {
         match self.ask(LedgerRequest::Status).await? {
             LedgerResponse::Status(status) => {
                 self.observe(&status.head).await?;
@@ -428,6 +442,11 @@ impl LedgerClient {
 
     /// Returns the verified header at a height, or `None` above the newest.
     pub async fn header(&self, height: u64) -> Result<Option<CertifiedHeader>, LedgerError> {
+        self.unless_overtaken(|| Box::pin(self.header_once(height)))
+            .await
+    }
+
+    async fn header_once(&self, height: u64) -> Result<Option<CertifiedHeader>, LedgerError> {
         match self.ask(LedgerRequest::Header(height)).await? {
             LedgerResponse::Absent { .. } => Ok(None),
             LedgerResponse::Header(certified) if certified.header.height == height => {

@@ -2,6 +2,8 @@
 //!
 //! Never computes anything.
 
+use std::collections::BTreeMap;
+
 use market::{AccountId, Amount, NodeId, Timestamp, TxId};
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +31,28 @@ pub struct OperatorView {
     pub operators: Vec<NodeId>,
     /// The first block that they sign.
     pub operators_since: u64,
+    /// The newest blocks, newest first.
+    #[serde(default)]
+    pub last_blocks: Vec<BlockSummary>,
+    /// Transactions that became final since the operator's start.
+    #[serde(default)]
+    pub finals: u64,
+    /// Transactions that were refused or not looked at since its start, by the rule or the reason.
+    #[serde(default)]
+    pub refused: BTreeMap<String, u64>,
     /// The sums of all money.
     pub audit: AuditView,
+}
+
+/// A block in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockSummary {
+    /// Its height.
+    pub height: u64,
+    /// Its time.
+    pub time: Timestamp,
+    /// How many transactions it holds.
+    pub transactions: usize,
 }
 
 /// `POST /v1/operator/rotate-key`: the answer, once the change is final.

@@ -21,6 +21,9 @@ use crate::store::RecordKind;
 /// makes this node ask no more often.
 const CATCH_UP_PAUSE: Duration = Duration::from_millis(250);
 
+/// How often a question is asked whose answers are overtaken by changes of the operators, one after the other.
+const MAX_ASKED: u32 = 4;
+
 /// Sets from before the present one that are kept, to tell what their keys sign today.
 const MAX_PAST: usize = 16;
 
@@ -146,6 +149,22 @@ impl LedgerClient {
             return Ok(verify(&self.trusted())?);
         }
         Err(error.into())
+    }
+
+    /// Asks, and asks again where the operators have changed while the answer was on its way.
+    pub(super) async fn unless_overtaken<T, F>(&self, ask: impl Fn() -> F) -> Result<T, LedgerError>
+    where
+        F: Future<Output = Result<T, LedgerError>>,
+    {
+        let mut asked = 1;
+        loop {
+            match ask().await {
+                Err(LedgerError::Proof(ProofError::BeforeTrusted { .. })) if asked < MAX_ASKED => {
+                    asked += 1;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Follows the operators over all changes since `known`; tells whether there were some.

@@ -72,7 +72,7 @@ impl Operator {
     ) -> Result<(OperatorHandle, Self, Recovered), OperatorError> {
         let (core, recovered) = Core::open(config, wall_now())?;
         let (sender, commands) = mpsc::channel(QUEUE_LENGTH);
-        let (heads, newest) = watch::channel(core.head.clone());
+        let (heads, newest) = watch::channel(core.announced());
         let handle = OperatorHandle::new(&core, sender, newest);
         let operator = Self {
             block_interval: core
@@ -120,7 +120,11 @@ impl Operator {
                 continue;
             }
             core = make_block(core, batch, &heads).await?;
-            next_block = Instant::now() + block_interval;
+            // Nobody waits to see that the new key signs.
+            next_block = match core.has_just_handed_over() {
+                true => Instant::now(),
+                false => Instant::now() + block_interval,
+            };
         }
     }
 }
@@ -193,7 +197,7 @@ async fn make_block(
             return Err(error);
         }
     };
-    heads.send_replace(core.head.clone());
+    heads.send_replace(core.announced());
     for (submission, outcome) in batch.into_iter().zip(outcomes) {
         let _gone = submission.reply.send(Ok(outcome));
     }

@@ -33,7 +33,7 @@ pub(super) struct Core {
     pub(super) state: State,
     log: Log,
     pub(super) index: OperatorIndex,
-    /// Header and certificate of the newest block.
+    /// Header and certificate of the newest block, by the key that signs the next one.
     pub(super) head: CertifiedHeader,
     time: BlockTime,
     /// The sums as of the newest block, once they were asked for.
@@ -128,7 +128,7 @@ impl Core {
             }
         };
         config.clock.observe(head.header.height, head.header.time);
-        let core = Self {
+        let mut core = Self {
             config,
             state,
             log,
@@ -139,6 +139,7 @@ impl Core {
             tally: Arc::default(),
             epochs,
         };
+        core.vouch_for_head();
         Ok((core, recovered))
     }
 

@@ -48,9 +48,31 @@ impl Core {
         };
         self.epochs.push(epoch);
         self.config.follow(&self.state)?;
+        self.vouch_for_head();
         let operator = self.config.key.node();
         tracing::info!(height = self.head.header.height, %operator, "handed over");
         Ok(())
+    }
+
+    /// Signs the newest header with the present key, where it handed over to that: what is answered until the next
+    /// block must convince those who have moved on already.
+    pub(super) fn vouch_for_head(&mut self) {
+        if self.has_just_handed_over() {
+            self.head = self.vouch(self.head.header.clone());
+        }
+    }
+
+    /// Tells whether the newest block handed over.
+    pub(in super::super) fn has_just_handed_over(&self) -> bool {
+        self.head.header.next_validators_hash != self.head.header.validators_hash
+    }
+
+    /// Returns the newest header as those who made it have signed it, which is what gossip carries.
+    pub(in super::super) fn announced(&self) -> CertifiedHeader {
+        match self.epochs.last() {
+            Some(epoch) if epoch.certified.header == self.head.header => epoch.certified.clone(),
+            _ => self.head.clone(),
+        }
     }
 
     /// Tells whether this operator alone can sign what follows after a change to `operators`.

@@ -8,6 +8,7 @@ use market::ledger::{CertifiedHeader, EpochProof};
 
 use super::*;
 use crate::home::Home;
+use crate::ledger::operator::core::Core;
 use crate::ledger::testing::hand_over;
 use crate::operator_keys;
 
@@ -172,6 +173,42 @@ async fn tear_the_change(folder: &TempDir, next: &SecretKey) {
     fs::remove_dir_all(&ledger).unwrap();
     copy(&before, &ledger);
     fs::write(&newest, &bytes[..whole.max(bytes.len() - 9)]).unwrap();
+}
+
+#[test]
+fn answers_between_a_change_and_the_next_block_are_by_the_new_key_and_gossip_is_by_the_old_one() {
+    let folder = TempDir::new().unwrap();
+    let both = || OperatorConfig {
+        spare_keys: vec![key(210)],
+        ..config(&folder)
+    };
+    let check = |core: &mut Core| {
+        let epoch = core.epochs_from(0).pop().unwrap();
+        let mut moved_on = trusted();
+        moved_on.advance(&epoch).unwrap();
+        assert!(core.has_just_handed_over());
+        moved_on.check(&core.status().head).unwrap();
+        let proof = core.prove(&Key::Operators).unwrap();
+        proof.verify(&moved_on).unwrap();
+        let account = core.account(key(1).account());
+        moved_on.check(&account.head).unwrap();
+        trusted().check(&core.announced()).unwrap();
+        assert_eq!(core.announced(), epoch.certified);
+    };
+    let (mut core, _) = Core::open(both(), wall_now()).unwrap();
+    assert_eq!(core.announced(), core.head);
+    let change = core.hand_over(key(210), 1);
+    let outcomes = core.make_block(&[change], wall_now()).unwrap();
+    outcomes[0].as_ref().unwrap().verify(&trusted()).unwrap();
+    check(&mut core);
+    drop(core);
+    // The same after a kill right there, and no more once there is a block by the new key.
+    let (mut core, _) = Core::open(both(), wall_now()).unwrap();
+    check(&mut core);
+    core.make_block(&[], wall_now()).unwrap();
+    assert!(!core.has_just_handed_over());
+    assert_eq!(core.announced(), core.head);
+    assert!(trusted().check(&core.head).is_err());
 }
 
 /// Rotates twice over, and kills the operator where `instant` says in the second rotation. It must start with the
