@@ -102,7 +102,7 @@ pub(super) fn keys(home: &Home) -> Check {
     if !home.key("node").exists() {
         return Check::failed(name, "this home has no keys", JOIN);
     }
-    for key in ["node", "account", "treasury"] {
+    for key in ["node", "account", "treasury", "operator", "operator-next"] {
         if !home.key(key).exists() {
             continue;
         }
