@@ -8,7 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 
 /// The program that holds the inhibitor lock for as long as another one runs.
@@ -28,8 +28,8 @@ pub(crate) async fn keep(
     problem: watch::Sender<Option<String>>,
 ) {
     while occupied.wait_for(|occupied| *occupied).await.is_ok() {
-        let mut inhibitor = match hold(inhibit) {
-            Ok(inhibitor) => inhibitor,
+        let (mut inhibitor, input) = match hold(inhibit) {
+            Ok(held) => held,
             Err(error) => {
                 let name = inhibit.display();
                 problem.send_replace(Some(cannot(&format!("{name} cannot be run: {error}"))));
@@ -52,7 +52,7 @@ pub(crate) async fn keep(
             problem.send_replace(Some(cannot(&said)));
         }
         let is_free = occupied.wait_for(|occupied| !*occupied).await.is_ok();
-        release(inhibitor).await;
+        release(inhibitor, input).await;
         problem.send_replace(None);
         if !is_free {
             return;
@@ -60,8 +60,9 @@ pub(crate) async fn keep(
     }
 }
 
-/// Starts the inhibitor. What it runs ends with its input, which closes with this process at the latest.
-fn hold(inhibit: &OsStr) -> std::io::Result<Child> {
+/// Starts the inhibitor, and returns it apart from its input: waiting for a child closes the input that it still has.
+/// What the inhibitor runs ends with its input, which closes with this process at the latest.
+fn hold(inhibit: &OsStr) -> std::io::Result<(Child, Option<ChildStdin>)> {
     let mut command = Command::new(inhibit);
     command
         .args(["--what=sleep", "--mode=block", "--who=nightshift"])
@@ -72,11 +73,13 @@ fn hold(inhibit: &OsStr) -> std::io::Result<Child> {
         // A group of its own: Ctrl-C reaches the node alone, which still settles the lease.
         .process_group(0)
         .kill_on_drop(true);
-    command.spawn()
+    let mut inhibitor = command.spawn()?;
+    let input = inhibitor.stdin.take();
+    Ok((inhibitor, input))
 }
 
-async fn release(mut inhibitor: Child) {
-    drop(inhibitor.stdin.take());
+async fn release(mut inhibitor: Child, input: Option<ChildStdin>) {
+    drop(input);
     if tokio::time::timeout(RELEASE, inhibitor.wait())
         .await
         .is_err()

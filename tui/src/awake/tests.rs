@@ -16,6 +16,9 @@ use super::keep;
 /// No test takes longer.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// How long a lock that should be held is looked at.
+const EARLY: Duration = Duration::from_millis(300);
+
 /// A system whose inhibitor is a script.
 struct System {
     folder: TempDir,
@@ -66,8 +69,11 @@ async fn the_lock_is_held_for_each_lease_and_released_after_it() {
         system.occupied.send_replace(true);
         assert_eq!(system.told().await, "--what=sleep\n");
         assert_eq!(*system.problem.borrow(), None);
+        let mut next = Box::pin(system.told());
+        let early = timeout(EARLY, &mut next).await;
+        assert_eq!(early.ok(), None, "it is held as long as the lease runs");
         system.occupied.send_replace(false);
-        assert_eq!(system.told().await, "released\n");
+        assert_eq!(next.await, "released\n");
     }
 }
 

@@ -137,6 +137,11 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// Tells whether this node asks for too much at a time.
+    fn is_own_doing(&self) -> bool {
+        matches!(self, Self::Unavailable(Unavailable::SubmitterBusy))
+    }
+
     /// Tells whether asking again later may succeed.
     pub fn is_temporary(&self) -> bool {
         match self {
@@ -303,11 +308,13 @@ impl LedgerClient {
         submitted: Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         let id = transaction.id(&self.shared.chain);
-        match (submitted, self.shared.clock.height()) {
-            (Err(why), Some(height)) if why.is_temporary() => {
-                let Some(since) = self.seen().unanswered.note(id, height) else {
+        match (submitted, self.moment()) {
+            // That it is one's own turn to wait is an answer.
+            (Err(why), Some(now)) if why.is_temporary() && !why.is_own_doing() => {
+                let Some(since) = self.seen().unanswered.note(id, now) else {
                     return Err(why);
                 };
+                let height = now.height;
                 let withheld = LedgerError::Withheld {
                     id,
                     since,
@@ -329,8 +336,15 @@ impl LedgerClient {
     /// Returns the transactions that the operator seems to keep out of its blocks, each with the height at which it
     /// was asked for first.
     pub fn withheld(&self) -> Vec<(TxId, u64)> {
-        let height = self.shared.clock.height().unwrap_or(0);
-        self.seen().unanswered.withheld(height)
+        let withheld = |now| self.seen().unanswered.withheld(now);
+        self.moment().map(withheld).unwrap_or_default()
+    }
+
+    /// Returns where the chain stands, as far as this node knows.
+    fn moment(&self) -> Option<withheld::Moment> {
+        let clock = &self.shared.clock;
+        let (height, time) = (clock.height()?, clock.now()?);
+        Some(withheld::Moment { height, time })
     }
 
     async fn submit_once(

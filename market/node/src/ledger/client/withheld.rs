@@ -4,34 +4,51 @@
 
 use std::collections::BTreeMap;
 
-use market::TxId;
+use market::{Timestamp, TxId};
 
-/// Blocks without an answer after which a transaction is called withheld: a minute at the least, for blocks without
-/// transactions are ten seconds apart.
+/// Blocks without an answer after which a transaction may be called withheld.
 pub(super) const WITHHELD_BLOCKS: u64 = 6;
+
+/// Protocol time without an answer after which it may be, in milliseconds: a busy market makes many blocks a second.
+pub(super) const WITHHELD_MS: u64 = 60_000;
 
 /// The most transactions that are watched; beyond it the one that was asked for first is given up.
 const MAX_WATCHED: usize = 1_024;
 
+/// Where the chain stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment {
+    pub(super) height: u64,
+    pub(super) time: Timestamp,
+}
+
+impl Moment {
+    /// Tells whether the operator has had blocks and time enough since then.
+    fn is_long_before(self, now: Self) -> bool {
+        let elapsed_ms = now.time.as_millis().saturating_sub(self.time.as_millis());
+        now.height.saturating_sub(self.height) >= WITHHELD_BLOCKS && elapsed_ms >= WITHHELD_MS
+    }
+}
+
 /// Transactions that were asked for and neither taken nor refused.
 #[derive(Debug, Default)]
 pub(super) struct Unanswered {
-    /// The height at which each was asked for first.
-    since: BTreeMap<TxId, u64>,
+    /// When each was asked for first.
+    since: BTreeMap<TxId, Moment>,
 }
 
 impl Unanswered {
-    /// Notes at `height` that nothing came of asking for a transaction. Returns the height at which it was asked for
-    /// first, once the operator has had enough blocks for it.
-    pub(super) fn note(&mut self, id: TxId, height: u64) -> Option<u64> {
+    /// Notes that nothing came of asking for a transaction. Returns the height at which it was asked for first, once
+    /// the operator has had enough blocks for it.
+    pub(super) fn note(&mut self, id: TxId, now: Moment) -> Option<u64> {
         if !self.since.contains_key(&id) && self.since.len() >= MAX_WATCHED {
-            let oldest = self.since.iter().min_by_key(|(_, height)| **height);
+            let oldest = self.since.iter().min_by_key(|(_, since)| **since);
             if let Some(oldest) = oldest.map(|(id, _)| *id) {
                 self.since.remove(&oldest);
             }
         }
-        let since = *self.since.entry(id).or_insert(height);
-        (height.saturating_sub(since) >= WITHHELD_BLOCKS).then_some(since)
+        let since = *self.since.entry(id).or_insert(now);
+        since.is_long_before(now).then_some(since.height)
     }
 
     /// Forgets a transaction that was taken or refused.
@@ -39,10 +56,12 @@ impl Unanswered {
         self.since.remove(&id);
     }
 
-    /// Returns the transactions that have been without an answer for long at `height`, and since when.
-    pub(super) fn withheld(&self, height: u64) -> Vec<(TxId, u64)> {
-        let is_long = |since: &u64| height.saturating_sub(*since) >= WITHHELD_BLOCKS;
-        let long = self.since.iter().filter(|(_, since)| is_long(since));
-        long.map(|(id, since)| (*id, *since)).collect()
+    /// Returns the transactions that have been without an answer for long, and since which height.
+    pub(super) fn withheld(&self, now: Moment) -> Vec<(TxId, u64)> {
+        let long = self
+            .since
+            .iter()
+            .filter(|(_, since)| since.is_long_before(now));
+        long.map(|(id, since)| (*id, since.height)).collect()
     }
 }

@@ -133,29 +133,40 @@ fn censor(request: &LedgerRequest) -> Option<LedgerResponse> {
 #[tokio::test]
 async fn an_operator_that_makes_blocks_and_keeps_a_transaction_out_is_noticed_and_named() {
     let folder = TempDir::new().unwrap();
-    let config = OperatorConfig {
-        block_interval: Duration::from_millis(20),
-        ..config(&folder)
-    };
     let listen = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
-    let operator = Reachable::answering(config, listen, censor).await;
+    let operator = Reachable::answering(config(&folder), listen, censor).await;
     let client = remote(&operator, &folder).await;
     within(client.submit(&issue(1, &key(1), 5_000)))
         .await
         .unwrap();
     assert_eq!(client.withheld(), []);
     let payment = transfer(2, &key(1), &key(2), 1_000);
-    let blocks = async {
-        // As gossip does: the client sees every block that is made.
-        loop {
-            client.status().await.unwrap();
-        }
+    let ask = || async {
+        let asked = within(client.submit_once(&payment)).await;
+        client.note_answer(&payment, asked).unwrap_err()
     };
-    let asking = within(client.submit(&payment));
-    let told = tokio::select! {
-        told = asking => told.unwrap_err(),
-        () = blocks => unreachable!("blocks are made for ever"),
-    };
+    let first = ask().await;
+    assert!(matches!(first, LedgerError::Unavailable(_)), "{first}");
+    assert_eq!(client.withheld(), []);
+    let now = client.moment().unwrap();
+    let later = Timestamp::from_millis(now.time.as_millis() + withheld::WITHHELD_MS);
+    for (blocks, time) in [(withheld::WITHHELD_BLOCKS - 1, later), (1_000, now.time)] {
+        // Few blocks in a long time, and many in a short one, are no sign.
+        let moment = withheld::Moment {
+            height: now.height + blocks,
+            time,
+        };
+        let noted = client
+            .seen()
+            .unanswered
+            .note(payment.id(&genesis().chain_id()), moment);
+        assert_eq!(noted, None);
+    }
+    // As gossip does, which brings the blocks that are made.
+    client
+        .clock()
+        .observe(now.height + withheld::WITHHELD_BLOCKS, later);
+    let told = ask().await;
     let LedgerError::Withheld {
         id, since, height, ..
     } = &told
