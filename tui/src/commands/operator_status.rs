@@ -35,7 +35,7 @@ fn last_blocks(view: &OperatorView) -> String {
 
 /// Says what became final and what was refused, by the rule that it broke.
 fn since_start(view: &OperatorView) -> String {
-    let finals = format!("{} final", view.finals);
+    let finals = format!("{} since the start", view.finals);
     let refused = view.refused.iter();
     let refused =
         refused.map(|(rule, count)| format!("{count} refused: {}", words::printable(rule)));
@@ -66,8 +66,8 @@ pub(super) fn text(view: &OperatorView) -> String {
         ("channels", audit.channels.to_string()),
         ("fees", audit.fees.to_string()),
         ("conserved", conserved.to_owned()),
-        ("last blocks", last_blocks(view)),
-        ("since start", since_start(view)),
+        ("newest", last_blocks(view)),
+        ("finals", since_start(view)),
     ];
     format!(
         "{}join string:\n{}\n",

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 /// Lists every process below `ancestor`, children first.
@@ -36,13 +37,16 @@ fn parent_of(pid: u32) -> Option<u32> {
 pub(crate) struct Watch(Vec<OwnedFd>);
 
 impl Watch {
-    /// Watches `pids`, all of which must be alive.
+    /// Watches `pids`; one that has ended already needs no watching.
     pub(crate) fn over(pids: &[u32]) -> Self {
         let open = |&pid: &u32| {
             let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-            pidfd_open(pid, PidfdFlags::empty()).unwrap()
+            match pidfd_open(pid, PidfdFlags::empty()) {
+                Err(Errno::SRCH) => None,
+                opened => Some(opened.unwrap()),
+            }
         };
-        Self(pids.iter().map(open).collect())
+        Self(pids.iter().filter_map(open).collect())
     }
 
     /// Says whether each ends within `timeout`.
