@@ -20,18 +20,16 @@ use std::time::{Duration, Instant};
 
 use market::genesis::Genesis;
 use market::ledger::{
-    CertifiedHeader, ChannelRecord, EquivocationProof, FinalityProof, Key, Leaf, ProofError,
-    Rejected, SignedTransaction, StateProof, TrustedSet,
+    CertifiedHeader, ChannelRecord, EquivocationProof, FinalityProof, Key, Leaf, SignedTransaction,
+    StateProof, TrustedSet,
 };
 use market::{AccountId, Amount, ChainId, ChannelId, NodeId, Timestamp, TxId, wire};
 
 use super::headers::Headers;
-use super::protocol::{
-    HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus, Unavailable,
-};
+use super::protocol::{HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus};
 use crate::clock::ProtocolClock;
 use crate::network::Client;
-use crate::store::{NodeStore, RecordKind, StoreError};
+use crate::store::{NodeStore, RecordKind};
 
 /// How long a transaction waits for an operator that cannot be reached, for example because it is being
 /// restarted; and the pauses between the attempts, of which each is twice the one before.

@@ -3,7 +3,7 @@
 mod away;
 mod successors;
 
-use market::ledger::{CertifiedHeader, ChannelState, Operation};
+use market::ledger::{CertifiedHeader, ChannelState, Operation, Rejected};
 use market::voucher::Voucher;
 use market::wire::Signed;
 use tempfile::TempDir;

@@ -27,7 +27,7 @@ const BATCH_LENGTH: usize = 1_000;
 /// What is asked of the operator's task.
 #[derive(Debug)]
 pub(super) enum Command {
-    Submit(Submission),
+    Submit(Box<Submission>),
     StateOf(Key, oneshot::Sender<(Option<StateProof>, u64)>),
     Account(AccountId, oneshot::Sender<AccountView>),
     Status(oneshot::Sender<LedgerStatus>),
@@ -141,7 +141,7 @@ fn no_room(why: &dyn std::fmt::Display, batch: Vec<Submission>) {
 /// answer any more is no concern of the operator.
 fn serve(core: &mut Core, command: Command, batch: &mut Vec<Submission>) {
     match command {
-        Command::Submit(submission) => batch.push(submission),
+        Command::Submit(submission) => batch.push(*submission),
         Command::StateOf(key, reply) => {
             let _gone = reply.send((core.prove(&key), core.head.header.height));
         }

@@ -111,11 +111,11 @@ impl OperatorHandle {
         }
         let place = self.admission.admit(transaction.submitter())?;
         let (reply, outcome) = oneshot::channel();
-        self.send(Command::Submit(Submission {
+        self.send(Command::Submit(Box::new(Submission {
             transaction,
             reply,
             _place: Some(place),
-        }))?;
+        })))?;
         match outcome.await.map_err(|_| Unavailable::Stopped)?? {
             Ok(proof) => Ok(*proof),
             // The state forgets what has been applied once it could not be applied again; the index does not.

@@ -2,8 +2,6 @@
 
 use tokio::task::JoinHandle;
 
-use market::ledger::Rejected;
-
 use super::*;
 use crate::ledger::OperatorConfig;
 use crate::ledger::protocol::Unavailable;

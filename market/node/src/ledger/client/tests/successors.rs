@@ -2,8 +2,12 @@
 
 use std::fs;
 
+use market::ledger::ProofError;
+
 use super::*;
+use crate::ledger::protocol::Unavailable;
 use crate::ledger::testing::hand_over;
+use crate::store::StoreError;
 
 /// Hands over to the key of `seed`, which is handed in while the operator runs.
 async fn rotate(running: &Running, seed: u8) -> FinalityProof {
