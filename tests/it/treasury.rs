@@ -143,3 +143,15 @@ fn who_has_no_treasury_key_and_a_threshold_that_cannot_be_met_are_told() {
     let refused = treasury.at("second", &["operator", "cosign", file, "--yes"]);
     assert!(refused.stderr.contains("is not a proposal"), "{refused:?}");
 }
+
+#[test]
+fn who_has_founded_a_market_and_not_started_it_is_told_how() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    program::run(folder.path(), &["operator", "init"]).succeeded();
+    let told = program::run(folder.path(), &["operator", "status"]);
+    assert_eq!(told.code, Some(3), "{told:?}");
+    assert!(
+        told.stderr.contains("`nightshift operator run`"),
+        "{told:?}"
+    );
+}

@@ -3,7 +3,7 @@
 //! Never starts a node; a caller that wants one started does so when [`ClientError::NotRunning`] comes. Never
 //! waits for a node that does not answer: while an answer is awaited, the node is asked whether it lives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -27,6 +27,19 @@ pub struct ApiClient {
     home: PathBuf,
 }
 
+/// Returns the command that starts the node of a home. An operator's has a ledger, or will have one: it belongs to a
+/// market and knows nobody to meet it at.
+fn start_of(home: &Path) -> &'static str {
+    let is_empty = |file| std::fs::metadata(home.join(file)).is_ok_and(|found| found.len() == 0);
+    if home.join("ledger").is_dir()
+        || home.join("genesis.json").exists() && is_empty("bootstrap.txt")
+    {
+        "operator run"
+    } else {
+        "up"
+    }
+}
+
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -34,7 +47,10 @@ pub enum ClientError {
     #[error(transparent)]
     Home(#[from] HomeError),
     /// No node runs in this home.
-    #[error("no node runs in {home}; start one with `nightshift up`")]
+    #[error(
+        "no node runs in {home}; start one with `nightshift {}`",
+        start_of(home)
+    )]
     NotRunning {
         /// The home folder.
         home: PathBuf,
@@ -95,7 +111,7 @@ impl ApiClient {
     }
 
     /// Returns the socket that is called.
-    pub fn socket(&self) -> &std::path::Path {
+    pub fn socket(&self) -> &Path {
         &self.socket
     }
 
