@@ -180,7 +180,7 @@ impl std::fmt::Debug for Seal {
 
 /// A noun as it travels: the payload's bytes as received, and the seal over them.
 ///
-/// The value inside is reachable only through [`Signed::verify`].
+/// Whoever receives one reaches the value inside only through [`Signed::verify`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Signed<T> {
@@ -232,6 +232,11 @@ impl<T: Payload> Signed<T> {
             signer: self.seal.signer,
             id: self.id(chain),
         })
+    }
+
+    /// Decodes what is claimed to be signed: for what has been verified before, as all that a block of the log holds.
+    pub(crate) fn claimed(&self) -> Result<T, WireError> {
+        decode(&self.payload, T::MAX_BYTES)
     }
 
     /// Returns BLAKE3 of the signed bytes, which identifies the thing whoever carries it.

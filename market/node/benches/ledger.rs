@@ -1,7 +1,10 @@
 //! Owns the ledger's figures of docs/measurements in an optimised build: `cargo bench -p market-node --bench ledger`.
-//! `nightshift bench ledger` measures the same in the program as it is installed.
+//! `nightshift bench ledger` measures the same in the program as it is installed. Behind `--`, the names of
+//! parts (`limits`, `execution`, `replay`, `submit`) choose those.
 //!
 //! Never asserts a figure; it prints them.
+
+use std::path::Path;
 
 use market_node::ledger::bench::{self, BenchError, Plan, limits};
 
@@ -24,12 +27,37 @@ async fn main() -> Result<(), BenchError> {
     measured
 }
 
-async fn measure(folder: &std::path::Path) -> Result<(), BenchError> {
-    let limits = limits::limits(folder)?;
-    println!(
-        "check of a seal {:.1} us, append and sync of 4 KiB {:.0} us",
-        limits.check_us, limits.sync_us
-    );
+async fn measure(folder: &Path) -> Result<(), BenchError> {
+    // cargo adds `--bench`.
+    let chosen: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|part| !part.starts_with("--"))
+        .collect();
+    let wants = |part: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == part);
+    if wants("limits") {
+        let limits = limits::limits(folder)?;
+        println!(
+            "check of a seal {:.1} us, append and sync of 4 KiB {:.0} us",
+            limits.check_us, limits.sync_us
+        );
+    }
+    if wants("execution") {
+        execution()?;
+    }
+    if wants("replay") {
+        let replay = limits::replaying(folder, REPLAYED_BLOCKS)?;
+        println!(
+            "replay: {} transfers, {:.0} a second, {:.0} bytes of log each",
+            replay.transfers, replay.per_second, replay.log_bytes
+        );
+    }
+    if wants("submit") {
+        submit(folder).await?;
+    }
+    Ok(())
+}
+
+fn execution() -> Result<(), BenchError> {
     for accounts in ACCOUNTS {
         let execution = limits::execution(accounts)?;
         println!(
@@ -40,11 +68,10 @@ async fn measure(folder: &std::path::Path) -> Result<(), BenchError> {
             execution.account_bytes
         );
     }
-    let replay = limits::replaying(folder, REPLAYED_BLOCKS)?;
-    println!(
-        "replay: {} transfers, {:.0} a second, {:.0} bytes of log each",
-        replay.transfers, replay.per_second, replay.log_bytes
-    );
+    Ok(())
+}
+
+async fn submit(folder: &Path) -> Result<(), BenchError> {
     for (submitters, transfers) in PLANS {
         let plan = Plan {
             transfers,

@@ -10,7 +10,6 @@ use super::state::State;
 use super::transaction::{Memo, Operation};
 use super::transfer::{Bucket, Cause, Code, Transfer};
 use crate::amount::Amount;
-use crate::ids::ChainId;
 
 /// One movement of money in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,18 +127,19 @@ impl Journal {
 }
 
 impl Block {
-    /// Returns every movement of money in the block, in order.
+    /// Returns every movement of money in the block, in order. The seals of its transactions are not looked at again:
+    /// whoever executed or replayed the block has done that.
     pub fn movements(&self) -> impl Iterator<Item = Movement> + '_ {
         // What fell due comes before the transactions.
         let due = self.receipts.len().saturating_sub(self.transactions.len());
         let receipts = self.receipts.iter().enumerate();
         receipts.flat_map(move |(index, receipt)| {
-            // Only transfers have notes, and reading one costs a signature check.
+            // Only transfers have notes.
             let is_transfer = receipt.transfers.iter().any(|t| t.code == Code::Transfer);
             let memo = index
                 .checked_sub(due)
                 .filter(|_| is_transfer)
-                .and_then(|index| self.memo(index, &self.header.chain_id));
+                .and_then(|index| self.memo(index));
             receipt.transfers.iter().map(move |transfer| Movement {
                 cause: receipt.cause,
                 transfer: *transfer,
@@ -149,9 +149,8 @@ impl Block {
     }
 
     /// Returns the note of a transaction, where it has one.
-    fn memo(&self, index: usize, chain: &ChainId) -> Option<Memo> {
-        let verified = self.transactions.get(index)?.verify(chain).ok()?;
-        match verified.transaction.operation {
+    fn memo(&self, index: usize) -> Option<Memo> {
+        match self.transactions.get(index)?.claimed().ok()?.operation {
             Operation::Transfer { memo, .. } if memo != Memo::default() => Some(memo),
             _ => None,
         }
