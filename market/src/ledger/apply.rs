@@ -145,7 +145,7 @@ impl Draft<'_> {
         self.authority(verified, Role::Payee, terms.payee)?;
         let fee = self.rules().fees.open;
         self.require(payer, terms.deposit.checked_add(fee))?;
-        self.put(Leaf::Channel(record));
+        self.put(Leaf::Channel(Box::new(record)));
         self.put(Leaf::PayerNonce {
             payer,
             nonce: terms.payer_nonce,

@@ -46,7 +46,8 @@ pub struct Draft<'a> {
     state: &'a State,
     context: BlockContext,
     block: BTreeMap<Key, Option<Leaf>>,
-    pending: BTreeMap<Key, Option<Leaf>>,
+    /// Changes of the operation at hand, each key once: too few for a map to be faster.
+    pending: Vec<(Key, Option<Leaf>)>,
     posted: Vec<Transfer>,
     transactions: Vec<SignedTransaction>,
     receipts: Vec<TxReceipt>,
@@ -72,7 +73,7 @@ impl<'a> Draft<'a> {
                 uptime_ms: tip.uptime_ms.saturating_add(elapsed_ms.min(UPTIME_STEP_MS)),
             },
             block: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            pending: Vec::new(),
             posted: Vec::new(),
             transactions: Vec::new(),
             receipts: Vec::new(),
@@ -117,14 +118,21 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn leaf(&self, key: &Key) -> Option<&Leaf> {
-        match self.pending.get(key) {
-            Some(change) => change.as_ref(),
+        match self.pending.iter().find(|(pending, _)| pending == key) {
+            Some((_, change)) => change.as_ref(),
             None => self.kept(key),
         }
     }
 
     pub(super) fn put(&mut self, leaf: Leaf) {
-        self.pending.insert(leaf.key(), Some(leaf));
+        self.change(leaf.key(), Some(leaf));
+    }
+
+    fn change(&mut self, key: Key, leaf: Option<Leaf>) {
+        match self.pending.iter_mut().find(|(pending, _)| *pending == key) {
+            Some((_, change)) => *change = leaf,
+            None => self.pending.push((key, leaf)),
+        }
     }
 
     pub(super) fn available(&self, account: AccountId) -> Amount {
@@ -137,7 +145,7 @@ impl<'a> Draft<'a> {
     fn set_available(&mut self, id: AccountId, available: Amount) {
         let record = Leaf::Account(AccountRecord { id, available });
         let change = (available > Amount::ZERO).then_some(record);
-        self.pending.insert(Key::Account(id), change);
+        self.change(Key::Account(id), change);
     }
 
     pub(super) fn supply(&self) -> Supply {
@@ -149,7 +157,7 @@ impl<'a> Draft<'a> {
 
     pub(super) fn channel(&self, id: ChannelId) -> Result<ChannelRecord, Rejected> {
         match self.leaf(&Key::Channel(id)) {
-            Some(Leaf::Channel(record)) => Ok(record.clone()),
+            Some(Leaf::Channel(record)) => Ok(ChannelRecord::clone(record)),
             _ => Err(Rejected::NoChannel { channel: id }),
         }
     }
@@ -161,7 +169,7 @@ impl<'a> Draft<'a> {
     ) -> Result<(), Rejected> {
         let mut record = self.channel(id)?;
         change(&mut record);
-        self.put(Leaf::Channel(record));
+        self.put(Leaf::Channel(Box::new(record)));
         Ok(())
     }
 
@@ -270,7 +278,7 @@ impl<'a> Draft<'a> {
             self.is_sound(),
             "an operation broke the conservation of money"
         );
-        self.block.extend(std::mem::take(&mut self.pending));
+        self.block.extend(self.pending.drain(..));
         self.receipts.extend(receipt);
         self.transactions.extend(signed.cloned());
     }
@@ -289,8 +297,8 @@ impl<'a> Draft<'a> {
             .iter()
             .map(|(key, leaf)| weight(leaf.as_ref()) - weight(self.kept(key)))
             .sum();
-        let channels_sound = self.pending.values().flatten().all(|leaf| match leaf {
-            Leaf::Channel(record) => record.is_sound(),
+        let channels_sound = self.pending.iter().all(|(_, leaf)| match leaf {
+            Some(Leaf::Channel(record)) => record.is_sound(),
             _ => true,
         });
         drift == 0 && channels_sound && self.supply().treasury == Amount::ZERO
@@ -305,7 +313,7 @@ impl<'a> Draft<'a> {
                     Some(receipt.expect("a channel holds its balance, and sums are below the cap"))
                 }
                 _ => {
-                    self.pending.insert(key, None);
+                    self.change(key, None);
                     None
                 }
             };

@@ -316,7 +316,7 @@ impl State {
     pub fn channels(&self) -> impl Iterator<Item = &ChannelRecord> {
         let from = Key::Channel(ChannelId::from_bytes([0; 32]));
         self.leaves.range(from..).map_while(|(_, leaf)| match leaf {
-            Leaf::Channel(record) => Some(record),
+            Leaf::Channel(record) => Some(&**record),
             _ => None,
         })
     }

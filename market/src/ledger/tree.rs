@@ -57,42 +57,45 @@ pub(super) struct Tree {
     root: Option<Node>,
 }
 
+/// A subtree: its hash, and what is below.
+///
+/// The hash stands with whoever points here, so that an inner node is hashed again without a look at the side that
+/// has not changed.
 #[derive(Debug, Clone)]
-enum Node {
-    Leaf { place: Hash, hash: Hash },
+struct Node {
+    hash: Hash,
+    below: Below,
+}
+
+#[derive(Debug, Clone)]
+enum Below {
+    /// A leaf, at this place.
+    Leaf(Hash),
     Inner(Arc<Inner>),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Inner {
+    /// The first bit in which places below differ.
     bit: u8,
-    hash: Hash,
+    /// Agrees with all places below in the bits before that one; there need not be a leaf at it.
+    prefix: Hash,
     children: [Node; 2],
 }
 
-impl Inner {
-    fn rehash(&mut self) {
-        let [left, right] = &self.children;
-        self.hash = inner_hash(self.bit, left.hash(), right.hash());
-    }
-}
-
 impl Node {
-    fn hash(&self) -> &Hash {
-        match self {
-            Self::Leaf { hash, .. } => hash,
-            Self::Inner(inner) => &inner.hash,
+    fn leaf(place: Hash, value: &Hash) -> Self {
+        Self {
+            hash: leaf_hash(&place, value),
+            below: Below::Leaf(place),
         }
     }
 
-    /// Returns the place of the leaf that a walk by `place` ends at.
-    fn nearest(&self, place: &Hash) -> &Hash {
-        let mut node = self;
-        loop {
-            match node {
-                Self::Leaf { place, .. } => return place,
-                Self::Inner(inner) => node = &inner.children[side(place, inner.bit)],
-            }
+    /// Returns a place that agrees with all places of the subtree, as far as these agree among each other.
+    fn prefix(&self) -> &Hash {
+        match &self.below {
+            Below::Leaf(place) => place,
+            Below::Inner(inner) => &inner.prefix,
         }
     }
 }
@@ -100,76 +103,76 @@ impl Node {
 /// What happens at a place: a new value, or nothing is there any more.
 type Change = (Hash, Option<Hash>);
 
-/// Joins two subtrees, whose places first differ at `bit`.
-fn join(bit: u8, left: Option<Node>, right: Option<Node>) -> Option<Node> {
-    match (left, right) {
-        (Some(left), Some(right)) => {
-            let mut inner = Inner {
-                bit,
-                hash: EMPTY,
-                children: [left, right],
-            };
-            inner.rehash();
-            Some(Node::Inner(Arc::new(inner)))
-        }
-        (left, right) => left.or(right),
-    }
+/// Where two subtrees part: all places of both agree with `prefix` before `bit`, and differ there.
+#[derive(Clone, Copy)]
+struct Fork<'a> {
+    bit: u8,
+    prefix: &'a Hash,
 }
 
-/// Splits changes whose places agree up to `bit` by that bit.
-fn split(changes: &[Change], bit: u8) -> (&[Change], &[Change]) {
-    changes.split_at(changes.partition_point(|(place, _)| side(place, bit) == 0))
+impl Fork<'_> {
+    /// Joins the two subtrees, of which either may have become empty.
+    fn join(self, left: Option<Node>, right: Option<Node>) -> Option<Node> {
+        match (left, right) {
+            (Some(left), Some(right)) => Some(Node {
+                hash: inner_hash(self.bit, &left.hash, &right.hash),
+                below: Below::Inner(Arc::new(Inner {
+                    bit: self.bit,
+                    prefix: *self.prefix,
+                    children: [left, right],
+                })),
+            }),
+            (left, right) => left.or(right),
+        }
+    }
+
+    /// Splits changes, which are in the order of their places and agree before the fork.
+    fn split(self, changes: &[Change]) -> (&[Change], &[Change]) {
+        changes.split_at(changes.partition_point(|(place, _)| side(place, self.bit) == 0))
+    }
 }
 
 /// Makes a subtree of changes, which are in the order of their places.
 fn build(changes: &[Change]) -> Option<Node> {
     let (first, last) = (changes.first()?, changes.last()?);
     match first_difference(&first.0, &last.0) {
-        None => first.1.map(|value| Node::Leaf {
-            place: first.0,
-            hash: leaf_hash(&first.0, &value),
-        }),
+        None => first.1.map(|value| Node::leaf(first.0, &value)),
         Some(bit) => {
-            let (left, right) = split(changes, bit);
-            join(bit, build(left), build(right))
+            let prefix = &first.0;
+            let fork = Fork { bit, prefix };
+            let (left, right) = fork.split(changes);
+            fork.join(build(left), build(right))
         }
     }
 }
 
-/// Applies changes, which are in the order of their places, to a subtree. `within` is the place of any leaf of it.
-fn merge(node: &Node, within: &Hash, changes: &[Change]) -> Option<Node> {
+/// Applies changes, which are in the order of their places, to a subtree.
+fn merge(node: &Node, changes: &[Change]) -> Option<Node> {
     let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
         return Some(node.clone());
     };
-    let of = |place| first_difference(place, within);
+    let prefix = node.prefix();
     // In their order, whoever leaves the common way of the subtree first is the first or the last.
-    let leaving = [of(&first.0), of(&last.0)].into_iter().flatten().min();
-    let ends_before = |bit| match node {
-        Node::Leaf { .. } => true,
-        Node::Inner(inner) => bit < inner.bit,
-    };
-    match (node, leaving) {
-        (_, Some(bit)) if ends_before(bit) => {
-            let (left, right) = split(changes, bit);
-            if side(within, bit) == 0 {
-                join(bit, merge(node, within, left), build(right))
-            } else {
-                join(bit, build(left), merge(node, within, right))
+    let leaving = [&first.0, &last.0].map(|place| first_difference(place, prefix));
+    let leaving = leaving.into_iter().flatten().min();
+    match (&node.below, leaving) {
+        (Below::Inner(inner), leaving) if leaving.is_none_or(|bit| bit >= inner.bit) => {
+            let bit = inner.bit;
+            let fork = Fork { bit, prefix };
+            let (left, right) = fork.split(changes);
+            let [below_left, below_right] = &inner.children;
+            fork.join(merge(below_left, left), merge(below_right, right))
+        }
+        (_, Some(bit)) => {
+            let fork = Fork { bit, prefix };
+            let (left, right) = fork.split(changes);
+            match side(prefix, bit) {
+                0 => fork.join(merge(node, left), build(right)),
+                _ => fork.join(build(left), merge(node, right)),
             }
         }
-        (Node::Leaf { .. }, _) => build(changes),
-        (Node::Inner(inner), _) => {
-            let (left, right) = split(changes, inner.bit);
-            let below = |index: usize, changes| {
-                let child = &inner.children[index];
-                if side(within, inner.bit) == index {
-                    merge(child, within, changes)
-                } else {
-                    merge(child, child.nearest(within), changes)
-                }
-            };
-            join(inner.bit, below(0, left), below(1, right))
-        }
+        // All that is changed is the leaf itself.
+        (_, None) => build(changes),
     }
 }
 
@@ -196,13 +199,13 @@ impl Tree {
         });
         self.root = match self.root.take() {
             None => build(&changes),
-            Some(root) => merge(&root, root.nearest(&EMPTY), &changes),
+            Some(root) => merge(&root, &changes),
         };
     }
 
     /// Returns the root, which is zero for an empty tree.
     pub(super) fn root(&self) -> Hash {
-        self.root.as_ref().map_or(EMPTY, |node| *node.hash())
+        self.root.as_ref().map_or(EMPTY, |node| node.hash)
     }
 
     /// Puts `value` at `place`, over what was there.
@@ -214,16 +217,21 @@ impl Tree {
     pub(super) fn path(&self, place: &Hash) -> Option<Path> {
         let mut node = self.root.as_ref()?;
         let mut steps = Vec::new();
-        while let Node::Inner(inner) = node {
-            let side = side(place, inner.bit);
-            steps.push(Step {
-                bit: inner.bit,
-                sibling: *inner.children[1 - side].hash(),
-            });
-            node = &inner.children[side];
-        }
+        let found = loop {
+            match &node.below {
+                Below::Leaf(found) => break found,
+                Below::Inner(inner) => {
+                    let side = side(place, inner.bit);
+                    steps.push(Step {
+                        bit: inner.bit,
+                        sibling: inner.children[1 - side].hash,
+                    });
+                    node = &inner.children[side];
+                }
+            }
+        };
         steps.reverse();
-        matches!(node, Node::Leaf { place: found, .. } if found == place).then_some(Path { steps })
+        (found == place).then_some(Path { steps })
     }
 }
 

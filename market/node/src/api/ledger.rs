@@ -135,7 +135,7 @@ async fn by_id(node: &Node, id: [u8; 32]) -> Result<Option<LedgerEntry>, LedgerE
         && let Leaf::Channel(channel) = &proof.leaf
     {
         return Ok(Some(LedgerEntry::Channel(Box::new(ChannelEntry {
-            channel: channel.clone(),
+            channel: channel.as_ref().clone(),
             proof: state_proof(&proof),
         }))));
     }

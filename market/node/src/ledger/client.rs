@@ -294,7 +294,7 @@ impl LedgerClient {
             return Err(other("a channel"));
         };
         Ok(Some(VerifiedChannel {
-            record: record.clone(),
+            record: record.as_ref().clone(),
             age: self.age(&proof.certified),
             proof,
         }))

@@ -73,7 +73,7 @@ fn a_state_proof_shows_the_channel_as_it_is_and_no_byte_of_it_can_change() {
     let proof = state_proof(&world, &Key::Channel(id));
     let trusted = TrustedSet::genesis(&genesis());
     let record = world.record(id).clone();
-    assert_eq!(proof.verify(&trusted), Ok(&Leaf::Channel(record)));
+    assert_eq!(proof.verify(&trusted), Ok(&Leaf::Channel(Box::new(record))));
     refuses_every_flip(&proof, |proof| proof.verify(&trusted).is_ok());
     world.block(&[]);
     let newer = state_proof(&world, &Key::Channel(id));

@@ -126,7 +126,7 @@ impl LedgerClient {
         let mut channels = Vec::with_capacity(view.channels.len());
         for proof in &view.channels {
             match self.leaf_of(proof, head)? {
-                Leaf::Channel(record) => channels.push(record.clone()),
+                Leaf::Channel(record) => channels.push(record.as_ref().clone()),
                 _ => return Err(other("channels")),
             }
         }
