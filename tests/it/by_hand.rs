@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::credits::nano;
@@ -285,7 +286,8 @@ fn check_money(folder: &Path) {
     let consumer = folder.join("consumer");
     let ask = |arguments: &[&str]| program::run(&consumer, arguments).json();
     let history = ask(&["wallet", "history", "--json"]);
-    let rows = history.as_array().expect("a list of entries");
+    assert_eq!(history["next"], Value::Null, "one page holds it: {history}");
+    let rows = history["entries"].as_array().expect("a list of entries");
     let changes = rows
         .iter()
         .map(|row| nano(row["change"].as_str().expect("a change")));

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::credits::{self, nano};
 use crate::market::LISTEN;
-use crate::node::{Node, post};
+use crate::node::{LONGEST_PAGE, Node, post};
 use crate::processes;
 use crate::program::{self, Running};
 
@@ -202,10 +202,9 @@ impl Ledger {
             times.keys().sum::<i128>(),
             "each amount came in once"
         );
-        // What the index shows are the newest of the log.
-        let history = operator.json(&["wallet", "history"]);
-        let shown = history.as_array().expect("a list of entries");
-        let newest = rows.iter().rev().take(shown.len());
+        // What the index shows is what the log holds.
+        let shown = operator.history(LONGEST_PAGE);
+        let newest = rows.iter().rev();
         let of_row = |row: &Value| (row["height"].clone(), row["balance"].clone());
         let of_log = |row: &Value| (row["height"].clone(), row["credit_balance"].clone());
         let index: Vec<_> = shown.iter().map(of_row).collect();

@@ -24,6 +24,8 @@ mod faults;
 #[cfg(test)]
 mod handbook;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod lease;

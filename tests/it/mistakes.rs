@@ -95,6 +95,29 @@ fn mistakes_without_a_market_are_told() {
     refused(&run(&["walet"]), unknown);
 }
 
+#[test]
+fn pages_that_no_history_has_are_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let history = |option: &str, value: &str| {
+        let arguments = ["wallet", "history", option, value];
+        program::run(&folder.path().join("home"), &arguments)
+    };
+    for limit in ["0", "257", "-1", "many"] {
+        let no_page = Told {
+            code: 2,
+            parts: &["--limit", limit, "1 to 256", "next page"],
+        };
+        refused(&history("--limit", limit), no_page);
+    }
+    for before in ["7", "7:", "-7:1", "7:1:1", "yesterday"] {
+        let no_entry = Told {
+            code: 2,
+            parts: &["--before", before, "HEIGHT:INDEX", "first column"],
+        };
+        refused(&history("--before", before), no_entry);
+    }
+}
+
 /// Some peer.
 const PEER: &str = "12D3KooWQiNrwPxJycti8Eo34JNT86dw6tKCsXQJ1EZRqXf4xFjB";
 

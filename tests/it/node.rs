@@ -29,6 +29,9 @@ const STOP: Duration = Duration::from_secs(20);
 /// How long the local API may take to answer.
 const ANSWER: Duration = Duration::from_secs(90);
 
+/// The most entries of one page of history.
+pub(crate) const LONGEST_PAGE: usize = 256;
+
 /// Ports that tests choose lie below those that systems hand out, so that a node that comes back finds its
 /// own port free.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
@@ -171,6 +174,24 @@ impl Node {
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let arguments = [arguments, &["--json"]].concat();
         self.run(&arguments).json()
+    }
+
+    /// Reads the account's whole history, newest first, in pages of `limit` entries: each says what the next one is.
+    pub(crate) fn history(&self, limit: usize) -> Vec<Value> {
+        let limit = limit.to_string();
+        let (mut entries, mut before) = (Vec::new(), None::<String>);
+        loop {
+            let mut arguments = vec!["wallet", "history", "--limit", &limit];
+            arguments.extend(before.iter().flat_map(|before| ["--before", before]));
+            let mut page = self.json(&arguments);
+            let found = page["entries"].as_array_mut().expect("a list of entries");
+            assert!(!found.is_empty() || before.is_none(), "an empty next page");
+            entries.append(found);
+            match page["next"].as_str() {
+                Some(next) => before = Some(next.to_owned()),
+                None => return entries,
+            }
+        }
     }
 
     /// Returns the account's address.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::credits::nano;
 use crate::market::LISTEN;
-use crate::node::Node;
+use crate::node::{LONGEST_PAGE, Node};
 use crate::program;
 
 /// How long a few acknowledgements may take.
@@ -80,15 +80,14 @@ fn what_an_operator_acknowledged_is_there_once_however_often_it_is_killed() {
 
 /// Every promised amount came in once, and the money adds up.
 fn check(operator: &Node, promised: &BTreeSet<i128>) {
-    let history = operator.json(&["wallet", "history"]);
-    let rows = history.as_array().expect("a list of entries");
-    let changes: Vec<i128> = rows
+    let history = operator.history(LONGEST_PAGE);
+    let changes: Vec<i128> = history
         .iter()
         .map(|row| nano(row["change"].as_str().expect("a change")))
         .collect();
     for amount in promised {
         let times = changes.iter().filter(|change| *change == amount).count();
-        assert_eq!(times, 1, "{amount} was acknowledged: {history}");
+        assert_eq!(times, 1, "{amount} was acknowledged: {history:?}");
     }
     let status = operator.json(&["operator", "status"]);
     assert_eq!(status["audit"]["conserved"], true, "{status}");

@@ -5,6 +5,7 @@
 use market::agreement::{Meter, Rates};
 use market::job::{InferSpec, JobKind, JobSpec, Limits};
 use market::lease::Phase;
+use market::ledger::Code;
 use market::receipt::Outcome;
 use market::{
     AccountId, AgreementId, Amount, BlobHash, ChainId, ChannelId, JobId, NodeId, OrderId,
@@ -12,8 +13,9 @@ use market::{
 };
 use market_node::api::{
     ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BlockSummary, BookRow, BookView,
-    BudgetView, GpuView, HistoryRow, JobDetail, JobView, LeaseView, OfferView, OperatorView,
-    PendingRefund, ProviderState, ProviderView, QuoteView, RunId, SandboxView, StatusView, TxView,
+    BudgetView, GpuView, HistoryRow, HistoryView, JobDetail, JobView, LeaseView, OfferView,
+    OperatorView, PendingRefund, ProviderState, ProviderView, QuoteView, RunId, SandboxView,
+    StatusView, TxView,
 };
 
 pub(crate) fn amount(text: &str) -> Amount {
@@ -310,21 +312,57 @@ pub(crate) fn quote() -> QuoteView {
     }
 }
 
-/// A history of a transfer whose note tries to clear the screen, and of an issue.
-pub(crate) fn history() -> Vec<HistoryRow> {
-    let row = |height, what: &str, change: &str, tx: Option<u8>, memo: &str| HistoryRow {
+/// A page of a history: a transfer whose note tries to clear the screen with its fee, and movements of channels of
+/// which not the same is known.
+pub(crate) fn history() -> HistoryView {
+    let row = |(height, index), (what, code): (&str, Code), change: &str| HistoryRow {
         height,
+        index,
         time: time(),
         what: what.to_owned(),
+        code,
         change: change.to_owned(),
         balance: amount("12.5"),
-        tx: tx.map(|byte| TxId::from_bytes([byte; 32])),
-        memo: memo.to_owned(),
+        counterparty: None,
+        channel: None,
+        agreement: None,
+        run: None,
+        tx: Some(TxId::from_bytes([0x7a; 32])),
+        memo: String::new(),
     };
-    vec![
-        row(1230, "transfer", "-0.25", Some(0x7a), "rent \x1b[2J"),
-        row(7, "channel refund", "+12.75", None, ""),
-    ]
+    let with = |byte, row| HistoryRow {
+        counterparty: Some(AccountId::from_bytes([byte; 32])),
+        ..row
+    };
+    let channel = |byte, row| HistoryRow {
+        channel: Some(ChannelId::from_bytes([byte; 32])),
+        agreement: Some(AgreementId::from_bytes([byte; 32])),
+        ..with(byte, row)
+    };
+    let deadline = ("refund at the deadline", Code::Refund);
+    HistoryView {
+        account: AccountId::from_bytes([0xa1; 32]),
+        entries: vec![
+            row((1230, 3), ("transfer fee", Code::TransferFee), "-0.0001"),
+            HistoryRow {
+                memo: "rent \x1b[2J".to_owned(),
+                ..with(0xb2, row((1230, 2), ("transfer", Code::Transfer), "-0.25"))
+            },
+            HistoryRow {
+                run: Some(RunId::from_bytes([0x52; 8])),
+                tx: None,
+                ..channel(0xb2, row((9, 0), deadline, "+12.75"))
+            },
+            channel(0xd4, row((8, 12), ("claim", Code::Payout), "+0.1")),
+            channel(0xa1, row((8, 1), ("first tick", Code::Payout), "+0.1")),
+            HistoryRow {
+                counterparty: None,
+                agreement: None,
+                ..channel(0xe5, row((7, 2), ("channel payout", Code::Payout), "+1"))
+            },
+        ],
+        next: Some("7:2".to_owned()),
+    }
 }
 
 /// A final transaction.

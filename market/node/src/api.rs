@@ -5,6 +5,7 @@
 //! endpoints do lives with the crates that own it; each contributes a router.
 
 mod client;
+mod history;
 mod ledger;
 mod operator;
 mod routes;
@@ -12,6 +13,7 @@ mod server;
 mod views;
 
 pub use client::{ApiClient, ClientError, Lines};
+pub use history::{PageLimit, ParseCursorError, ParseLimitError};
 pub use routes::{
     VALID_FOR_BLOCKS, balance_of, book_row, node_router, transaction, transaction_at,
 };
@@ -19,9 +21,9 @@ pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
     AccountAuditEntry, AccountEntry, ArtefactView, AttemptView, AuditView, BalanceView, BestPrice,
     BlockEntry, BlockSummary, BookRow, BookView, BudgetView, ChannelEntry, ChannelView,
-    FetchRequest, GpuView, HistoryRow, IssueRequest, JobDetail, JobView, LeaseView, LedgerEntry,
-    NetworkView, NumberedEvent, OfferView, OperatorView, OperatorsEntry, PeerView, PendingRefund,
-    PriceRequest, ProofEntry, ProviderState, ProviderView, QuoteRequest, QuoteView, RotatedView,
-    RunEvent, RunId, RunIdError, RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest,
-    TransactionEntry, TxView,
+    FetchRequest, GpuView, HistoryRow, HistoryView, IssueRequest, JobDetail, JobView, LeaseView,
+    LedgerEntry, NetworkView, NumberedEvent, OfferView, OperatorView, OperatorsEntry, PeerView,
+    PendingRefund, PriceRequest, ProofEntry, ProviderState, ProviderView, QuoteRequest, QuoteView,
+    RotatedView, RunEvent, RunId, RunIdError, RunRequest, SandboxView, ShunnedView, StatusView,
+    SubmitRequest, TransactionEntry, TxView,
 };

@@ -30,7 +30,7 @@ use crate::settle::settle;
 use crate::store::{Direction, RecordKind, StoreError};
 
 /// The most bytes of a job's record.
-const MAX_JOB_BYTES: usize = 16 << 10;
+pub(crate) const MAX_JOB_BYTES: usize = 16 << 10;
 
 /// Pauses between questions to the ledger; they double up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

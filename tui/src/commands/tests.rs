@@ -114,9 +114,27 @@ fn the_balance_tells_what_is_locked() {
 
 #[test]
 fn notes_of_others_are_shown_and_not_obeyed() {
-    let text = wallet_history::text(&fixture::history());
+    let text = wallet_history::text(&fixture::history(), wallet_history::Args::default());
     assert!(!text.contains('\x1b'));
     assert_snapshot!(text);
+}
+
+#[test]
+fn a_page_of_history_names_the_next_one_where_there_is_one() {
+    let mut view = fixture::history();
+    let short = wallet_history::Args {
+        limit: "6".parse().unwrap(),
+        before: Some("1230:4".parse().unwrap()),
+    };
+    let text = wallet_history::text(&view, short);
+    let next = "\nNext page: nightshift wallet history --limit 6 --before 7:2\n";
+    assert!(text.ends_with(next), "{text}");
+    view.next = None;
+    let text = wallet_history::text(&view, short);
+    assert!(!text.contains("Next page"), "{text}");
+    view.entries.clear();
+    let text = wallet_history::text(&view, short);
+    assert!(text.ends_with("before 1230:4.\n"), "{text}");
 }
 
 #[test]
@@ -144,9 +162,11 @@ fn the_operator_is_told_when_money_does_not_add_up() {
 fn empty_lists_say_so() {
     let mut book = fixture::book();
     book.asks.clear();
+    let mut history = fixture::history();
+    history.entries.clear();
     for text in [
         ps::text(&[]),
-        wallet_history::text(&[]),
+        wallet_history::text(&history, wallet_history::Args::default()),
         market_book::text(&book),
     ] {
         assert!(text.starts_with("No"), "{text}");

@@ -8,18 +8,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use market::TxId;
-use market::ledger::{Audit, Bucket, Cause, Operation, SignedTransaction, Transaction};
+use market::ledger::{Audit, Operation, SignedTransaction, Transaction};
 
 use super::server::{ApiError, ApiResult};
 use super::views::{
-    AuditView, BalanceView, BlockSummary, BookRow, BookView, HistoryRow, IssueRequest, NetworkView,
+    AuditView, BalanceView, BlockSummary, BookRow, BookView, IssueRequest, NetworkView,
     OperatorView, SubmitRequest, TxView,
 };
-use super::{ledger, operator};
+use super::{history, ledger, operator};
 use crate::book::AskView;
 use crate::identity::{IdentityError, fresh_nonce, load_key};
 use crate::ledger::OperatorHandle;
-use crate::ledger::protocol::{HistoryEntry, HistoryPage, HistoryQuery, MAX_HISTORY_ENTRIES};
 use crate::node::Node;
 
 /// How many blocks ahead a transaction of this wallet stays valid.
@@ -40,7 +39,7 @@ pub fn node_router(node: Node) -> Router {
         .route("/v1/ledger/{what}/audit", get(ledger::audit))
         .route("/v1/network", get(network))
         .route("/v1/wallet/balance", get(balance))
-        .route("/v1/wallet/history", get(history))
+        .route("/v1/wallet/history", get(history::history))
         .route("/v1/wallet/submit", post(submit_signed));
     match node.operator.clone() {
         Some(handle) => router
@@ -105,43 +104,6 @@ pub async fn balance_of(node: &Node) -> Result<BalanceView, ApiError> {
         height: balance.height,
         stale_s: known.stale.map(|(age, _)| age.as_secs()),
     })
-}
-
-async fn history(State(node): State<Node>) -> ApiResult<Vec<HistoryRow>> {
-    let query = HistoryQuery {
-        account: node.identity.account,
-        page: HistoryPage::Before(None),
-        limit: MAX_HISTORY_ENTRIES,
-    };
-    let entries = node.ledger.history(query).await.map_err(ApiError::failed)?;
-    let own = Bucket::Available(node.identity.account);
-    Ok(Json(
-        entries
-            .iter()
-            .map(|entry| history_row(entry, own))
-            .collect(),
-    ))
-}
-
-fn history_row(entry: &HistoryEntry, own: Bucket) -> HistoryRow {
-    let transfer = &entry.transfer;
-    let sign = if transfer.credit == own { '+' } else { '-' };
-    HistoryRow {
-        height: entry.at.height,
-        time: entry.time,
-        what: transfer.code.to_string(),
-        change: format!("{sign}{}", transfer.amount.decimal()),
-        balance: entry.balance,
-        tx: match entry.cause {
-            Cause::Transaction(id) => Some(id),
-            _ => None,
-        },
-        memo: entry
-            .memo
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-    }
 }
 
 /// Takes a signed transaction to the ledger and waits until it is final.

@@ -26,4 +26,4 @@ pub use node::{BalanceView, StatusView};
 pub use operator::{AuditView, BlockSummary, IssueRequest, OperatorView, RotatedView};
 pub use provider::{GpuView, LeaseView, PriceRequest, ProviderState, ProviderView, SandboxView};
 pub use run_id::{RunId, RunIdError};
-pub use wallet::{ChannelView, HistoryRow, SubmitRequest, TxView};
+pub use wallet::{ChannelView, HistoryRow, HistoryView, SubmitRequest, TxView};

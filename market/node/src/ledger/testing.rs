@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use market::agreement::{Party, Rates, Terms};
+use market::agreement::{Meter, Party, Rates, Terms};
 use market::amount::SUPPLY_CAP;
 use market::genesis::{Fees, Genesis};
 use market::keys::SecretKey;
+use market::lease::Phase;
 use market::ledger::{Memo, Operation, SignedTransaction, Transaction};
-use market::{Amount, JobId, OrderId, PricePerHour, Timestamp};
+use market::{Amount, ChainId, JobId, OrderId, PricePerHour, Timestamp};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::operator::{Operator, OperatorConfig, OperatorError, OperatorHandle, Recovered};
+use crate::api::{JobView, RunId};
 use crate::clock::wall_now;
 
-pub(super) const TRANSFER_FEE: u64 = 500;
+pub(crate) const TRANSFER_FEE: u64 = 500;
 
 pub(crate) fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed([seed; 32])
@@ -44,7 +46,7 @@ pub(crate) fn genesis() -> Genesis {
     }
 }
 
-pub(super) fn config(folder: &TempDir) -> OperatorConfig {
+pub(crate) fn config(folder: &TempDir) -> OperatorConfig {
     OperatorConfig {
         segment_bytes: 4_096,
         ..OperatorConfig::new(folder.path().join("ledger"), genesis(), key(200))
@@ -52,7 +54,7 @@ pub(super) fn config(folder: &TempDir) -> OperatorConfig {
 }
 
 /// Signs an operation as any number of keys; `nonce` tells equal operations apart.
-pub(super) fn signed(nonce: u64, operation: Operation, keys: &[&SecretKey]) -> SignedTransaction {
+pub(crate) fn signed(nonce: u64, operation: Operation, keys: &[&SecretKey]) -> SignedTransaction {
     let transaction = Transaction {
         nonce,
         valid_until_height: 50_000,
@@ -115,6 +117,33 @@ pub(crate) fn terms(payer: &SecretKey, payee: &SecretKey) -> Terms {
     }
 }
 
+/// What a node keeps of a job that it bought under `terms`.
+pub(crate) fn job(terms: &Terms, chain: &ChainId) -> JobView {
+    JobView {
+        run: RunId::from_bytes([1; 8]),
+        attempts: 1,
+        job: terms.job,
+        agreement: terms.id(chain),
+        channel: terms.channel_id(chain),
+        kind: "train".to_owned(),
+        provider: terms.payee.node,
+        class: terms.class,
+        price_per_hour: terms.rates.price_per_hour,
+        phase: Phase::Running,
+        outcome: None,
+        deposit: terms.deposit,
+        paid: Amount::ZERO,
+        refunded: None,
+        pending_refund: None,
+        meter: Meter::default(),
+        progress: None,
+        output: "out".into(),
+        receipt: false,
+        started_at: wall_now(),
+        note: None,
+    }
+}
+
 /// A change of the operators that these keys have signed.
 pub(super) fn hand_over(nonce: u64, to: &SecretKey, keys: &[&SecretKey]) -> SignedTransaction {
     let operators = vec![to.node()];
@@ -122,14 +151,14 @@ pub(super) fn hand_over(nonce: u64, to: &SecretKey, keys: &[&SecretKey]) -> Sign
 }
 
 /// An operator that runs in the background.
-pub(super) struct Running {
-    pub(super) handle: OperatorHandle,
+pub(crate) struct Running {
+    pub(crate) handle: OperatorHandle,
     pub(super) recovered: Recovered,
     task: JoinHandle<Result<(), OperatorError>>,
 }
 
 impl Running {
-    pub(super) fn start(config: OperatorConfig) -> Self {
+    pub(crate) fn start(config: OperatorConfig) -> Self {
         let (handle, operator, recovered) = Operator::open(config).unwrap();
         Self {
             handle,
@@ -139,7 +168,7 @@ impl Running {
     }
 
     /// Ends the operator where it is, as a kill would: nothing is flushed or closed in order.
-    pub(super) async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.task.abort();
         let _cancelled = self.task.await;
     }

@@ -7,16 +7,14 @@ use market::genesis::Genesis;
 use market::keys::SecretKey;
 use market::lease::Purpose;
 use market::ledger::Transaction;
-use market::{Amount, JobId};
 use tempfile::TempDir;
 
 use super::*;
-use crate::api::RunId;
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::home::Home;
 use crate::identity::{Identity, load_or_create};
-use crate::ledger::testing::{genesis, key, nano, terms};
+use crate::ledger::testing::{genesis, job, key, nano, terms};
 use crate::membership::Membership;
 use crate::network::fixture::within;
 use crate::node::{NodeConfig, NodeTasks};
@@ -160,33 +158,6 @@ impl Market {
     fn kept(&self, kind: RecordKind) -> usize {
         self.node.store.records(kind).unwrap().len()
     }
-
-    fn job(&self, terms: &Terms) -> JobView {
-        let chain = self.node.chain();
-        JobView {
-            run: RunId::from_bytes([1; 8]),
-            attempts: 1,
-            job: JobId::from_bytes([4; 32]),
-            agreement: terms.id(&chain),
-            channel: terms.channel_id(&chain),
-            kind: "train".to_owned(),
-            provider: terms.payee.node,
-            class: terms.class,
-            price_per_hour: terms.rates.price_per_hour,
-            phase: Phase::Running,
-            outcome: None,
-            deposit: terms.deposit,
-            paid: Amount::ZERO,
-            refunded: None,
-            pending_refund: None,
-            meter: Meter::default(),
-            progress: None,
-            output: "out".into(),
-            receipt: false,
-            started_at: wall_now(),
-            note: None,
-        }
-    }
 }
 
 fn purchase(terms: &Terms) -> PayerRecord {
@@ -266,7 +237,7 @@ async fn a_job_is_taken_with_its_purchase_and_ends_with_what_it_cost() {
     let agreement = terms.id(&market.node.chain());
     let bytes = wire::encode(&purchase(&terms));
     market.keep_purchase(agreement, &bytes).await;
-    keep_job(&market.node, &market.job(&terms)).await;
+    keep_job(&market.node, &job(&terms, &market.node.chain())).await;
     let mut leftovers = Leftovers::read(&market.node).unwrap();
     let wanted = leftovers.wanted_blobs();
     assert_eq!(wanted, BTreeSet::from([BlobHash::of(b"output")]));
