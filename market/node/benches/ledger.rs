@@ -1,18 +1,24 @@
 //! Owns the ledger's figures of docs/measurements in an optimised build: `cargo bench -p market-node --bench ledger`.
 //! `nightshift bench ledger` measures the same in the program as it is installed. Behind `--`, the names of
-//! parts (`limits`, `execution`, `replay`, `submit`) choose those.
+//! parts (`limits`, `execution`, `replay`, `submit`, `growth`) choose those; `growth` writes some 3 GiB.
 //!
 //! Never asserts a figure; it prints them.
 
 use std::path::Path;
 
-use market_node::ledger::bench::{self, BenchError, Plan, limits};
+use market_node::ledger::bench::{self, BenchError, Plan, growth, limits};
 
 /// Clients at a time, and transfers in all.
 const PLANS: [(u32, u32); 3] = [(1, 3_000), (16, 20_000), (256, 60_000)];
 
 /// Accounts of the ledgers on which blocks are executed.
 const ACCOUNTS: [u32; 3] = [10_000, 100_000, 1_000_000];
+
+/// Clients at a time of the ledger that grows.
+const GROWING_CLIENTS: u32 = 256;
+
+/// Transfers after which a growing ledger is looked at.
+const STEPS: [u64; 3] = [10_000, 100_000, 1_000_000];
 
 /// Blocks of 1,000 transfers that are replayed.
 const REPLAYED_BLOCKS: u64 = 50;
@@ -54,6 +60,9 @@ async fn measure(folder: &Path) -> Result<(), BenchError> {
     if wants("submit") {
         submit(folder).await?;
     }
+    if wants("growth") {
+        grow(folder).await?;
+    }
     Ok(())
 }
 
@@ -61,10 +70,11 @@ fn execution() -> Result<(), BenchError> {
     for accounts in ACCOUNTS {
         let execution = limits::execution(accounts)?;
         println!(
-            "{} accounts: {:.0} transfers a second applied, block of 1,000 in {:.2} ms, {:.0} bytes an account",
+            "{} accounts: {:.0} transfers a second applied, block of 1,000 in {:.2} ms, with seals checked in {:.2} ms, {:.0} bytes an account",
             execution.accounts,
             execution.applied_per_second,
             execution.block_ms,
+            execution.checked_block_ms,
             execution.account_bytes
         );
     }
@@ -86,6 +96,22 @@ async fn submit(folder: &Path) -> Result<(), BenchError> {
             report.per_second,
             f64::from(report.transfers) / report.blocks as f64,
             report.disk_bytes as f64 / f64::from(report.transfers),
+        );
+    }
+    Ok(())
+}
+
+async fn grow(folder: &Path) -> Result<(), BenchError> {
+    for step in growth::growth(&folder.join("grown"), GROWING_CLIENTS, &STEPS).await? {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        println!(
+            "{} transfers: {:.0} a second, {:.0} MiB of memory, {:.0} MiB of log, {:.0} MiB of index, opened in {:.1} s",
+            step.transfers,
+            step.per_second,
+            mib(step.memory_bytes),
+            mib(step.log_bytes),
+            mib(step.index_bytes),
+            step.open_seconds
         );
     }
     Ok(())

@@ -3,6 +3,7 @@
 //!
 //! Never measures the network, and never touches a real market: it founds one of its own.
 
+pub mod growth;
 pub mod limits;
 
 use std::path::Path;
