@@ -1,7 +1,9 @@
 //! The bounded run of every decoder of this crate, on bytes of a small real ledger and thousands of mutations of each.
 
 use market::Timestamp;
-use market::ledger::{Block, Cause, Key, Rejected, State, StateProof, TrustedSet, execute};
+use market::ledger::{
+    Block, Cause, EpochProof, Key, Rejected, State, StateProof, TrustedSet, execute,
+};
 use market::voucher::Voucher;
 use market::wire::Signed;
 
@@ -9,7 +11,7 @@ use super::*;
 use crate::ledger::protocol::{
     AccountView, HistoryCursor, HistoryEntry, HistoryPage, HistoryQuery, LedgerStatus, Unavailable,
 };
-use crate::ledger::testing::{genesis, issue, key, nano, transfer};
+use crate::ledger::testing::{genesis, hand_over, issue, key, nano, transfer};
 use crate::log::fuzz::segment;
 use crate::store::fuzz::{JournalChange, kept};
 use crate::store::{IndexHead, TransactionPlace};
@@ -40,6 +42,16 @@ fn ledger() -> (State, Vec<Block>) {
 
 fn proof(state: &State, last: &Block, key: Key) -> StateProof {
     state.prove(&key, &last.certificate).unwrap()
+}
+
+/// The proof of a change of the operators after `state`.
+fn handed_over(state: &State) -> EpochProof {
+    let mut state = state.clone();
+    let change = hand_over(3, &key(201), &[&key(200), &key(201)]);
+    let now = Timestamp::from_millis(state.tip().time.as_millis() + 1_000);
+    let executed = execute(&state, &[change], now, &key(200)).unwrap();
+    state.commit(executed.delta).unwrap();
+    EpochProof::of(&state, &executed.block.certified()).unwrap()
 }
 
 fn history(last: &Block) -> Vec<HistoryEntry> {
@@ -83,6 +95,7 @@ fn requests(last: &Block) -> Vec<Entry> {
         ("after", page(HistoryPage::After(None))),
         ("before", page(HistoryPage::Before(Some(cursor)))),
         ("header", LedgerRequest::Header(2)),
+        ("epochs", LedgerRequest::Epochs(2)),
     ];
     let encode = |(name, request)| ("ledger_request", name, wire::encode(&request));
     requests.map(encode).to_vec()
@@ -124,6 +137,7 @@ fn responses(state: &State, last: &Block) -> Vec<Entry> {
         ("history", LedgerResponse::History(history(last))),
         ("header", LedgerResponse::Header(Box::new(last.certified()))),
         ("busy", LedgerResponse::Unavailable(Unavailable::Busy)),
+        ("epochs", LedgerResponse::Epochs(vec![handed_over(state)])),
     ];
     let encode = |(name, response)| ("ledger_response", name, wire::encode(&response));
     responses.map(encode).to_vec()

@@ -145,7 +145,7 @@ pub(crate) fn job(terms: &Terms, chain: &ChainId) -> JobView {
 }
 
 /// A change of the operators that these keys have signed.
-pub(super) fn hand_over(nonce: u64, to: &SecretKey, keys: &[&SecretKey]) -> SignedTransaction {
+pub(crate) fn hand_over(nonce: u64, to: &SecretKey, keys: &[&SecretKey]) -> SignedTransaction {
     let operators = vec![to.node()];
     signed(nonce, Operation::SetOperators { operators }, keys)
 }

@@ -193,9 +193,9 @@ fn two_payers_and_two_payees_keep_every_invariant() {
 }
 
 #[test]
-fn long_two_payers_and_two_payees_with_two_vouchers_keep_every_invariant() {
+fn long_two_payers_and_two_payees_with_three_vouchers_keep_every_invariant() {
     search_all(Bounds {
-        vouchers: 2,
+        vouchers: VOUCHERS,
         ..ALL_CHANNELS
     });
 }
