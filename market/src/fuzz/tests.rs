@@ -68,6 +68,7 @@ fn leaves(state: &State) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         Leaf::Applied { .. } => "applied",
         Leaf::Delegation { .. } => "delegation",
         Leaf::Operators { .. } => "operators",
+        Leaf::Revocation { .. } => "revocation",
     };
     let mut named = std::collections::BTreeMap::new();
     // Nobody has handed over in the small ledger.
@@ -75,12 +76,18 @@ fn leaves(state: &State) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         since: 9,
         operators: vec![small::desk().node()],
     };
-    for leaf in state.leaves().chain([&handed_over]) {
+    // Nor has anybody revoked.
+    let revoked = Leaf::Revocation {
+        account: small::payer().account(),
+        node: small::rig().node(),
+        until: Timestamp::from_millis(u64::MAX - 1),
+    };
+    for leaf in state.leaves().chain([&handed_over, &revoked]) {
         named
             .entry(name(leaf))
             .or_insert_with(|| wire::encode(leaf));
     }
-    assert_eq!(named.len(), 7, "every kind of leaf is there");
+    assert_eq!(named.len(), 8, "every kind of leaf is there");
     named
         .into_iter()
         .map(|(name, bytes)| ("leaf", name, bytes))
@@ -134,6 +141,11 @@ fn operations(ledger: &SmallLedger) -> Vec<(&'static str, &'static str, Vec<u8>)
         sequence: 1,
         cumulative: amount,
     };
+    let revoke = |until: u64| Operation::Revoke {
+        account: payer,
+        node: small::rig().node(),
+        until: Timestamp::from_millis(until),
+    };
     let mut delegated = small::terms(90, u64::MAX);
     delegated.payer.node = small::rig().node();
     let terms = small::terms(91, u64::MAX);
@@ -162,6 +174,9 @@ fn operations(ledger: &SmallLedger) -> Vec<(&'static str, &'static str, Vec<u8>)
                 operators: vec![small::desk().node()],
             },
         ),
+        ("revoke", [1, 0], revoke(u64::MAX)),
+        ("revoke-by-node", [4, 4], revoke(u64::MAX)),
+        ("revoke-late", [1, 0], revoke(7)),
     ];
     let bytes = |choices: [u8; 2], operation: Operation| {
         let transaction = Transaction {

@@ -6,6 +6,7 @@
 mod money;
 mod operators;
 mod payout;
+mod revoke;
 
 use super::channel::{ChannelRecord, ChannelState};
 use super::draft::Draft;
@@ -105,6 +106,13 @@ impl Draft<'_> {
             Operation::SetOperators { operators } => {
                 self.set_operators(verified, operators).map(|()| None)
             }
+            Operation::Revoke {
+                account,
+                node,
+                until,
+            } => self
+                .revoke(verified, (*account, *node), *until)
+                .map(|()| None),
         }
     }
 
@@ -231,9 +239,14 @@ impl Draft<'_> {
             detail: "no delegation came with the transaction".to_owned(),
         };
         for signed in delegations {
-            match authorise(signed, act, self.chain(), self.context().time) {
+            let held = authorise(signed, act, self.chain(), self.context().time)
+                .map_err(|error| Rejected::from_delegation(role, &error))
+                .and_then(|delegation| self.check_revoked(role, delegation));
+            match held {
                 Ok(delegation) => return Ok((signed.id(self.chain()), delegation)),
-                Err(error) => refusal = Rejected::from_delegation(role, &error),
+                // The other party's delegation may come after it, and says nothing of why this one does not help.
+                Err(_) if matches!(refusal, Rejected::Revoked { .. }) => {}
+                Err(error) => refusal = error,
             }
         }
         Err(refusal)

@@ -29,9 +29,18 @@ pub enum Key {
     Delegation([u8; 32]),
     /// The operators, where they are not those of the genesis.
     Operators,
+    /// What an account has revoked of one node, by [`Key::revocation`].
+    Revocation([u8; 32]),
 }
 
 impl Key {
+    /// Returns the key of what `account` has revoked of `node`: BLAKE3 of a domain and both. A hash, because this
+    /// type is copied for every leaf there is and two ids would make it half as large again.
+    pub fn revocation(account: &AccountId, node: &NodeId) -> Self {
+        let parties = [*account.as_bytes(), *node.as_bytes()].concat();
+        Self::Revocation(tree::hash("nightshift/revocation/1", &parties))
+    }
+
     /// Returns the place of this key in the state tree: BLAKE3 of a domain and the encoded key.
     pub(super) fn place(&self) -> Hash {
         tree::hash("nightshift/state-key/1", &wire::encode(self))
@@ -117,6 +126,16 @@ pub enum Leaf {
         /// The operators, in the order that the validators hash has them.
         operators: Vec<NodeId>,
     },
+    /// What an account has revoked of one node: every delegation that ends by `until`. Kept until then, when the
+    /// last of those has ended by itself.
+    Revocation {
+        /// The account that delegated.
+        account: AccountId,
+        /// The node that it delegated to.
+        node: NodeId,
+        /// The latest end of a delegation that this revokes.
+        until: Timestamp,
+    },
 }
 
 /// When block execution must look at a leaf by itself.
@@ -141,6 +160,7 @@ impl Leaf {
             Self::Applied { id, .. } => Key::Applied(*id),
             Self::Delegation { id, .. } => Key::Delegation(*id),
             Self::Operators { .. } => Key::Operators,
+            Self::Revocation { account, node, .. } => Key::revocation(account, node),
         }
     }
 
@@ -163,7 +183,8 @@ impl Leaf {
             Self::PayerNonce { .. }
             | Self::Applied { .. }
             | Self::Delegation { .. }
-            | Self::Operators { .. } => 0,
+            | Self::Operators { .. }
+            | Self::Revocation { .. } => 0,
         }
     }
 
@@ -179,6 +200,7 @@ impl Leaf {
                 valid_until_height, ..
             } => Some(Due::Height(valid_until_height.saturating_add(1))),
             Self::Delegation { expires_at, .. } => Some(Due::Time(*expires_at)),
+            Self::Revocation { until, .. } => Some(Due::Time(*until)),
             Self::Supply(_)
             | Self::Account(_)
             | Self::PayerNonce { .. }

@@ -264,6 +264,44 @@ pub enum Rejected {
         /// The operator.
         operator: NodeId,
     },
+    /// A node signed for an account that has revoked this node's delegation.
+    #[error(
+        "account {account} has revoked node {node} on the ledger, with every delegation that ends by {} ms; the \
+         {role}'s node may act again with a delegation that ends later",
+        until.as_millis()
+    )]
+    Revoked {
+        /// The part that the node plays.
+        role: Role,
+        /// The account.
+        account: AccountId,
+        /// The node.
+        node: NodeId,
+        /// The latest end of a delegation that is revoked.
+        until: Timestamp,
+    },
+    /// As much of this node is revoked already.
+    #[error(
+        "node {node} is revoked already, with every delegation that ends by {} ms; nothing would change",
+        until.as_millis()
+    )]
+    RevokedAlready {
+        /// The node.
+        node: NodeId,
+        /// The latest end of a delegation that is revoked.
+        until: Timestamp,
+    },
+    /// All that would be revoked has ended.
+    #[error(
+        "delegations that end by {} ms have ended, it is {} ms now; there is nothing to revoke",
+        until.as_millis(), now.as_millis()
+    )]
+    RevokesNothing {
+        /// The latest end that the revocation names.
+        until: Timestamp,
+        /// The block's time.
+        now: Timestamp,
+    },
 }
 
 /// The part that a signer plays.
@@ -326,6 +364,9 @@ impl Rejected {
             Self::OperatorsChanging => "operators_changing",
             Self::OperatorThreshold { .. } => "operator_threshold",
             Self::OperatorUnproved { .. } => "operator_unproved",
+            Self::Revoked { .. } => "revoked",
+            Self::RevokedAlready { .. } => "revoked_already",
+            Self::RevokesNothing { .. } => "revokes_nothing",
         }
     }
 

@@ -13,6 +13,7 @@ use crate::amount::Amount;
 use crate::delegation::Delegation;
 use crate::ids::{AccountId, ChainId, ChannelId, NodeId, TxId};
 use crate::keys::SecretKey;
+use crate::time::Timestamp;
 use crate::voucher::Voucher;
 use crate::wire::{self, Payload, Seal, Signed, WireError};
 
@@ -133,6 +134,21 @@ pub enum Operation {
     SetOperators {
         /// The operators from the next block on: 1 to [`MAX_OPERATORS`], each once.
         operators: Vec<NodeId>,
+    },
+    /// Takes back what was delegated to a node; signed by the key of `account`, never by a node. Costs the flat
+    /// transfer fee.
+    ///
+    /// Delegations are statements outside the ledger, so nobody can list them, and one that was lost with its
+    /// machine cannot be named by its id. What is named is the node, and all that it can still hold from this
+    /// account goes at once: each delegation that ends by `until`. One that ends later is untouched, so that the
+    /// account can delegate to the same node again.
+    Revoke {
+        /// Who delegated.
+        account: AccountId,
+        /// To whom.
+        node: NodeId,
+        /// The latest end of a delegation that is revoked; after the block, and after what was revoked before.
+        until: Timestamp,
     },
 }
 

@@ -55,6 +55,8 @@ pub enum Code {
     ClaimFee,
     /// What a closed channel gave back to its payer.
     Refund,
+    /// The flat fee of revoking what was delegated to a node.
+    RevokeFee,
 }
 
 impl fmt::Display for Code {
@@ -70,6 +72,7 @@ impl fmt::Display for Code {
             Self::ChannelFee => "channel fee",
             Self::ClaimFee => "early claim fee",
             Self::Refund => "channel refund",
+            Self::RevokeFee => "revocation fee",
         })
     }
 }

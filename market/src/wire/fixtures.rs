@@ -9,7 +9,7 @@ use crate::gpu::{AdapterKind, Band, GpuClass, Tier};
 use crate::ids::{AgreementId, BlobHash, ChainId, ChannelId, JobId, OrderId};
 use crate::keys::SecretKey;
 use crate::lease::Message;
-use crate::ledger::{Operation, SignedTransaction, Transaction};
+use crate::ledger::{Leaf, Operation, SignedTransaction, Transaction};
 use crate::receipt::{Outcome, Receipt};
 use crate::voucher::Voucher;
 use crate::wire::encode;
@@ -96,6 +96,28 @@ fn signed_open() -> SignedTransaction {
     SignedTransaction::sign(&transaction, &key(2), &chain())
 }
 
+fn signed_revoke() -> SignedTransaction {
+    let transaction = Transaction {
+        nonce: 33,
+        valid_until_height: 34,
+        operation: Operation::Revoke {
+            account: key(1).account(),
+            node: key(2).node(),
+            until: Timestamp::from_millis(35),
+        },
+    };
+    SignedTransaction::sign(&transaction, &key(1), &chain())
+}
+
+/// What lies in the index and in proofs of a revocation.
+fn revocation() -> Leaf {
+    Leaf::Revocation {
+        account: key(1).account(),
+        node: key(2).node(),
+        until: Timestamp::from_millis(36),
+    }
+}
+
 fn receipt() -> Receipt {
     Receipt {
         agreement: AgreementId::from_bytes([24; 32]),
@@ -133,6 +155,9 @@ fn what_is_signed_and_sent_keeps_its_bytes() {
             pin(&encode(&Signed::sign(&delegation, &key(1), &chain()))),
         ),
         ("open", pin(&encode(&signed_open()))),
+        ("revoke", pin(&encode(&signed_revoke()))),
+        ("revocation", pin(&encode(&revocation()))),
+        ("revocation key", pin(&encode(&revocation().key()))),
         ("receipt", pin(&encode(&receipt()))),
         ("due", pin(&encode(&due))),
         ("genesis", genesis().chain_id().short()),
@@ -144,6 +169,9 @@ fn what_is_signed_and_sent_keeps_its_bytes() {
         ("voucher", "184 48f3d48c720252d8"),
         ("delegation", "188 570a050525998817"),
         ("open", "379 a38525f6beee26b7"),
+        ("revoke", "212 d371212db6bd44bd"),
+        ("revocation", "76 21626e26932a3802"),
+        ("revocation key", "36 05561789deef0e30"),
         ("receipt", "108 e7dc3a7f2c32bc20"),
         ("due", "28 7578628c32fa158e"),
         ("genesis", "b167c65d"),

@@ -167,6 +167,14 @@ fn operation_text(operation: &Operation) -> String {
             let names: Vec<String> = operators.iter().map(ToString::to_string).collect();
             format!("have the next blocks signed by {}", names.join(", "))
         }
+        Operation::Revoke {
+            account,
+            node,
+            until,
+        } => format!(
+            "revoke what {account} delegated to node {node}, as far as it ends by {}",
+            words::utc(*until)
+        ),
     }
 }
 

@@ -181,7 +181,10 @@ fn require_some(amount: Amount) -> Result<(), Rejected> {
 }
 
 /// Checks that the account's own key signed; a node never moves its account's balance.
-fn require_holder(verified: &VerifiedTransaction, account: AccountId) -> Result<(), Rejected> {
+pub(super) fn require_holder(
+    verified: &VerifiedTransaction,
+    account: AccountId,
+) -> Result<(), Rejected> {
     if verified.signers.contains(account.as_bytes()) {
         return Ok(());
     }

@@ -394,3 +394,72 @@ fn headers_of_other_versions_and_chains_are_refused_by_their_rule() {
         Err(ProofError::OtherOperators { .. })
     ));
 }
+
+/// A revocation of what the payer delegated to node 11, up to some time after the present.
+fn revoke(world: &World, after_ms: u64) -> Operation {
+    Operation::Revoke {
+        account: world.payer.account(),
+        node: key(11).node(),
+        until: Timestamp::from_millis(world.now_ms + after_ms),
+    }
+}
+
+#[test]
+fn a_revocation_by_any_key_but_the_accounts_is_refused() {
+    let mut world = World::new();
+    let operation = revoke(&world, 100_000);
+    let chain = *world.state.chain();
+    for by in [key(11), key(5), key(200), key(201)] {
+        // Whatever it was allowed, a delegation is no right to revoke.
+        let delegation = world.delegate(&world.payer, by.node(), Permission::SellAndBuy);
+        let signed = world.signed(operation.clone(), &[&by]);
+        let signed = signed.with_delegation(Signed::sign(&delegation, &world.payer, &chain));
+        let why = refused(&mut world, &signed, "missing_seal");
+        let (role, signer) = (Role::Holder, world.payer.account());
+        assert_eq!(why, Rejected::MissingSeal { role, signer });
+    }
+}
+
+#[test]
+fn a_revocation_of_what_has_ended_or_is_revoked_already_is_refused() {
+    let mut world = World::new();
+    let payer = world.payer.clone();
+    // The block that it goes into is 1 s later: what ends with that has ended.
+    let ended = revoke(&world, 1_000);
+    refused_operation(&mut world, ended, &payer, "revokes_nothing");
+    let long_ago = Operation::Revoke {
+        account: payer.account(),
+        node: key(11).node(),
+        until: Timestamp::from_millis(0),
+    };
+    refused_operation(&mut world, long_ago, &payer, "revokes_nothing");
+    // Nobody can know whether such a delegation was ever signed: an unknown node is revoked all the same.
+    let far = revoke(&world, 100_000);
+    world.act(far.clone(), &[&payer]).unwrap();
+    refused_operation(&mut world, far, &payer, "revoked_already");
+    let shorter = revoke(&world, 50_000);
+    let why = refused_operation(&mut world, shorter, &payer, "revoked_already");
+    let until = Timestamp::from_millis(world.now_ms + 50_000);
+    assert!(matches!(why, Rejected::RevokedAlready { until: kept, .. } if kept > until));
+}
+
+#[test]
+fn a_replayed_revocation_and_one_that_cannot_be_paid_are_refused() {
+    let mut world = World::new();
+    let payer = world.payer.clone();
+    let operation = revoke(&world, 100_000);
+    let signed = world.signed(operation, &[&payer]);
+    world.submit(&signed).unwrap();
+    refused(&mut world, &signed, "already_applied");
+    let stranger = key(66);
+    let operation = Operation::Revoke {
+        account: stranger.account(),
+        node: key(11).node(),
+        until: Timestamp::from_millis(u64::MAX),
+    };
+    refused_operation(&mut world, operation.clone(), &stranger, "insufficient");
+    world.transfer(&stranger, MINIMUM).unwrap();
+    refused_operation(&mut world, operation.clone(), &stranger, "below_minimum");
+    world.transfer(&stranger, MINIMUM).unwrap();
+    world.act(operation, &[&stranger]).unwrap();
+}

@@ -148,3 +148,269 @@ fn a_leaked_node_key_moves_no_balance() {
         })
     );
 }
+
+impl Delegated {
+    fn until(&self) -> Timestamp {
+        let chain = self.world.state.chain();
+        self.buy.verify(chain).unwrap().value.expires_at
+    }
+
+    /// Revokes the payer's rig up to `until`, by `key`.
+    fn revoke_by(&mut self, until: Timestamp, key: &SecretKey) -> Result<TxReceipt, Rejected> {
+        let operation = Operation::Revoke {
+            account: self.world.payer.account(),
+            node: self.rig.node(),
+            until,
+        };
+        self.world.act(operation, &[key])
+    }
+
+    fn revoke(&mut self, until: Timestamp) -> Result<TxReceipt, Rejected> {
+        let payer = self.world.payer.clone();
+        self.revoke_by(until, &payer)
+    }
+
+    fn revoked(&self, until: Timestamp) -> Rejected {
+        Rejected::Revoked {
+            role: Role::Payer,
+            account: self.world.payer.account(),
+            node: self.rig.node(),
+            until,
+        }
+    }
+}
+
+fn later(time: Timestamp, ms: u64) -> Timestamp {
+    Timestamp::from_millis(time.as_millis() + ms)
+}
+
+#[test]
+fn a_revoked_node_opens_nothing_in_whatever_order_its_delegations_stand() {
+    let mut market = Delegated::new();
+    let (buy, sell, until) = (market.buy.clone(), market.sell.clone(), market.until());
+    let before = market.world.available(&market.world.payer);
+    let fees = market.world.state.supply().fee_pool;
+    let receipt = market.revoke(until).unwrap();
+    let fee = Transfer {
+        debit: Bucket::Available(market.world.payer.account()),
+        credit: Bucket::FeePool,
+        amount: nano(TRANSFER_FEE),
+        code: Code::RevokeFee,
+    };
+    assert_eq!((receipt.transfers, receipt.fee), (vec![fee], fee.amount));
+    let paid = before - market.world.available(&market.world.payer);
+    let collected = market.world.state.supply().fee_pool.checked_sub(fees);
+    assert_eq!((paid, collected), (TRANSFER_FEE, Some(nano(TRANSFER_FEE))));
+    let refused = Err(market.revoked(until));
+    assert_eq!(market.open(1, &[&buy, &sell]), refused);
+    assert_eq!(market.open(1, &[&sell, &buy]), refused);
+    let proof = market.world.state.prove(
+        &Key::revocation(&market.world.payer.account(), &market.rig.node()),
+        &market.world.log.last().unwrap().certificate,
+    );
+    let leaf = Leaf::Revocation {
+        account: market.world.payer.account(),
+        node: market.rig.node(),
+        until,
+    };
+    let trusted = TrustedSet::genesis(&genesis());
+    assert_eq!(proof.unwrap().verify(&trusted), Ok(&leaf));
+}
+
+#[test]
+fn a_payees_node_is_revoked_as_well_and_other_nodes_go_on() {
+    let mut market = Delegated::new();
+    let (buy, sell, until) = (market.buy.clone(), market.sell.clone(), market.until());
+    let payee = market.world.payee.clone();
+    let (node, account) = (market.desk.node(), payee.account());
+    let other = |node| Operation::Revoke {
+        account,
+        node,
+        until,
+    };
+    market.world.issue(account, credits(1)).unwrap();
+    // The payer's rig is no node of the payee: this revokes nothing of the payer's.
+    let rig = market.rig.node();
+    market.world.act(other(rig), &[&payee]).unwrap();
+    market.world.act(other(node), &[&payee]).unwrap();
+    let refused = Rejected::Revoked {
+        role: Role::Payee,
+        account,
+        node,
+        until,
+    };
+    assert_eq!(market.open(1, &[&buy, &sell]), Err(refused));
+}
+
+#[test]
+fn the_account_itself_needs_no_delegation_and_still_opens_for_a_revoked_node() {
+    let mut market = Delegated::new();
+    let until = market.until();
+    market.revoke(until).unwrap();
+    let mut terms = market.world.terms();
+    terms.payer.node = market.rig.node();
+    market.world.open(terms).unwrap();
+}
+
+#[test]
+fn a_delegation_that_ends_later_is_a_new_one_with_a_cap_of_its_own() {
+    let mut market = Delegated::new();
+    let (buy, sell, until) = (market.buy.clone(), market.sell.clone(), market.until());
+    market.open(1, &[&buy, &sell]).unwrap();
+    market.revoke(until).unwrap();
+    let (payer, rig) = (market.world.payer.clone(), market.rig.node());
+    let renew = |world: &World, expires_at| {
+        let delegation = world.delegate(&payer, rig, Permission::Buy);
+        let delegation = Delegation {
+            expires_at,
+            ..delegation
+        };
+        Signed::sign(&delegation, &payer, world.state.chain())
+    };
+    let other_cap = Delegation {
+        spend_cap: credits(9),
+        expires_at: until,
+        ..market.world.delegate(&payer, rig, Permission::Buy)
+    };
+    let other_cap = Signed::sign(&other_cap, &payer, market.world.state.chain());
+    let refused = Err(market.revoked(until));
+    assert_eq!(market.open(2, &[&other_cap, &sell]), refused, "no longer");
+    let renewed = renew(&market.world, later(until, 1));
+    market.open(2, &[&renewed, &sell]).unwrap();
+    let spent = |market: &Delegated, held: &Signed<Delegation>| {
+        let chain = market.world.state.chain();
+        market
+            .world
+            .state
+            .leaf(&Key::Delegation(held.id(chain)))
+            .cloned()
+    };
+    for (held, expires_at) in [(&buy, until), (&renewed, later(until, 1))] {
+        let chain = market.world.state.chain();
+        let leaf = Leaf::Delegation {
+            id: held.id(chain),
+            spent: credits(1),
+            expires_at,
+        };
+        assert_eq!(spent(&market, held), Some(leaf));
+    }
+    let capped = market.open(3, &[&renewed, &sell]);
+    assert!(
+        matches!(capped, Err(Rejected::SpendCap { .. })),
+        "{capped:?}"
+    );
+    market.revoke(later(until, 1)).unwrap();
+    let refused = Err(market.revoked(later(until, 1)));
+    assert_eq!(market.open(3, &[&renewed, &sell]), refused);
+}
+
+#[test]
+fn a_revocation_is_kept_until_the_last_delegation_under_it_has_ended_and_then_forgotten() {
+    let mut market = Delegated::new();
+    let (buy, sell, until) = (market.buy.clone(), market.sell.clone(), market.until());
+    market.revoke(until).unwrap();
+    let (account, rig) = (market.world.payer.account(), market.rig.node());
+    let left_ms = until.as_millis() - market.world.now_ms;
+    market.world.pass(left_ms - 1);
+    assert_eq!(
+        market.world.state.revoked_until(&account, &rig),
+        Some(until)
+    );
+    market.world.pass(1);
+    assert_eq!(market.world.state.revoked_until(&account, &rig), None);
+    let key = Key::revocation(&account, &rig);
+    assert!(market.world.log.last().unwrap().receipts.is_empty());
+    assert!(market.world.state.leaf(&key).is_none());
+    let expired = market.open(2, &[&buy, &sell]);
+    assert!(
+        matches!(expired, Err(Rejected::Delegation { .. })),
+        "{expired:?}"
+    );
+    assert_eq!(
+        market.revoke(until),
+        Err(Rejected::RevokesNothing {
+            until,
+            now: Timestamp::from_millis(market.world.now_ms),
+        })
+    );
+}
+
+#[test]
+fn what_is_open_still_closes_and_pays_after_the_nodes_are_revoked() {
+    let mut market = Delegated::new();
+    let (buy, sell, until) = (market.buy.clone(), market.sell.clone(), market.until());
+    let mut cheap = market
+        .world
+        .delegate(&market.world.payer, market.rig.node(), Permission::Buy);
+    cheap.spend_cap = credits(5);
+    let cheap = Signed::sign(&cheap, &market.world.payer, market.world.state.chain());
+    let opened: Vec<ChannelId> = (1..=3)
+        .map(|nonce| {
+            let receipt = market.open(nonce, &[&cheap, &sell]).unwrap();
+            receipt.channel.unwrap().id
+        })
+        .collect();
+    drop(buy);
+    let payee = market.world.payee.clone();
+    market.world.issue(payee.account(), credits(1)).unwrap();
+    market.revoke(later(until, 1_000_000)).unwrap();
+    let desk_revoked = Operation::Revoke {
+        account: payee.account(),
+        node: market.desk.node(),
+        until: later(until, 1_000_000),
+    };
+    market.world.act(desk_revoked, &[&payee]).unwrap();
+    let (rig, desk) = (market.rig.clone(), market.desk.clone());
+    let by_rig = World {
+        payer: rig.clone(),
+        ..World::empty()
+    };
+    let claim = Operation::Claim {
+        voucher: by_rig.voucher(opened[0], 1, 3 * TICK),
+    };
+    market.world.act(claim, &[&desk]).unwrap();
+    let coop = Operation::CoopClose {
+        channel: opened[1],
+        voucher: Some(by_rig.voucher(opened[1], 1, 2 * TICK)),
+    };
+    market.world.act(coop, &[&desk]).unwrap();
+    let leave = Operation::PayerClose {
+        channel: opened[2],
+        sequence: 0,
+        cumulative: nano(TICK),
+    };
+    market.world.act(leave, &[&rig]).unwrap();
+    market.world.pass(CHALLENGE_MS);
+    let claimed = opened.iter().map(|id| market.world.record(*id).claimed);
+    assert!(claimed.eq([3, 2, 1].map(|ticks| nano(ticks * TICK))));
+    let closed = |id: &&ChannelId| market.world.record(**id).state == ChannelState::Closed;
+    assert_eq!(opened.iter().filter(closed).count(), 2);
+    assert_eq!(market.world.record(opened[0]).state, ChannelState::Open);
+}
+
+#[test]
+fn the_order_in_one_block_decides_between_an_opening_and_a_revocation() {
+    for revoked_first in [true, false] {
+        let mut market = Delegated::new();
+        let (payer, until) = (market.world.payer.clone(), market.until());
+        let revoke = Operation::Revoke {
+            account: payer.account(),
+            node: market.rig.node(),
+            until,
+        };
+        let mut terms = market.world.terms();
+        (terms.payer.node, terms.payee.node) = (market.rig.node(), market.desk.node());
+        let (rig, desk) = (market.rig.clone(), market.desk.clone());
+        let open = market
+            .world
+            .signed(Operation::Open { terms }, &[&rig, &desk]);
+        let open = open.with_delegation(market.buy.clone());
+        let open = open.with_delegation(market.sell.clone());
+        let revoke = market.world.signed(revoke, &[&payer]);
+        let (batch, refused) = match revoked_first {
+            true => ([revoke, open], vec![market.revoked(until)]),
+            false => ([open, revoke], Vec::new()),
+        };
+        assert_eq!(market.world.block(&batch), refused);
+    }
+}

@@ -606,6 +606,7 @@ fn every_way_that_money_moves_has_its_own_words() {
         Code::ChannelFee,
         Code::ClaimFee,
         Code::Refund,
+        Code::RevokeFee,
     ];
     let words: BTreeSet<String> = codes.iter().map(Code::to_string).collect();
     assert_eq!(words.len(), codes.len());

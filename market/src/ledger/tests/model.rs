@@ -9,6 +9,10 @@ use super::*;
 
 const PEOPLE: u8 = 4;
 const OPERATORS: u8 = 3;
+/// What a delegation of the model lets its rig lock in all.
+const CAP: u64 = 6_000_000_000;
+/// The ends of delegations and the marks of revocations, so that they meet.
+const ENDS_EVERY_MS: u64 = 30_000;
 
 #[derive(Debug, Clone)]
 enum Move {
@@ -39,6 +43,8 @@ enum Move {
         nonce: u64,
         life_ms: u64,
         countersigned: bool,
+        /// How many ends away that of the delegation is under which the payer's rig signs; by its account's key if none.
+        rig: Option<u64>,
     },
     Claim {
         channel: usize,
@@ -62,6 +68,11 @@ enum Move {
         to: u8,
         by: u8,
         both: bool,
+    },
+    Revoke {
+        account: u8,
+        ends: u64,
+        by: u8,
     },
 }
 
@@ -91,11 +102,16 @@ fn moves() -> impl Strategy<Value = Move> {
             .prop_map(|(to, amount, keys)| Move::Issue { to, amount, keys }),
         1 => (who.clone(), amounts(), 1..4u8, who.clone())
             .prop_map(|(from, amount, keys, by)| Move::Redeem { from, amount, keys, by }),
-        4 => (who.clone(), who.clone(), amounts(), 0u64..12, 0u64..90_000, 0..8u8).prop_map(
-            |(payer, payee, deposit, nonce, life_ms, countersigned)| Move::Open {
-                payer, payee, deposit, nonce, life_ms, countersigned: countersigned > 0,
+        4 => (
+            who.clone(), who.clone(), amounts(), 0u64..40, 0u64..90_000, 0..8u8,
+            prop::option::of(0u64..4),
+        ).prop_map(
+            |(payer, payee, deposit, nonce, life_ms, countersigned, rig)| Move::Open {
+                payer, payee, deposit, nonce, life_ms, countersigned: countersigned > 0, rig,
             }
         ),
+        2 => (who.clone(), 0u64..4, 0..4 * PEOPLE)
+            .prop_map(|(account, ends, by)| Move::Revoke { account, ends, by }),
         5 => (channel.clone(), total.clone(), signer.clone())
             .prop_map(|(channel, total, by)| Move::Claim { channel, total, by }),
         1 => (channel.clone(), prop::option::of(total.clone()), signer.clone())
@@ -114,6 +130,7 @@ struct Escrow {
     id: ChannelId,
     payer: u8,
     payee: u8,
+    by_rig: bool,
     deposit: u64,
     claimed: u64,
     expires_ms: u64,
@@ -131,6 +148,10 @@ struct Naive {
     issued: u64,
     redeemed: u64,
     operator: u8,
+    /// What the deposits under each payer's delegation of each end add up to.
+    spent: BTreeMap<(u8, u64), u64>,
+    /// Up to which end each account has revoked its rig.
+    revoked_ms: BTreeMap<u8, u64>,
     now_ms: u64,
     uptime_ms: u64,
 }
@@ -238,6 +259,37 @@ impl Naive {
         fine
     }
 
+    /// Opens by the payer's rig, under its delegation that ends at `ends_ms`.
+    fn open_by_rig(&mut self, escrow: Escrow, nonce: u64, ends_ms: u64) -> bool {
+        let (payer, deposit) = (escrow.payer, escrow.deposit);
+        let spent = self.spent.get(&(payer, ends_ms)).copied().unwrap_or(0);
+        let revoked_ms = self.revoked_ms.get(&payer).copied().unwrap_or(0);
+        let fine = self.now_ms < ends_ms
+            && revoked_ms < ends_ms
+            && spent + deposit <= CAP
+            && self.open(escrow, nonce);
+        if fine {
+            self.spent.insert((payer, ends_ms), spent + deposit);
+        }
+        fine
+    }
+
+    fn revoke(&mut self, account: u8, until_ms: u64, by: u8) -> bool {
+        let have = self.has(account);
+        let revoked_ms = self.revoked_ms.get(&account).copied().unwrap_or(0);
+        let fine = by == account
+            && until_ms > self.now_ms
+            && until_ms > revoked_ms
+            && have >= TRANSFER_FEE
+            && Self::legal(have - TRANSFER_FEE);
+        if fine {
+            self.balances.insert(account, have - TRANSFER_FEE);
+            self.fees += TRANSFER_FEE;
+            self.revoked_ms.insert(account, until_ms);
+        }
+        fine
+    }
+
     fn set_operators(&mut self, to: u8, by: u8, both: bool) -> bool {
         let fine = to != self.operator && by == self.operator && both;
         if fine {
@@ -298,6 +350,15 @@ struct Pair {
 
 fn person(index: u8) -> SecretKey {
     key(index + 1)
+}
+
+fn rig_of(index: u8) -> SecretKey {
+    key(index + 31)
+}
+
+/// The time that a number of ends lie ahead.
+fn end_after(now_ms: u64, ends: u64) -> u64 {
+    (now_ms / ENDS_EVERY_MS + ends) * ENDS_EVERY_MS
 }
 
 fn hand_over(to: u8, by: u8, both: bool) -> (Operation, Vec<SecretKey>) {
@@ -382,6 +443,7 @@ impl Pair {
                 *by = self.escrow(*channel).map_or(0, |(_, escrow)| escrow.payer);
             }
             Move::SetOperators { by, .. } if *by >= OPERATORS => *by = self.naive.operator,
+            Move::Revoke { account, by, .. } if *by >= PEOPLE => *by = *account,
             _ => {}
         }
         resolved
@@ -396,13 +458,33 @@ impl Pair {
         self.naive.tick(1_000);
         let fine = self.predict(wanted, &operation, opened_ms);
         let keys: Vec<&SecretKey> = keys.iter().collect();
-        let signed = self.world.signed(operation, &keys);
+        let mut signed = self.world.signed(operation, &keys);
+        if let Move::Open {
+            payer,
+            rig: Some(ends),
+            ..
+        } = *wanted
+        {
+            let ends_ms = end_after(opened_ms, ends);
+            signed = signed.with_delegation(self.delegation(payer, ends_ms));
+        }
         let result = self.world.block(std::slice::from_ref(&signed)).pop();
         assert_eq!(result.is_none(), fine, "{wanted:?}: {result:?}");
         if fine {
             self.landed.insert(signed.id(self.world.state.chain()));
         }
         self.sent.push(signed);
+    }
+
+    fn delegation(&self, payer: u8, ends_ms: u64) -> Signed<Delegation> {
+        let delegation = Delegation {
+            account: person(payer).account(),
+            node: rig_of(payer).node(),
+            permission: Permission::Buy,
+            spend_cap: nano(CAP),
+            expires_at: Timestamp::from_millis(ends_ms),
+        };
+        Signed::sign(&delegation, &person(payer), self.world.state.chain())
     }
 
     fn escrow(&self, channel: usize) -> Option<(usize, Escrow)> {
@@ -444,23 +526,7 @@ impl Pair {
                 let keys = [treasury(keys), vec![person(by)]].concat();
                 (Operation::Redeem { from, amount }, keys)
             }
-            Move::Open {
-                payer,
-                payee,
-                deposit,
-                nonce,
-                life_ms,
-                countersigned,
-            } => {
-                (self.world.payer, self.world.payee) = (person(payer), person(payee));
-                let mut terms = self.world.terms();
-                terms.deposit = nano(deposit);
-                terms.payer_nonce = nonce;
-                terms.expires_at = Timestamp::from_millis(self.naive.now_ms + life_ms);
-                let mut keys = vec![person(payer)];
-                keys.extend((countersigned && payee != payer).then(|| person(payee)));
-                (Operation::Open { terms }, keys)
-            }
+            Move::Open { .. } => self.opening(wanted)?,
             Move::Claim { channel, total, by } => {
                 let voucher = self.voucher(channel, total)?;
                 (Operation::Claim { voucher }, vec![person(by)])
@@ -479,12 +545,51 @@ impl Pair {
                 (operation, vec![person(by)])
             }
             Move::SetOperators { to, by, both } => hand_over(to, by, both),
+            Move::Revoke { account, ends, by } => self.revocation(account, ends, by),
         })
+    }
+
+    fn opening(&mut self, wanted: &Move) -> Option<(Operation, Vec<SecretKey>)> {
+        let Move::Open {
+            payer,
+            payee,
+            deposit,
+            nonce,
+            life_ms,
+            countersigned,
+            rig,
+        } = *wanted
+        else {
+            return None;
+        };
+        (self.world.payer, self.world.payee) = (person(payer), person(payee));
+        let mut terms = self.world.terms();
+        terms.deposit = nano(deposit);
+        terms.payer_nonce = nonce;
+        terms.expires_at = Timestamp::from_millis(self.naive.now_ms + life_ms);
+        let payer_key = rig.map_or_else(|| person(payer), |_| rig_of(payer));
+        terms.payer.node = payer_key.node();
+        let mut keys = vec![payer_key];
+        let is_other = payee != payer || rig.is_some();
+        keys.extend((countersigned && is_other).then(|| person(payee)));
+        Some((Operation::Open { terms }, keys))
+    }
+
+    fn revocation(&self, account: u8, ends: u64, by: u8) -> (Operation, Vec<SecretKey>) {
+        let operation = Operation::Revoke {
+            account: person(account).account(),
+            node: rig_of(account).node(),
+            until: Timestamp::from_millis(end_after(self.naive.now_ms, ends)),
+        };
+        (operation, vec![person(by)])
     }
 
     fn voucher(&mut self, channel: usize, total: u64) -> Option<Signed<Voucher>> {
         let (_, escrow) = self.escrow(channel)?;
-        self.world.payer = person(escrow.payer);
+        self.world.payer = match escrow.by_rig {
+            true => rig_of(escrow.payer),
+            false => person(escrow.payer),
+        };
         Some(self.world.voucher(escrow.id, total, total))
     }
 
@@ -512,6 +617,7 @@ impl Pair {
                 nonce,
                 life_ms,
                 countersigned,
+                rig,
             } => {
                 let Operation::Open { terms } = operation else {
                     return false;
@@ -520,13 +626,18 @@ impl Pair {
                     id: terms.channel_id(self.world.state.chain()),
                     payer,
                     payee,
+                    by_rig: rig.is_some(),
                     deposit,
                     claimed: 0,
                     expires_ms: opened_ms + life_ms,
                     free_at_ms: 0,
                     state: ChannelState::Open,
                 };
-                countersigned && self.naive.open(escrow, nonce)
+                countersigned
+                    && match rig.map(|ends| end_after(opened_ms, ends)) {
+                        Some(ends_ms) => self.naive.open_by_rig(escrow, nonce, ends_ms),
+                        None => self.naive.open(escrow, nonce),
+                    }
             }
             Move::Claim { channel, total, by } => {
                 let index = at(channel);
@@ -541,6 +652,10 @@ impl Pair {
                 self.naive.payer_close(index, total, by)
             }
             Move::SetOperators { to, by, both } => self.naive.set_operators(to, by, both),
+            Move::Revoke { account, ends, by } => {
+                let until_ms = end_after(opened_ms, ends);
+                self.naive.revoke(account, until_ms, by)
+            }
         }
     }
 
@@ -549,6 +664,10 @@ impl Pair {
         for index in 0..PEOPLE {
             let available = state.available(&person(index).account());
             assert_eq!(available.nanocredits(), naive.has(index), "person {index}");
+            let revoked = state.revoked_until(&person(index).account(), &rig_of(index).node());
+            let revoked_ms = naive.revoked_ms.get(&index).copied();
+            let lasting_ms = revoked_ms.filter(|until_ms| *until_ms > naive.now_ms);
+            assert_eq!(revoked.map(|until| until.as_millis()), lasting_ms);
         }
         let supply = state.supply();
         assert_eq!(supply.fee_pool.nanocredits(), naive.fees);
