@@ -14,6 +14,7 @@ use market_node::home::HomeError;
 use market_node::identity::{IdentityError, fresh_nonce};
 use market_node::ledger::client::LedgerError;
 use market_node::node::Node;
+use market_node::revocation::Revoked;
 use market_node::store::StoreError;
 use matching::{Need, Quote};
 
@@ -108,6 +109,9 @@ pub enum RunError {
         /// The least that an account may hold.
         minimum: Amount,
     },
+    /// The account has taken this node's delegation back.
+    #[error("nothing can be bought by this node: {0}")]
+    Revoked(#[from] Revoked),
     /// All that fit fell through.
     #[error("none of the {tried} fitting offers could be reserved; the last said: {last}")]
     AllRefused {
@@ -307,6 +311,15 @@ impl Buyer {
     ) -> Result<Amount, RunError> {
         let available = self.available().await?;
         lockable(available, (wanted, expected), self.money_rules())
+    }
+
+    /// Checks that the account still lets this node open agreements for it.
+    pub(crate) async fn check_standing(&self) -> Result<(), RunError> {
+        let revoked = self.node.standing.ask().await;
+        match revoked.map_err(RunError::operator)? {
+            Some(revoked) => Err(revoked.into()),
+            None => Ok(()),
+        }
     }
 
     async fn available(&self) -> Result<Amount, RunError> {

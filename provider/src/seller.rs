@@ -242,6 +242,10 @@ impl Seller {
         if self.paused || self.current.is_some() {
             return;
         }
+        if let Some(revoked) = self.node.standing.known() {
+            self.problem = Some(revoked.to_string());
+            return self.withdraw().await;
+        }
         let reserve = self.node.settings.disk.reserve_bytes();
         if let Err(low) = check_room(self.node.home.path(), reserve, 0) {
             self.problem = Some(low.to_string());

@@ -54,6 +54,8 @@ mod readme;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod rotation;
 #[cfg(test)]
 mod service;

@@ -41,10 +41,13 @@ mod wallet_address;
 mod wallet_backup;
 mod wallet_balance;
 mod wallet_decrypt;
+mod wallet_delegate;
+mod wallet_delegations;
 mod wallet_encrypt;
 mod wallet_history;
 mod wallet_passphrase;
 mod wallet_restore;
+mod wallet_revoke;
 mod wallet_send;
 pub(crate) mod worker;
 
@@ -139,6 +142,12 @@ pub(crate) enum WalletCommand {
     Send(wallet_send::Args),
     /// List what came in and what went out, newest first
     History(wallet_history::Args),
+    /// List the nodes that act for this account
+    Delegations(wallet_delegations::Args),
+    /// Let this home's node act for the account, anew
+    Delegate(wallet_delegate::Args),
+    /// Take back what this account delegated to a node
+    Revoke(wallet_revoke::Args),
     /// Write this account's key and market into one file, encrypted
     Backup(wallet_backup::Args),
     /// Make a home of the same account out of a backup
@@ -259,6 +268,9 @@ async fn execute_wallet(command: WalletCommand, context: &Context) -> anyhow::Re
         WalletCommand::Balance(args) => wallet_balance::execute(args, context).await,
         WalletCommand::Send(args) => wallet_send::execute(args, context).await,
         WalletCommand::History(args) => wallet_history::execute(args, context).await,
+        WalletCommand::Delegations(args) => wallet_delegations::execute(args, context).await,
+        WalletCommand::Delegate(args) => wallet_delegate::execute(args, context).await,
+        WalletCommand::Revoke(args) => wallet_revoke::execute(args, context).await,
         WalletCommand::Backup(args) => wallet_backup::execute(&args, context),
         WalletCommand::Restore(args) => wallet_restore::execute(&args, context),
         WalletCommand::Encrypt(args) => wallet_encrypt::execute(&args, context),

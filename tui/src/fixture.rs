@@ -55,6 +55,7 @@ pub(crate) fn consumer() -> StatusView {
         provider: None,
         jobs: Vec::new(),
         notes: Vec::new(),
+        revoked: None,
         best_prices: vec![
             best("4T-8G", "0.11", 3),
             best("8T-12G", "0.200000001", 1),

@@ -341,6 +341,7 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
         None => None,
     };
     let jobs = buyer.jobs().unwrap_or_default();
+    let revoked = node.standing.known().map(|revoked| revoked.to_string());
     Ok(Json(StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         market: node.membership.genesis.name.clone(),
@@ -365,7 +366,9 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
             .iter()
             .cloned()
             .chain(withheld(&node))
+            .chain(revoked.clone())
             .collect(),
+        revoked,
         best_prices,
     }))
 }

@@ -3,8 +3,9 @@
 //! Never gives the key or its passphrase to the node: that gets the signed bytes.
 
 use anyhow::Context as _;
-use market::AccountId;
+use market::keys::SecretKey;
 use market::ledger::{Operation, SignedTransaction};
+use market::{AccountId, ChainId};
 use market_node::api::{ApiClient, BalanceView, SubmitRequest, TxView, transaction_at};
 use market_node::identity::Identity;
 use market_node::membership::Membership;
@@ -38,6 +39,25 @@ impl Signer {
         })
     }
 
+    /// Returns the market's chain id.
+    pub(crate) fn chain(&self) -> &ChainId {
+        &self.membership.chain
+    }
+
+    /// Checks that a key is the one of this home's account.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub(crate) fn check_key(&self, key: &SecretKey) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            key.account() == self.account,
+            "keys/account.key is the key of {}, and this home belongs to {}; put the right key there, from a backup",
+            key.account(),
+            self.account
+        );
+        Ok(())
+    }
+
     /// Signs an operation with the account key, and waits until it is final.
     ///
     /// # Errors
@@ -48,12 +68,7 @@ impl Signer {
         (context, flags): (&Context, &PassphraseFlags),
     ) -> anyhow::Result<TxView> {
         let key = account_key(&context.home()?, flags)?;
-        anyhow::ensure!(
-            key.account() == self.account,
-            "keys/account.key is the key of {}, and this home belongs to {}; put the right key there, from a backup",
-            key.account(),
-            self.account
-        );
+        self.check_key(&key)?;
         let balance: BalanceView = self.client.get("/v1/wallet/balance").await?;
         let transaction =
             transaction_at(balance.height, operation).context("making the transaction")?;

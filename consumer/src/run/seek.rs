@@ -84,6 +84,8 @@ impl Run {
                 Ok(ended) => return Ok(Sought::Open(ended)),
                 Err(_) if *self.cancelled.borrow() => return Ok(Sought::Cancelled),
                 Err(error) if is_first => return Err(error),
+                // Nobody who could be waited for changes that.
+                Err(error @ RunError::Revoked(_)) => return Err(error),
                 Err(error) => error,
             };
             let wait = self.wait_for(&error);
@@ -147,6 +149,7 @@ impl Run {
     }
 
     async fn seek_once(&self, search: &mut Search) -> Result<Ended, RunError> {
+        self.buyer.check_standing().await?;
         let mut quote = self.quote(search).await?;
         if quote.offers.is_empty() {
             return Err(RunError::NoOffer(nothing_fits(search, &quote)));

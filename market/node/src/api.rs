@@ -5,6 +5,7 @@
 //! endpoints do lives with the crates that own it; each contributes a router.
 
 mod client;
+mod delegations;
 mod history;
 mod ledger;
 mod operator;
@@ -21,9 +22,9 @@ pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
     AccountAuditEntry, AccountEntry, ArtefactView, AttemptView, AuditView, BalanceView, BestPrice,
     BlockEntry, BlockSummary, BookRow, BookView, BudgetView, ChannelEntry, ChannelView,
-    FetchRequest, GpuView, HistoryRow, HistoryView, IssueRequest, JobDetail, JobView, LeaseView,
-    LedgerEntry, NetworkView, NumberedEvent, OfferView, OperatorView, OperatorsEntry, PeerView,
-    PendingRefund, PriceRequest, ProofEntry, ProviderState, ProviderView, QuoteRequest, QuoteView,
-    RotatedView, RunEvent, RunId, RunIdError, RunRequest, SandboxView, ShunnedView, StatusView,
-    SubmitRequest, TransactionEntry, TxView,
+    DelegationRow, DelegationsView, FetchRequest, GpuView, HeldView, HistoryRow, HistoryView,
+    IssueRequest, JobDetail, JobView, LeaseView, LedgerEntry, NetworkView, NumberedEvent,
+    OfferView, OperatorView, OperatorsEntry, PeerView, PendingRefund, PriceRequest, ProofEntry,
+    ProviderState, ProviderView, QuoteRequest, QuoteView, RotatedView, RunEvent, RunId, RunIdError,
+    RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest, TransactionEntry, TxView,
 };

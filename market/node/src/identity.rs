@@ -150,10 +150,10 @@ impl Identity {
     /// Keys cannot be made, written or read; or an encrypted account key is there and the passphrase is not.
     pub fn set_up(home: &Home, chain: &ChainId, setup: &Setup) -> Result<Self, IdentityError> {
         let account_key = account_key::load_or_create(home, setup.passphrase)?;
-        let node_key = load_or_create(home, "node")?;
+        load_or_create(home, "node")?;
         if !home.delegation().exists() {
             let account_key = account_key.open(setup.passphrase)?;
-            delegate(home, (&account_key, &node_key), (chain, setup))?;
+            delegate(home, &account_key, (chain, setup))?;
         }
         Self::load(home, chain)
     }
@@ -165,8 +165,8 @@ impl Identity {
         (chain, account_key): (&ChainId, &SecretKey),
         setup: &Setup,
     ) -> Result<Self, IdentityError> {
-        let node_key = load_or_create(home, "node")?;
-        delegate(home, (account_key, &node_key), (chain, setup))?;
+        load_or_create(home, "node")?;
+        delegate(home, account_key, (chain, setup))?;
         account_key::write(&home.key("account"), account_key, setup.passphrase)?;
         Self::load(home, chain)
     }
@@ -202,6 +202,28 @@ impl Identity {
         })
     }
 
+    /// Signs a new delegation of the account to this home's node in place of the old one. A node that runs goes on
+    /// with the old one until it is started again.
+    ///
+    /// # Errors
+    /// There is no node key, or nothing can be written.
+    pub fn renew(
+        home: &Home,
+        (chain, account_key): (&ChainId, &SecretKey),
+        (spend_cap, expires_at): (Amount, Timestamp),
+    ) -> Result<Delegation, IdentityError> {
+        let delegation = Delegation {
+            account: account_key.account(),
+            node: load_key(home, "node")?.node(),
+            permission: Permission::SellAndBuy,
+            spend_cap,
+            expires_at,
+        };
+        let signed = Signed::sign(&delegation, account_key, chain);
+        home::write_private(&home.delegation(), &wire::encode(&signed))?;
+        Ok(delegation)
+    }
+
     /// Returns this machine's public identity.
     pub fn node(&self) -> NodeId {
         self.node_key.node()
@@ -217,18 +239,11 @@ impl Identity {
 /// Signs and writes the delegation of an account to a home's node.
 fn delegate(
     home: &Home,
-    (account_key, node_key): (&SecretKey, &SecretKey),
+    account_key: &SecretKey,
     (chain, setup): (&ChainId, &Setup),
 ) -> Result<(), IdentityError> {
-    let delegation = Delegation {
-        account: account_key.account(),
-        node: node_key.node(),
-        permission: Permission::SellAndBuy,
-        spend_cap: setup.spend_cap,
-        expires_at: setup.now.saturating_add(DELEGATION_LIFETIME),
-    };
-    let signed = Signed::sign(&delegation, account_key, chain);
-    home::write_private(&home.delegation(), &wire::encode(&signed))?;
+    let expires_at = setup.now.saturating_add(DELEGATION_LIFETIME);
+    Identity::renew(home, (chain, account_key), (setup.spend_cap, expires_at))?;
     Ok(())
 }
 

@@ -26,6 +26,7 @@ pub mod node;
 pub mod operator_keys;
 pub mod proposal;
 pub mod recover;
+pub mod revocation;
 pub mod sealed;
 pub mod settle;
 pub mod store;

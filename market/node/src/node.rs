@@ -27,6 +27,7 @@ use crate::ledger::{LedgerClient, OperatorHandle};
 use crate::membership::{JoinString, Membership, MembershipError};
 use crate::metrics::{self, MetricsError};
 use crate::network::{Client, StartError};
+use crate::revocation::Standing;
 use crate::store::{NodeStore, StoreError};
 
 /// What a node is started with.
@@ -71,6 +72,8 @@ pub struct Node {
     pub router: RouterHandle,
     /// The operator, where this node is one.
     pub operator: Option<OperatorHandle>,
+    /// Whether the account has taken this node's delegation back.
+    pub standing: Standing,
 }
 
 /// The tasks of a running node; dropping them stops it and lets others use its home.
@@ -147,6 +150,9 @@ impl Node {
         .await?;
         let book = steps::start_book(&membership, &identity, &clock, &network, &mut tasks);
         let (router, leases) = crate::lease::LeaseRouter::new(config.seller);
+        let chain = membership.chain;
+        let standing = Standing::new(ledger.clone(), Arc::clone(&identity), chain);
+        tasks.spawn(standing.clone().watch());
         let node = Self {
             home: config.home,
             settings: Arc::new(config.settings),
@@ -161,6 +167,7 @@ impl Node {
             clock,
             router,
             operator,
+            standing,
         };
         tasks.spawn(dispatcher::run(node.clone(), inbound, leases));
         tasks.spawn(steps::keep_time(node.ledger.clone()));

@@ -15,7 +15,7 @@ use super::views::{
     AuditView, BalanceView, BlockSummary, BookRow, BookView, IssueRequest, NetworkView,
     OperatorView, SubmitRequest, TxView,
 };
-use super::{history, ledger, operator};
+use super::{delegations, history, ledger, operator};
 use crate::book::AskView;
 use crate::identity::{IdentityError, fresh_nonce, load_key};
 use crate::ledger::OperatorHandle;
@@ -39,6 +39,7 @@ pub fn node_router(node: Node) -> Router {
         .route("/v1/ledger/{what}/audit", get(ledger::audit))
         .route("/v1/network", get(network))
         .route("/v1/wallet/balance", get(balance))
+        .route("/v1/wallet/delegations", get(delegations::list))
         .route("/v1/wallet/history", get(history::history))
         .route("/v1/wallet/submit", post(submit_signed));
     match node.operator.clone() {
@@ -114,10 +115,16 @@ async fn submit_signed(
     let bytes = hex::decode(&request.transaction).map_err(ApiError::bad_request)?;
     let signed = SignedTransaction::decode(&bytes).map_err(ApiError::bad_request)?;
     // One of another market would be refused by every operator; the reason is told here, without one.
-    signed
+    let verified = signed
         .verify(&node.chain())
         .map_err(ApiError::bad_request)?;
-    submit(&node, &signed).await.map(Json)
+    let done = submit(&node, &signed).await?;
+    if let Operation::Revoke { .. } = verified.transaction.operation
+        && let Err(error) = node.standing.ask().await
+    {
+        tracing::debug!(%error, "whether this node is the one that was revoked shows a little later");
+    }
+    Ok(Json(done))
 }
 
 /// Makes a transaction of this node with a fresh nonce that stays valid for [`VALID_FOR_BLOCKS`].

@@ -3,6 +3,7 @@
 //! Never computes anything.
 
 mod book;
+mod delegations;
 mod jobs;
 mod ledger;
 mod network;
@@ -13,6 +14,7 @@ mod run_id;
 mod wallet;
 
 pub use book::{BestPrice, BookRow, BookView, OfferView, QuoteRequest, QuoteView};
+pub use delegations::{DelegationRow, DelegationsView, HeldView};
 pub use jobs::{
     ArtefactView, AttemptView, BudgetView, FetchRequest, JobDetail, JobView, NumberedEvent,
     PendingRefund, RunEvent, RunRequest,

@@ -97,14 +97,23 @@ fn of_running(patient: &Patient, running: &Running) -> Vec<Check> {
     let time = status
         .protocol_time
         .ok_or_else(|| "no block was verified yet".to_owned());
-    vec![
+    let mut checks = vec![
         operator,
         clock(patient, time),
         peers(status.peers),
         offers(status.offers),
         ports(running),
         versions(running),
-    ]
+    ];
+    let revoked = |_| {
+        Check::failed(
+            "delegation",
+            "the account has revoked this node on the ledger: it can neither sell nor buy",
+            "run `nightshift wallet delegate` in this home, with the account's key, and start the node again",
+        )
+    };
+    checks.extend(status.revoked.as_ref().map(revoked));
+    checks
 }
 
 /// Asks the operator for the newest header, as a node of this home, and returns its time.

@@ -38,6 +38,9 @@ pub struct StatusView {
     pub jobs: Vec<JobView>,
     /// What a person should know now, a line each; empty while all is well.
     pub notes: Vec<String>,
+    /// Whether the account has taken this node's delegation back, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<String>,
     /// The best offers, one a class.
     pub best_prices: Vec<BestPrice>,
 }
