@@ -12,12 +12,16 @@ use crate::program;
 const TROUBLESHOOTING: &str = "docs/handbook/10-troubleshooting.md";
 
 /// What stands for a thing of the reader's own, and such a thing.
-const PLACEHOLDERS: [(&str, &str); 2] = [
+const PLACEHOLDERS: [(&str, &str); 3] = [
     (
         "ACCOUNT",
         "night1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqu26kpe",
     ),
     ("RUN", "latest"),
+    (
+        "NODE",
+        "0000000000000000000000000000000000000000000000000000000000000001",
+    ),
 ];
 
 /// A join string, in place of any that the handbook shows or leaves to the shell.

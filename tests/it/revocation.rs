@@ -5,6 +5,7 @@
 
 use crate::credits;
 use crate::market::Market;
+use crate::node::Node;
 use crate::program;
 use crate::purchase::{self, Purchase};
 
@@ -15,8 +16,7 @@ const REVOKED: &str = "has revoked this node on the ledger";
 const REMEDY: &str = "nightshift wallet delegate";
 
 #[test]
-fn a_revoked_buyer_orders_nothing_more_gets_its_deposit_back_and_deals_again_when_delegated_to_anew()
- {
+fn a_revoked_buyer_orders_nothing_gets_its_deposit_back_and_deals_again_when_let() {
     if !program::has_adapter() {
         return;
     }
@@ -27,28 +27,46 @@ fn a_revoked_buyer_orders_nothing_more_gets_its_deposit_back_and_deals_again_whe
     job.wait_for_step(1);
     let consumer = &market.consumer;
     let node = consumer.id();
+    revoke(consumer, &node);
+    check_refused(consumer, &file);
+
+    job.interrupt();
+    let end = job.end();
+    let paid = credits::of(&end.last()["paid"]);
+    assert!(paid > 0, "{:?}", end.done);
+    // The opening costs a fee, and the revocation costs as much.
+    assert_eq!(purchase::check_refund(&market, 2), paid);
+
+    deal_anew(&mut market, &file);
+}
+
+/// Revokes a buyer's own node, and looks at how it is listed before and after.
+fn revoke(consumer: &Node, node: &str) {
     let before = consumer.json(&["wallet", "delegations"]);
     let own = &before["delegations"][0];
     assert_eq!(
         (&own["own"], &own["revoked"]),
         (&true.into(), &false.into())
     );
-    assert_eq!(own["node"], node.as_str(), "{before}");
+    assert_eq!(own["node"], node, "{before}");
     assert!(credits::of(&own["held"]["spent"]) > 0, "{before}");
 
-    let unasked = consumer.run(&["wallet", "revoke", &node]);
+    let unasked = consumer.run(&["wallet", "revoke", node]);
     assert_ne!(unasked.code, Some(0), "nobody agreed: {unasked:?}");
-    let done = consumer.json(&["wallet", "revoke", "--yes", &node]);
+    let done = consumer.json(&["wallet", "revoke", "--yes", node]);
     let tx = done["tx"].as_str().expect("it is final").to_owned();
     let shown = consumer.run(&["ledger", "show", &tx]).succeeded();
     assert!(
-        shown.contains("revoke what") && shown.contains(&node),
+        shown.contains("revoke what") && shown.contains(node),
         "{shown}"
     );
     let after = consumer.json(&["wallet", "delegations"]);
     assert_eq!(after["delegations"][0]["revoked"], true, "{after}");
+}
 
-    let refused = consumer.run(&["run", &file, "--yes"]);
+/// A revoked buyer is refused before an offer is looked for, and says why wherever it is asked.
+fn check_refused(consumer: &Node, file: &str) {
+    let refused = consumer.run(&["run", file, "--yes"]);
     assert_ne!(refused.code, Some(0), "{refused:?}");
     let told = [REVOKED, REMEDY]
         .iter()
@@ -64,30 +82,22 @@ fn a_revoked_buyer_orders_nothing_more_gets_its_deposit_back_and_deals_again_whe
         doctor.stdout.contains("the account has revoked this node"),
         "{doctor:?}"
     );
+}
 
-    job.interrupt();
-    let end = job.end();
-    let paid = credits::of(&end.last()["paid"]);
-    assert!(paid > 0, "{:?}", end.done);
-    // The opening costs a fee, and the revocation costs as much.
-    assert_eq!(purchase::check_refund(&market, 2), paid);
-
+/// Delegates anew, with a cap that is below one job's deposit and above another's.
+fn deal_anew(market: &mut Market, file: &str) {
     let cap = ["wallet", "delegate", "--yes", "--spend-cap", "3"];
     let anew = market.consumer.json(&cap);
     assert_eq!(anew["spend_cap"], "3", "{anew}");
     market.consumer.restart();
     market.wait_for_offers(&market.consumer, 1);
-    let job = Purchase::start(
-        &market.consumer,
-        &file,
-        &market.folder.path().join("second"),
-    );
+    let job = Purchase::start(&market.consumer, file, &market.folder.path().join("second"));
     let needs = "the delegation allows deposits of 3 cr in all";
     let end = job.end();
     assert_ne!(end.done.code, Some(0), "the new cap holds: {:?}", end.done);
     assert!(end.done.stderr.contains(needs), "{:?}", end.done);
     let small =
-        purchase::small_training(&market, 30, "total = \"1\"\n[limits]\nwall_clock_s = 3600");
+        purchase::small_training(market, 30, "total = \"1\"\n[limits]\nwall_clock_s = 3600");
     let job = Purchase::start(
         &market.consumer,
         &small,

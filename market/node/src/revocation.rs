@@ -112,3 +112,6 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,8 @@ fn what_readers_type_is_understood() {
         "nightshift wallet address",
         "nightshift wallet balance",
         "nightshift wallet history",
+        "nightshift wallet delegations",
+        "nightshift wallet delegate --spend-cap 3 --days 30 --yes",
         "nightshift operator status",
     ] {
         assert!(parse(line).is_ok(), "{line}");
@@ -54,6 +56,8 @@ fn what_readers_type_is_understood() {
 fn wrong_money_and_wrong_accounts_are_usage_errors() {
     for wrong in [
         format!("nightshift wallet send {ACCOUNT} -1"),
+        format!("nightshift wallet revoke {ACCOUNT}"),
+        "nightshift wallet delegate --days 0".to_owned(),
         format!("nightshift wallet send {ACCOUNT} 0.0000000001"),
         format!("nightshift wallet send {} 1", &ACCOUNT[1..]),
         format!("nightshift operator issue {ACCOUNT} 1e3"),

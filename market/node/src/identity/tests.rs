@@ -86,6 +86,21 @@ fn a_delegation_to_another_node_or_by_another_key_is_refused() {
 }
 
 #[test]
+fn a_renewed_delegation_takes_the_place_of_the_old_one_and_the_keys_stay() {
+    let (_folder, home) = home();
+    let old = Identity::create(&home, &chain(), Timestamp::from_millis(0)).unwrap();
+    let account_key = load_key(&home, "account").unwrap();
+    let end = Timestamp::from_millis(u64::MAX);
+    let cap = Amount::from_nanocredits(7);
+    let signed = Identity::renew(&home, (&chain(), &account_key), (cap, end)).unwrap();
+    let new = Identity::load(&home, &chain()).unwrap();
+    assert_eq!((new.account, new.node()), (old.account, old.node()));
+    assert_eq!(new.delegation.verify(&chain()).unwrap().value, signed);
+    assert_eq!((new.spend_cap(&chain()), signed.expires_at), (cap, end));
+    assert_ne!(new.delegation.id(&chain()), old.delegation.id(&chain()));
+}
+
+#[test]
 fn a_second_process_cannot_take_the_same_home() {
     let (_folder, home) = home();
     let lock = home.lock().unwrap();

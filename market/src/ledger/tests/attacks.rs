@@ -15,6 +15,9 @@
 //! | a retry pays twice | `a_retry_pays_once_and_an_old_transaction_never`, `bad_input::a_replayed_transaction_is_refused_also_with_other_seals` |
 //! | fee dodged, dust, spam | `the_share_is_taken_of_the_total_so_that_small_claims_dodge_nothing`, `an_early_claim_is_the_payees_own_choice_and_costs_it_a_fee`, `bad_input::nobody_is_left_below_the_minimum_balance` |
 //! | clock manipulation | `chain::time_never_falls_and_uptime_counts_at_most_ten_seconds_a_block`, `chain::an_operator_cannot_sign_a_result_that_replay_does_not_give` |
+//! | a stolen node key opens on | `delegations::a_revoked_node_opens_nothing_in_whatever_order_its_delegations_stand`, `delegations::deposits_under_a_delegation_add_up_to_its_cap_at_most`, `delegations::a_leaked_node_key_moves_no_balance` |
+//! | a thief revokes, or undoes a revocation | `bad_input::a_revocation_by_any_key_but_the_accounts_is_refused`, `bad_input::a_revocation_of_what_has_ended_or_is_revoked_already_is_refused` |
+//! | an account revokes to keep what it owes | `delegations::what_is_open_still_closes_and_pays_after_the_nodes_are_revoked` |
 //! | operator censors | one operator can, and only a committee stops it; clients notice and name it: `an_operator_that_makes_blocks_and_keeps_a_transaction_out_is_noticed_and_named` in market-node. Waiting costs nothing: `an_outage_of_the_operators_ends_no_window` |
 //!
 //! Input that no honest party sends is in `bad_input`, exact edges are in `edges`, proofs in `proofs`.
