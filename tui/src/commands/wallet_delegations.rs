@@ -78,3 +78,6 @@ fn may(permission: Permission) -> &'static str {
         Permission::SellAndBuy => "sell and buy",
     }
 }
+
+#[cfg(test)]
+mod tests;
