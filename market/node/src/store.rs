@@ -61,8 +61,12 @@ const DATABASE_FILE: &str = "db";
 const OPEN_ATTEMPTS: u32 = 20;
 const OPEN_PAUSE: Duration = Duration::from_millis(50);
 
-/// Memory that a store's page cache may take, in bytes.
-const CACHE_BYTES: u64 = 32 << 20;
+/// Memory that the page cache of a node's store may take, in bytes.
+const NODE_CACHE_BYTES: u64 = 32 << 20;
+
+/// The same of an operator's index, whose keys come in no order: with a million transfers in the
+/// ledger it takes a block in 50 us a transfer with plenty, and in 80 us with an eighth of this.
+const INDEX_CACHE_BYTES: u64 = 256 << 20;
 
 /// Why a store could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -192,6 +196,7 @@ impl From<sled::Error> for StoreError {
 struct Schema {
     kind: &'static str,
     version: u32,
+    cache_bytes: u64,
 }
 
 impl Schema {
@@ -199,12 +204,14 @@ impl Schema {
     const INDEX: Self = Self {
         kind: "nightshift operator index",
         version: INDEX_SCHEMA,
+        cache_bytes: INDEX_CACHE_BYTES,
     };
 
     /// The form in which this program writes nodes' stores.
     const NODE: Self = Self {
         kind: "nightshift node store",
         version: NODE_SCHEMA,
+        cache_bytes: NODE_CACHE_BYTES,
     };
 }
 
@@ -240,7 +247,7 @@ enum Readable {
 
 fn try_open(directory: &Path, schema: Schema) -> Result<Readable, StoreError> {
     let was_there = directory.join(DATABASE_FILE).exists();
-    let db = match open_patiently(directory)? {
+    let db = match open_patiently(directory, schema.cache_bytes)? {
         Readable::Yes(db) => db,
         Readable::No(why) => return Ok(Readable::No(why)),
     };
@@ -262,10 +269,10 @@ fn try_open(directory: &Path, schema: Schema) -> Result<Readable, StoreError> {
 
 /// Opens the database, again for a moment while something else still holds it: the lock of a store that was
 /// just closed is released a little later.
-fn open_patiently(directory: &Path) -> Result<Readable, StoreError> {
+fn open_patiently(directory: &Path, cache_bytes: u64) -> Result<Readable, StoreError> {
     let mut attempt = 1;
     loop {
-        match open_database(directory) {
+        match open_database(directory, cache_bytes) {
             Ok(db) => return Ok(Readable::Yes(db)),
             Err(OpenFailure::Unreadable(why)) => return Ok(Readable::No(why)),
             Err(OpenFailure::Io(_)) if attempt < OPEN_ATTEMPTS => {
@@ -287,10 +294,10 @@ enum OpenFailure {
     Io(std::io::Error),
 }
 
-fn open_database(directory: &Path) -> Result<sled::Db, OpenFailure> {
+fn open_database(directory: &Path, cache_bytes: u64) -> Result<sled::Db, OpenFailure> {
     let config = sled::Config::new()
         .path(directory)
-        .cache_capacity(CACHE_BYTES)
+        .cache_capacity(cache_bytes)
         .flush_every_ms(None);
     // sled asserts while it recovers; on a damaged file such a panic means "unreadable" and no more.
     // Nothing of a failed attempt is looked at again, so there is no broken state to see.

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use super::{Readable, SCHEMA_KEY, Schema, StoreError, open_patiently, unversioned};
+use super::{
+    NODE_CACHE_BYTES, Readable, SCHEMA_KEY, Schema, StoreError, open_patiently, unversioned,
+};
 
 /// The schema whose values had no check.
 const UNCHECKED_SCHEMA: u32 = 1;
@@ -27,7 +29,7 @@ pub struct Inspection {
 /// # Errors
 /// It cannot be read, has no schema, or a newer one.
 pub fn inspect(directory: &Path) -> Result<Inspection, StoreError> {
-    let db = match open_patiently(directory)? {
+    let db = match open_patiently(directory, NODE_CACHE_BYTES)? {
         Readable::Yes(db) => db,
         Readable::No(why) => return Err(StoreError::Database(why)),
     };

@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use crate::disk;
 
 use super::{
-    DATABASE_FILE, Readable, SCHEMA_KEY, Schema, StoreError, node::is_job, open_patiently,
-    unversioned, versioned, write_schema,
+    DATABASE_FILE, NODE_CACHE_BYTES, Readable, SCHEMA_KEY, Schema, StoreError, node::is_job,
+    open_patiently, unversioned, versioned, write_schema,
 };
 
 /// Room that must be left beside the copy, in bytes: the database takes it in pieces of half a MiB.
@@ -111,7 +111,7 @@ pub(super) fn migrate(
     tracing::warn!(store = %directory.display(), backup = %migrated.backup.display(), values = migrated.values,
         from = migrated.from, to = migrated.to,
         "the store of an older release was migrated; its backup can be removed once all is well");
-    match open_patiently(directory)? {
+    match open_patiently(directory, schema.cache_bytes)? {
         Readable::Yes(db) => Ok(db),
         Readable::No(why) => Err(StoreError::Database(why)),
     }
@@ -134,7 +134,7 @@ fn check_copy_fits(directory: &Path, old: &sled::Db) -> Result<(), StoreError> {
 
 /// Makes the new store in `making` and closes it. Returns how many values it has.
 fn make(old: &sled::Db, making: &Path, step: Step) -> Result<usize, StoreError> {
-    let new = match open_patiently(making)? {
+    let new = match open_patiently(making, NODE_CACHE_BYTES)? {
         Readable::Yes(new) => new,
         Readable::No(why) => return Err(StoreError::Database(why)),
     };

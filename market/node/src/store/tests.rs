@@ -196,6 +196,7 @@ fn a_store_of_a_newer_schema_is_refused_in_words_and_left_alone() {
     let newer = Schema {
         kind: "nightshift node store",
         version: 9,
+        ..Schema::NODE
     };
     drop(open(&directory, newer).unwrap());
     let error = reopen(&folder).unwrap_err();

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::{CHAIN, newest, put, reopen, store, voucher};
 use crate::store::{
-    Direction, NodeStore, OperatorIndex, Readable, RecordKind, SCHEMA_KEY, Schema, StoreError,
-    open_patiently,
+    Direction, NODE_CACHE_BYTES, NodeStore, OperatorIndex, Readable, RecordKind, SCHEMA_KEY,
+    Schema, StoreError, open_patiently,
 };
 
 /// Writes a store as schema 1 had it: the same keys, values without a check.
@@ -36,7 +36,7 @@ fn folders_beside(folder: &TempDir) -> Vec<String> {
 }
 
 fn database(directory: &Path) -> sled::Db {
-    match open_patiently(directory).unwrap() {
+    match open_patiently(directory, NODE_CACHE_BYTES).unwrap() {
         Readable::Yes(db) => db,
         Readable::No(why) => panic!("{}: {why}", directory.display()),
     }
