@@ -16,7 +16,7 @@ use crate::ledger::client::LedgerError;
 /// How often a node looks whether it was revoked while nobody asks.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// How soon it looks again while there is no answer.
+/// How soon it looks again when there was no answer; twice as late each time, up to [`LOOK_EVERY`].
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// This node may not act for its account any more.
@@ -100,12 +100,18 @@ impl Standing {
 
     /// Asks again and again.
     pub(crate) async fn watch(self) {
+        let mut again = LOOK_AGAIN;
         loop {
             let pause = match self.ask().await {
-                Ok(_) => LOOK_EVERY,
+                Ok(_) => {
+                    again = LOOK_AGAIN;
+                    LOOK_EVERY
+                }
                 Err(error) => {
                     tracing::debug!(%error, "whether this node is revoked is not to be had");
-                    LOOK_AGAIN
+                    let pause = again;
+                    again = LOOK_EVERY.min(again * 2);
+                    pause
                 }
             };
             tokio::time::sleep(pause).await;
