@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::node::{Node, free_address, multiaddr};
@@ -125,7 +126,7 @@ impl Market {
     }
 
     /// Finds the provider with this id, as offers name it.
-    pub(crate) fn provider_of(&mut self, id: &serde_json::Value) -> &mut Node {
+    pub(crate) fn provider_of(&mut self, id: &Value) -> &mut Node {
         let others = self.more_providers.iter_mut();
         let mut all = std::iter::once(&mut self.provider).chain(others);
         let found = all.find(|provider| provider.id() == *id);
@@ -137,10 +138,13 @@ impl Market {
         std::iter::once(&self.consumer).chain(&self.more_consumers)
     }
 
-    /// Waits until `reader` sees exactly `count` offers.
+    /// Waits until `reader` sees exactly `count` offers; one that was just started has no book before it knows the time.
     pub(crate) fn wait_for_offers(&self, reader: &Node, count: usize) {
         reader.retry(&format!("{count} offers in the book"), || {
-            let book = reader.json(&["market", "book"]);
+            let told = reader.run(&["market", "book", "--json"]);
+            let Ok(book) = serde_json::from_str::<Value>(&told.stdout) else {
+                return Err(told.stderr);
+            };
             match book["asks"].as_array().map(Vec::len) {
                 Some(found) if found == count => Ok(()),
                 _ => Err(book.to_string()),

@@ -59,11 +59,11 @@ fn a_provider_whose_consumer_dies_pauses_then_stops_and_claims_what_was_vouchere
     market.consumer.restart();
     market.consumer.run(&["cancel", "latest"]);
     let paid = purchase::check_refund(&market, 1);
-    // The newest voucher may have been on its way to the screen when the consumer died.
+    // The newest voucher may have been on its way, to the screen or to the provider, when the consumer died.
     let promised = purchase::promised(&end.events);
     let tick = credits::nano("0.25") * i128::from(plan.tick_ms) / 3_600_000 + 1;
     assert!(
-        (promised..=promised + 2 * tick).contains(&paid),
+        (promised - 2 * tick..=promised + 2 * tick).contains(&paid),
         "{promised} was promised and {paid} was paid"
     );
     purchase::check_delivered(&end.events);
