@@ -5,8 +5,12 @@
 //! Never asserts a figure; it prints them.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use market_node::ledger::bench::{self, BenchError, Plan, growth, limits};
+
+/// What can be measured by itself.
+const PARTS: [&str; 5] = ["limits", "execution", "replay", "submit", "growth"];
 
 /// Clients at a time, and transfers in all.
 const PLANS: [(u32, u32); 3] = [(1, 3_000), (16, 20_000), (256, 60_000)];
@@ -24,21 +28,34 @@ const STEPS: [u64; 3] = [10_000, 100_000, 1_000_000];
 const REPLAYED_BLOCKS: u64 = 50;
 
 #[tokio::main]
-async fn main() -> Result<(), BenchError> {
-    let folder = std::env::var_os("BENCH_FOLDER").map_or_else(std::env::temp_dir, Into::into);
-    let folder = folder.join(format!("nightshift-bench-{}", std::process::id()));
-    let measured = measure(&folder).await;
-    // What is left would only take room.
-    let _cleaned = std::fs::remove_dir_all(&folder);
-    measured
-}
-
-async fn measure(folder: &Path) -> Result<(), BenchError> {
+async fn main() -> ExitCode {
     // cargo adds `--bench`.
     let chosen: Vec<String> = std::env::args()
         .skip(1)
         .filter(|part| !part.starts_with("--"))
         .collect();
+    if let Some(unknown) = chosen.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        eprintln!(
+            "there is no part {unknown}; the parts are {}",
+            PARTS.join(", ")
+        );
+        return ExitCode::from(2);
+    }
+    let folder = std::env::var_os("BENCH_FOLDER").map_or_else(std::env::temp_dir, Into::into);
+    let folder = folder.join(format!("nightshift-bench-{}", std::process::id()));
+    let measured = measure(&folder, &chosen).await;
+    // What is left would only take room.
+    let _cleaned = std::fs::remove_dir_all(&folder);
+    match measured {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nothing more is measured: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(folder: &Path, chosen: &[String]) -> Result<(), BenchError> {
     let wants = |part: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == part);
     if wants("limits") {
         let limits = limits::limits(folder)?;

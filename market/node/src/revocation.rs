@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::ledger::{Key, Leaf};
+use market::ledger::Key;
 use market::{AccountId, ChainId, NodeId, Timestamp};
 use tokio::sync::watch;
 
@@ -46,10 +46,7 @@ pub async fn revoked_until(
     node: NodeId,
 ) -> Result<Option<Timestamp>, LedgerError> {
     let proof = ledger.state_of(Key::revocation(&account, &node)).await?;
-    Ok(proof.and_then(|proof| match proof.leaf {
-        Leaf::Revocation { until, .. } => Some(until),
-        _ => None,
-    }))
+    Ok(proof.and_then(|proof| proof.leaf.revoked_until()))
 }
 
 /// What a node knows of its own delegation. Cheap to clone; all clones know the same.

@@ -169,6 +169,14 @@ impl Leaf {
         tree::hash("nightshift/state-leaf/1", &wire::encode(self))
     }
 
+    /// Returns up to which end delegations are revoked, if this leaf says that.
+    pub fn revoked_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Revocation { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+
     /// Returns what this leaf adds to the conservation of money: what it holds, less what the supply
     /// says was issued and not taken out again. The weights of a whole state add up to zero.
     pub(super) fn weight(&self) -> i128 {

@@ -268,14 +268,6 @@ impl State {
         }
     }
 
-    /// Returns the latest end of a delegation by `account` to `node` that is revoked; `None` when none is.
-    pub fn revoked_until(&self, account: &AccountId, node: &NodeId) -> Option<Timestamp> {
-        match self.leaf(&Key::revocation(account, node)) {
-            Some(Leaf::Revocation { until, .. }) => Some(*until),
-            _ => None,
-        }
-    }
-
     /// Returns the trusted set that the next block must be certified by.
     pub fn trusted_set(&self) -> TrustedSet {
         TrustedSet {

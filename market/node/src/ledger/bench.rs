@@ -14,7 +14,7 @@ use market::keys::SecretKey;
 use market::ledger::{Memo, Operation, SignedTransaction, Transaction};
 use market::{Amount, ChainId};
 use serde::{Deserialize, Serialize};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use super::operator::{Operator, OperatorConfig, OperatorError, OperatorHandle, SubmitError};
 use crate::clock::wall_now;
@@ -74,14 +74,11 @@ pub enum BenchError {
 
 /// Founds a market in `directory`, which should be empty, runs `plan` and reports.
 pub async fn submit_to_final(directory: &Path, plan: Plan) -> Result<Report, BenchError> {
-    let operator = SecretKey::from_seed([1; 32]);
-    let treasury = SecretKey::from_seed([2; 32]);
+    let (operator, treasury) = keys();
     let genesis = bench_genesis(&operator, &treasury);
     let chain = genesis.chain_id();
     let config = OperatorConfig::new(directory.to_path_buf(), genesis, operator);
-    let opened = tokio::task::spawn_blocking(|| Operator::open(config)).await?;
-    let (handle, operator, _) = opened?;
-    let running = tokio::spawn(operator.run());
+    let (handle, running) = open(config).await?;
     let submitters: Vec<_> = (0..plan.submitters.max(1)).map(submitter).collect();
     fund(&handle, &treasury, &submitters).await?;
     let signed = sign_all(&chain, (&submitters, plan));
@@ -96,6 +93,20 @@ pub async fn submit_to_final(directory: &Path, plan: Plan) -> Result<Report, Ben
         disk_bytes: folder_bytes(directory),
         ..report(plan, latencies, elapsed, blocks)
     })
+}
+
+/// An operator that runs, until its last handle is dropped.
+type Running = (OperatorHandle, JoinHandle<Result<(), OperatorError>>);
+
+async fn open(config: OperatorConfig) -> Result<Running, BenchError> {
+    let opened = tokio::task::spawn_blocking(|| Operator::open(config)).await?;
+    let (handle, operator, _) = opened?;
+    Ok((handle, tokio::spawn(operator.run())))
+}
+
+/// The operator's key and the treasury's.
+fn keys() -> (SecretKey, SecretKey) {
+    (SecretKey::from_seed([1; 32]), SecretKey::from_seed([2; 32]))
 }
 
 fn bench_genesis(operator: &SecretKey, treasury: &SecretKey) -> Genesis {

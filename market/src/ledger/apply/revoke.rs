@@ -67,9 +67,7 @@ impl Draft<'_> {
     }
 
     fn revoked_until(&self, account: &AccountId, node: &NodeId) -> Option<Timestamp> {
-        match self.leaf(&Key::revocation(account, node)) {
-            Some(Leaf::Revocation { until, .. }) => Some(*until),
-            _ => None,
-        }
+        let mark = self.leaf(&Key::revocation(account, node));
+        mark.and_then(Leaf::revoked_until)
     }
 }

@@ -313,11 +313,11 @@ fn a_revocation_is_kept_until_the_last_delegation_under_it_has_ended_and_then_fo
     let left_ms = until.as_millis() - market.world.now_ms;
     market.world.pass(left_ms - 1);
     assert_eq!(
-        market.world.state.revoked_until(&account, &rig),
+        revoked_until(&market.world.state, &account, &rig),
         Some(until)
     );
     market.world.pass(1);
-    assert_eq!(market.world.state.revoked_until(&account, &rig), None);
+    assert_eq!(revoked_until(&market.world.state, &account, &rig), None);
     let key = Key::revocation(&account, &rig);
     assert!(market.world.log.last().unwrap().receipts.is_empty());
     assert!(market.world.state.leaf(&key).is_none());
@@ -413,4 +413,9 @@ fn the_order_in_one_block_decides_between_an_opening_and_a_revocation() {
         };
         assert_eq!(market.world.block(&batch), refused);
     }
+}
+
+fn revoked_until(state: &State, account: &crate::AccountId, rig: &NodeId) -> Option<Timestamp> {
+    let mark = state.leaf(&Key::revocation(account, rig));
+    mark.and_then(Leaf::revoked_until)
 }

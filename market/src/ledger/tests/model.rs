@@ -664,7 +664,11 @@ impl Pair {
         for index in 0..PEOPLE {
             let available = state.available(&person(index).account());
             assert_eq!(available.nanocredits(), naive.has(index), "person {index}");
-            let revoked = state.revoked_until(&person(index).account(), &rig_of(index).node());
+            let revoked = state.leaf(&Key::revocation(
+                &person(index).account(),
+                &rig_of(index).node(),
+            ));
+            let revoked = revoked.and_then(Leaf::revoked_until);
             let revoked_ms = naive.revoked_ms.get(&index).copied();
             let lasting_ms = revoked_ms.filter(|until_ms| *until_ms > naive.now_ms);
             assert_eq!(revoked.map(|until| until.as_millis()), lasting_ms);

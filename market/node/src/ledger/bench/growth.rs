@@ -8,19 +8,17 @@ use std::time::Instant;
 
 use market::keys::SecretKey;
 use market::ledger::{Memo, Operation, SignedTransaction, Transaction};
-use tokio::task::JoinHandle;
 
 use super::limits::{memory_bytes, payee};
 use super::{
-    BenchError, Signed, TRANSFER, bench_genesis, folder_bytes, fund, submit_all, submitter,
+    BenchError, Signed, TRANSFER, bench_genesis, folder_bytes, fund, keys, open, submit_all,
+    submitter,
 };
-use crate::ledger::operator::{Operator, OperatorConfig, OperatorError, OperatorHandle};
+use crate::api::VALID_FOR_BLOCKS;
+use crate::ledger::operator::{OperatorConfig, OperatorHandle};
 
-/// Transfers that each of them submits before the next are signed.
+/// Transfers that each client submits before the next are signed.
 const ROUND: u64 = 40;
-
-/// How many blocks a transfer stays valid, as clients ask for; the ledger keeps its id for so long.
-const VALID_FOR_BLOCKS: u64 = 1_000;
 
 /// Accounts that are paid, one after the other.
 const PAYEES: u64 = 1_000_000;
@@ -52,7 +50,7 @@ pub async fn growth(
     clients: u32,
     steps: &[u64],
 ) -> Result<Vec<Growth>, BenchError> {
-    let (operator, treasury) = (SecretKey::from_seed([1; 32]), SecretKey::from_seed([2; 32]));
+    let (operator, treasury) = keys();
     let config = OperatorConfig::new(
         directory.to_path_buf(),
         bench_genesis(&operator, &treasury),
@@ -89,15 +87,6 @@ pub async fn growth(
     Ok(grown)
 }
 
-/// An operator that runs, until its last handle is dropped.
-type Running = (OperatorHandle, JoinHandle<Result<(), OperatorError>>);
-
-async fn open(config: OperatorConfig) -> Result<Running, BenchError> {
-    let opened = tokio::task::spawn_blocking(|| Operator::open(config)).await?;
-    let (handle, operator, _) = opened?;
-    Ok((handle, tokio::spawn(operator.run())))
-}
-
 /// Signs what every client submits next, one transfer after the other, when `before` are in the ledger.
 fn sign_round(handle: &OperatorHandle, (clients, before): (&[SecretKey], u64)) -> Signed {
     let header = handle.head().header;
@@ -106,6 +95,7 @@ fn sign_round(handle: &OperatorHandle, (clients, before): (&[SecretKey], u64)) -
             let nonce = before + client * ROUND + turn;
             let transfer = Transaction {
                 nonce,
+                // As clients ask for: the ledger keeps the id for so long.
                 valid_until_height: header.height + VALID_FOR_BLOCKS,
                 operation: Operation::Transfer {
                     from: key.account(),

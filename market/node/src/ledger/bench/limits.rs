@@ -16,7 +16,7 @@ use market::ledger::{
 use market::{AccountId, Amount, wire};
 use serde::{Deserialize, Serialize};
 
-use super::{BenchError, TRANSFER, VALIDITY_BLOCKS, bench_genesis, submitter};
+use super::{BenchError, TRANSFER, VALIDITY_BLOCKS, bench_genesis, keys, submitter};
 use crate::clock::wall_now;
 use crate::ledger::replay::{ReplayError, replay};
 use crate::log::files::SystemFiles;
@@ -197,10 +197,6 @@ pub fn replaying(directory: &Path, blocks: u64) -> Result<Replay, BenchError> {
         per_second: transfers as f64 / elapsed,
         log_bytes: bytes as f64 / transfers as f64,
     })
-}
-
-fn keys() -> (SecretKey, SecretKey) {
-    (SecretKey::from_seed([1; 32]), SecretKey::from_seed([2; 32]))
 }
 
 /// A transfer that is not signed yet.
