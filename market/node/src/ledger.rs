@@ -9,6 +9,7 @@
 //!  checks proofs                                                        |  batch, execute, sign
 //!                                                                       +-> Log, fsync        the truth
 //!                                                                       +-> OperatorIndex     rebuildable
+//!                                                                       +-> snapshot, now and then, for a short start
 //! ```
 
 pub mod audit;
@@ -18,9 +19,11 @@ mod headers;
 pub mod operator;
 pub mod protocol;
 pub mod replay;
+mod snapshot;
 
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub use client::LedgerClient;
 pub use operator::{Operator, OperatorConfig, OperatorHandle};
+pub use snapshot::SnapshotError;

@@ -3,6 +3,7 @@
 //! Never changes but by committing the whole delta of an executed block.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use super::block::{
     BlockError, Certificate, CertifiedHeader, HEADER_VERSION, Header, validators_hash,
@@ -294,6 +295,18 @@ impl State {
     /// Returns every leaf in order of keys.
     pub fn leaves(&self) -> impl Iterator<Item = &Leaf> {
         self.leaves.values()
+    }
+
+    /// Returns every leaf whose key comes after `key`, or every one, in order of keys.
+    pub fn leaves_after(&self, key: Option<Key>) -> impl Iterator<Item = &Leaf> {
+        let from = key.map_or(Bound::Unbounded, Bound::Excluded);
+        let later = self.leaves.range((from, Bound::Unbounded));
+        later.map(|(_, leaf)| leaf)
+    }
+
+    /// Returns how many leaves there are.
+    pub fn leaf_count(&self) -> usize {
+        self.leaves.len()
     }
 
     /// Returns what an account can spend; zero for an account that does not exist.

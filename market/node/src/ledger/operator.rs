@@ -43,6 +43,10 @@ pub const BLOCK_INTERVAL: Duration = Duration::from_secs(10);
 /// Room that an operator keeps for finishing a block, 16 MiB, unless configured otherwise.
 pub const MARGIN_BYTES: u64 = 16 << 20;
 
+/// Blocks and transactions after which the state is kept, unless configured otherwise: executing them takes a start
+/// a second or two.
+pub const SNAPSHOT_INTERVAL: u64 = 20_000;
+
 /// How often an operator without room looks whether there is some.
 const ROOM_RETRY: Duration = Duration::from_secs(1);
 
@@ -52,7 +56,7 @@ pub const QUEUE_LENGTH: usize = 4_096;
 /// What an operator is started with.
 #[derive(Debug, Clone)]
 pub struct OperatorConfig {
-    /// The folder for the log (`blocks`) and the index (`index`).
+    /// The folder for the log (`blocks`), the index (`index`) and the kept state (`state`).
     pub directory: PathBuf,
     /// The founding facts; they name this operator.
     pub genesis: Genesis,
@@ -67,6 +71,8 @@ pub struct OperatorConfig {
     pub segment_bytes: u64,
     /// Free space of the disk below which no block is made, in bytes: it is needed to finish one.
     pub margin_bytes: u64,
+    /// Blocks and transactions after which the state is kept beside the log, at least; more for a large state.
+    pub snapshot_interval: u64,
     /// Moved on by every block.
     pub clock: ProtocolClock,
 }
@@ -82,6 +88,7 @@ impl OperatorConfig {
             block_interval: BLOCK_INTERVAL,
             segment_bytes: SEGMENT_BYTES,
             margin_bytes: MARGIN_BYTES,
+            snapshot_interval: SNAPSHOT_INTERVAL,
             clock: ProtocolClock::new(),
         }
     }
@@ -90,8 +97,12 @@ impl OperatorConfig {
 /// What the start of an operator had to repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
-    /// Height of the newest block of the log, which was replayed from the genesis.
+    /// Height of the newest block of the log, which was replayed.
     pub height: u64,
+    /// Height of the kept state from which it was replayed; 0 where that was the genesis.
+    pub replayed_from: u64,
+    /// Why there was a kept state that was not used, if there was.
+    pub unused_snapshot: Option<String>,
     /// An unfinished append that was cut off the log.
     pub torn: Option<TornTail>,
     /// An index that could not be used and was set aside.

@@ -106,7 +106,17 @@ pub(super) fn start_operator(
     config.margin_bytes = config.margin_bytes.min(parts.reserve_bytes);
     config.clock = parts.clock;
     let (handle, operator, recovered) = Operator::open(config)?;
-    tracing::info!(height = recovered.height, "the ledger is replayed");
+    tracing::info!(
+        height = recovered.height,
+        from = recovered.replayed_from,
+        "the ledger is replayed"
+    );
+    if let Some(why) = &recovered.unused_snapshot {
+        tracing::warn!(
+            why,
+            "the state beside the block log is not used; the log was replayed from the genesis, and nothing is lost"
+        );
+    }
     operator_keys::settle(home, recovered.operator)?;
     if let Some(torn) = &recovered.torn {
         tracing::warn!(

@@ -19,7 +19,8 @@ use super::tally::Tally;
 use super::{OperatorConfig, OperatorError, Recovered};
 use crate::disk::{self, DiskError};
 use crate::ledger::protocol::{AccountView, LedgerStatus, MAX_ACCOUNT_CHANNELS};
-use crate::ledger::replay::{ReplayError, Replayed, replay};
+use crate::ledger::replay::{self, ReplayError, Replayed, Verified, replay, replay_from};
+use crate::ledger::snapshot::{Keeper, Snapshot};
 use crate::log::{Log, LogConfig, LogReader, Position};
 use crate::store::{OperatorIndex, SetAside};
 
@@ -41,6 +42,7 @@ pub(super) struct Core {
     tally: Arc<Tally>,
     /// Every change of the operators, oldest first.
     epochs: Vec<EpochProof>,
+    keeper: Keeper,
 }
 
 /// What became of one submitted transaction.
@@ -54,10 +56,15 @@ struct Compared {
     /// Id of the header at the index's head, if the log has that height.
     at_index_head: Option<HeaderId>,
     epochs: Vec<EpochProof>,
+    /// Height of the kept state from which the log was replayed, or 0.
+    replayed_from: u64,
+    unused_snapshot: Option<String>,
+    /// Blocks and transactions that were executed.
+    executed: u64,
 }
 
 impl Core {
-    /// Replays and verifies the log, brings the index up to it, and makes the first block of this run
+    /// Replays and verifies the log, from the state that was kept or from the genesis, brings the index up to it, and makes the first block of this run
     /// at `wall`.
     pub(super) fn open(
         mut config: OperatorConfig,
@@ -105,11 +112,16 @@ impl Core {
             replayed,
             positions,
             epochs,
+            replayed_from,
+            unused_snapshot,
+            executed,
             ..
         } = compared;
         let reindexed = catch_up(&index, &replayed.log.reader(), &positions)?;
         let recovered = Recovered {
             height: replayed.state.tip().height,
+            replayed_from,
+            unused_snapshot,
             torn: replayed.log.torn().cloned(),
             set_aside,
             reindexed,
@@ -117,12 +129,14 @@ impl Core {
         };
         let mut log = replayed.log.open()?;
         let mut state = replayed.state;
+        let interval = (config.snapshot_interval, executed);
+        let mut keeper = Keeper::new(config.directory.clone(), config.margin_bytes, interval);
         let mut time = BlockTime::resume(state.tip().time, &config.directory, wall);
         let head = match replayed.head {
             Some(head) => head,
             // Block 0 carries no certificate, so a market begins by signing block 1.
             None => {
-                let parts = (&mut state, &mut log, &index);
+                let parts = (&mut state, &mut log, &index, &mut keeper);
                 let executed = make(&config, parts, &[], (&mut time, wall))?;
                 executed.0.certified()
             }
@@ -138,6 +152,7 @@ impl Core {
             audit: None,
             tally: Arc::default(),
             epochs,
+            keeper,
         };
         core.vouch_for_head();
         Ok((core, recovered))
@@ -153,11 +168,20 @@ impl Core {
         batch: &[CheckedTransaction],
         wall: Timestamp,
     ) -> Result<Vec<Outcome>, OperatorError> {
-        let parts = (&mut self.state, &mut self.log, &self.index);
+        let Self {
+            state,
+            log,
+            index,
+            keeper,
+            ..
+        } = self;
+        let parts = (state, log, &*index, keeper);
         let (block, rejected) = make(&self.config, parts, batch, (&mut self.time, wall))?;
         self.head = block.certified();
         self.audit = None;
         self.succeed()?;
+        let transactions = block.transactions.len();
+        self.keeper.go_on(&self.state, (&self.epochs, transactions));
         let header = &self.head.header;
         self.config.clock.observe(header.height, header.time);
         self.tally.note_finals(block.transactions.len() as u64);
@@ -214,7 +238,7 @@ impl Core {
 
 fn make(
     config: &OperatorConfig,
-    (state, log, index): (&mut State, &mut Log, &OperatorIndex),
+    (state, log, index, keeper): (&mut State, &mut Log, &OperatorIndex, &mut Keeper),
     batch: &[CheckedTransaction],
     (time, wall): (&mut BlockTime, Timestamp),
 ) -> Result<(Block, Vec<(TxId, Rejected)>), OperatorError> {
@@ -229,6 +253,7 @@ fn make(
     index.apply(&executed.block, position, |account| {
         Ok(state.available(account))
     })?;
+    keeper.note(&executed.delta);
     state.commit(executed.delta)?;
     index.flush()?;
     time.made(now, instant);
@@ -266,28 +291,82 @@ fn outcomes(
     batch.iter().map(&mut outcome).collect()
 }
 
-/// Replays the log from the genesis, and looks what it has at the height where the index ends.
+/// Replays the log, from the kept state if that is of this log, and looks what it has at the height where the index
+/// ends.
 fn compare(config: &OperatorConfig, index_height: Option<u64>) -> Result<Compared, OperatorError> {
+    let unused = match Snapshot::read(&config.directory) {
+        Ok(None) => None,
+        Ok(Some(snapshot)) => match compare_from(config, Some(snapshot), index_height) {
+            Err(OperatorError::Replay(ReplayError::Snapshot(why))) => Some(why),
+            compared => return compared,
+        },
+        Err(why) => Some(why),
+    };
+    let compared = compare_from(config, None, index_height)?;
+    Ok(Compared {
+        unused_snapshot: unused.map(|why| why.to_string()),
+        ..compared
+    })
+}
+
+fn compare_from(
+    config: &OperatorConfig,
+    snapshot: Option<Snapshot>,
+    index_height: Option<u64>,
+) -> Result<Compared, OperatorError> {
     let log_config = LogConfig {
         segment_bytes: config.segment_bytes,
         ..LogConfig::blocks(config.directory.join("blocks"), config.genesis.chain_id())
     };
-    let (mut positions, mut at_index_head, mut epochs) = (Vec::new(), None, Vec::new());
-    let replayed = replay(log_config, &config.genesis, |verified| {
-        let header = &verified.block.header;
-        positions.push(verified.position);
-        epochs.extend(EpochProof::of(verified.state, &verified.block.certified()));
-        if index_height == Some(header.height) {
-            at_index_head = Some(header.id());
+    let genesis = &config.genesis;
+    let replayed_from = snapshot.as_ref().map_or(0, Snapshot::height);
+    let (mut positions, mut since, mut executed) = (Vec::new(), Vec::new(), 0);
+    let mut visit = |position, verified: Option<Verified<'_>>| {
+        positions.push(position);
+        if let Some(Verified { block, state, .. }) = verified {
+            since.extend(EpochProof::of(state, &block.certified()));
+            executed += 1 + block.transactions.len() as u64;
         }
         Ok::<(), OperatorError>(())
-    })?;
+    };
+    let (replayed, mut epochs) = match snapshot {
+        Some(snapshot) => replay_from(log_config, (genesis, snapshot), visit)?,
+        None => {
+            let replayed = replay(log_config, genesis, |verified| {
+                visit(verified.position, Some(verified))
+            })?;
+            (replayed, Vec::new())
+        }
+    };
+    epochs.extend(since);
+    let at_index_head = header_at(&replayed.log.reader(), &positions, index_height)?;
     Ok(Compared {
         replayed,
         positions,
         at_index_head,
         epochs,
+        replayed_from,
+        unused_snapshot: None,
+        executed,
     })
+}
+
+/// Returns the id of the log's header at a height, if it has that.
+fn header_at(
+    log: &LogReader,
+    positions: &[Position],
+    height: Option<u64>,
+) -> Result<Option<HeaderId>, OperatorError> {
+    // Block `n` is record `n - 1`.
+    let Some(record) = height.and_then(|height| height.checked_sub(1)) else {
+        return Ok(None);
+    };
+    let index = usize::try_from(record).unwrap_or(usize::MAX);
+    let Some(position) = positions.get(index) else {
+        return Ok(None);
+    };
+    let block = replay::decode(&log.read(*position)?, record)?;
+    Ok(Some(block.header.id()))
 }
 
 /// Indexes the blocks that the index does not know; returns how many. Block `n` is record `n - 1`.
@@ -300,11 +379,7 @@ fn catch_up(
     let skipped = usize::try_from(known).unwrap_or(usize::MAX);
     let mut indexed = 0;
     for position in positions.iter().skip(skipped) {
-        let bytes = log.read(*position)?;
-        let block = Block::decode(&bytes).map_err(|source| ReplayError::Undecodable {
-            record: known + indexed,
-            source,
-        })?;
+        let block = replay::decode(&log.read(*position)?, known + indexed)?;
         index.apply(&block, *position, |account| index.balance(*account))?;
         indexed += 1;
         if indexed % REINDEX_BATCH == 0 {

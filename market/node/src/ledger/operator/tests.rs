@@ -1,6 +1,7 @@
 //! The operator: what it acknowledges is final, proved, applied once, and there after any crash.
 
 mod rotation;
+mod snapshots;
 
 use std::fs;
 use std::path::PathBuf;

@@ -46,7 +46,7 @@ async fn signer(running: &Running, nonce: u64) -> NodeId {
     certified.header.proposer
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
