@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use market::ids::Root;
+use market::ledger::{Audit, EpochProof};
+
 use super::*;
-use crate::ledger::protocol::LedgerStatus;
 use crate::ledger::testing::hand_over;
 
 /// Keeps the state at once, and again after every few blocks.
@@ -43,12 +45,13 @@ async fn with_state(folder: &TempDir) -> Seen {
     seen
 }
 
-/// What an operator answers.
+/// What an operator answers, but for the empty blocks that a start makes.
 #[derive(Debug, PartialEq)]
 struct Seen {
-    status: LedgerStatus,
+    root: Root,
+    audit: Audit,
     histories: Vec<Vec<HistoryEntry>>,
-    epochs: Vec<market::ledger::EpochProof>,
+    epochs: Vec<EpochProof>,
     operators: TrustedSet,
 }
 
@@ -59,8 +62,13 @@ impl Seen {
         for seed in [1, 2] {
             histories.push(history(handle, seed, HistoryPage::After(None)).await);
         }
+        let status = handle.status().await.unwrap();
         Self {
-            status: handle.status().await.unwrap(),
+            root: status.head.header.state_root,
+            audit: Audit {
+                height: 0,
+                ..status.audit
+            },
             histories,
             epochs: handle.epochs(0).await.unwrap(),
             operators: handle.operators().await.unwrap(),
@@ -75,7 +83,7 @@ async fn a_start_from_the_kept_state_answers_as_one_from_the_genesis() {
     let again = Running::start(often(&folder));
     let recovered = &again.recovered;
     assert!(recovered.replayed_from > 4, "{recovered:?}");
-    assert_eq!(recovered.height, before.status.head.header.height);
+    assert!(recovered.height > recovered.replayed_from, "{recovered:?}");
     assert_eq!(
         (recovered.reindexed, &recovered.unused_snapshot),
         (0, &None)
@@ -83,9 +91,8 @@ async fn a_start_from_the_kept_state_answers_as_one_from_the_genesis() {
     assert_eq!(Seen::of(&again).await, before);
     // Goes on: what was paid is not paid again, what is new is, and later states take the place of this one.
     let payment = transfer(3, &key(1), &key(2), 3);
-    let id = payment.id(&genesis().chain_id());
-    let first = again.handle.transaction(id).await.unwrap();
-    assert_eq!(again.handle.submit(payment).await.ok(), first);
+    let proof = again.handle.submit(payment).await.unwrap();
+    assert!(proof.certified.header.height < recovered.replayed_from);
     pay(&again, 100..120).await;
     let (later, from) = (Seen::of(&again).await, again.recovered.replayed_from);
     again.kill().await;
@@ -160,10 +167,11 @@ async fn a_state_of_another_market_is_not_used() {
     let (folder, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let before = with_state(&folder).await;
     let running = Running::start(OperatorConfig {
-        genesis: market::genesis::Genesis {
+        genesis: Genesis {
             name: "another".to_owned(),
             ..genesis()
         },
+        block_interval: Duration::from_millis(1),
         ..often(&other)
     });
     let mut heads = running.handle.heads();
