@@ -67,6 +67,11 @@ fn a_transaction_of_another_chain_is_refused() {
     let elsewhere = ChainId::from_bytes([9; 32]);
     let signed = SignedTransaction::sign(&transaction, &payer, &elsewhere);
     refused(&mut world, &signed, "wire");
+    // That its seals were checked there is worth nothing here.
+    let checked = signed.check(&elsewhere).unwrap();
+    let now = Timestamp::from_millis(world.now_ms + 1_000);
+    let reason = world.state.draft(now).apply_checked(&checked).unwrap_err();
+    assert_eq!(reason.rule(), "wire");
 }
 
 #[test]

@@ -647,3 +647,18 @@ fn a_receipt_of_what_fell_due_is_of_no_transaction() {
     let none = TxId::from_bytes([3; 32]);
     assert!(!world.state.has_applied(&none));
 }
+
+#[test]
+fn leaves_after_a_key_are_those_behind_it_in_order() {
+    let mut world = World::new();
+    let terms = world.terms();
+    world.open(terms).unwrap();
+    let all: Vec<Leaf> = world.state.leaves().cloned().collect();
+    assert!(all.len() > 4);
+    assert_eq!(world.state.leaf_count(), all.len());
+    assert!(world.state.leaves_after(None).eq(&all));
+    for (index, leaf) in all.iter().enumerate() {
+        let later = world.state.leaves_after(Some(leaf.key()));
+        assert!(later.eq(&all[index + 1..]), "after leaf {index}");
+    }
+}

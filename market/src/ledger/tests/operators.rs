@@ -452,6 +452,12 @@ fn the_largest_change_fits_a_transaction() {
     assert!(bytes.len() <= SignedTransaction::MAX_BYTES);
     let decoded = SignedTransaction::decode(&bytes).unwrap();
     assert!(decoded.verify(world.state.chain()).is_ok());
+    // By the one operator of the genesis, it is allowed as well.
+    let operator = world.operator.clone();
+    let keys: Vec<&SecretKey> = [&operator].into_iter().chain(set.iter().copied()).collect();
+    let by_one = world.signed(hand_over(&set), &keys);
+    let now = Timestamp::from_millis(world.now_ms + 1);
+    world.state.check(&by_one, now).unwrap();
 }
 
 fn quorum_of(operators: usize) -> u8 {
