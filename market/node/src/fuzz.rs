@@ -1,5 +1,5 @@
 //! Owns what each decoder of this crate that the ledger stands on must hold to, whatever bytes come: requests and
-//! answers, segments of the block log, values of the store.
+//! answers, segments of the block log, the state kept beside it, values of the store.
 //!
 //! Compiled for tests and for fuzzing alone. Never makes bytes up: the tests beside it and the fuzzer in
 //! `tests/fuzz` do. Every function tells whether the bytes meant something.
@@ -13,6 +13,7 @@ use market::wire;
 use crate::ledger::protocol::{
     LedgerRequest, LedgerResponse, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
 };
+pub use crate::ledger::snapshot::fuzz::kept_state;
 pub use crate::log::fuzz::{record, segment_header};
 use crate::store::fuzz::JournalEntry;
 pub use crate::store::fuzz::store_value;
@@ -21,8 +22,9 @@ pub use crate::store::fuzz::store_value;
 pub type Decoder = (&'static str, fn(&[u8]) -> bool);
 
 /// Every decoder of this crate that the ledger stands on.
-pub const DECODERS: [Decoder; 6] = [
+pub const DECODERS: [Decoder; 7] = [
     ("journal_entry", journal_entry),
+    ("kept_state", kept_state),
     ("ledger_request", ledger_request),
     ("ledger_response", ledger_response),
     ("record", record),

@@ -19,7 +19,7 @@ mod headers;
 pub mod operator;
 pub mod protocol;
 pub mod replay;
-mod snapshot;
+pub(crate) mod snapshot;
 
 #[cfg(test)]
 pub(crate) mod testing;

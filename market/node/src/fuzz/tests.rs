@@ -11,6 +11,7 @@ use super::*;
 use crate::ledger::protocol::{
     AccountView, HistoryCursor, HistoryEntry, HistoryPage, HistoryQuery, LedgerStatus, Unavailable,
 };
+use crate::ledger::snapshot::fuzz::sample;
 use crate::ledger::testing::{genesis, hand_over, issue, key, nano, transfer};
 use crate::log::fuzz::segment;
 use crate::store::fuzz::{JournalChange, kept};
@@ -168,6 +169,11 @@ fn disk(state: &State, blocks: &[Block]) -> Vec<Entry> {
         },
     ];
     vec![
+        (
+            "kept_state",
+            "three",
+            sample(state.leaves().cloned().collect(), handed_over(state)),
+        ),
         (
             "journal_entry",
             "snapshot",

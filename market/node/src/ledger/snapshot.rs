@@ -12,6 +12,8 @@
 //! state       the same, with its end; synced before it gets this name
 //! ```
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod keeper;
 mod writing;
 
