@@ -26,4 +26,4 @@ pub(crate) mod testing;
 
 pub use client::LedgerClient;
 pub use operator::{Operator, OperatorConfig, OperatorHandle};
-pub use snapshot::SnapshotError;
+pub use snapshot::{SnapshotError, SnapshotPace};

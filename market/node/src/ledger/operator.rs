@@ -33,6 +33,7 @@ use market::keys::SecretKey;
 use market::ledger::BlockError;
 
 use super::replay::ReplayError;
+use super::snapshot::SnapshotPace;
 use crate::clock::ProtocolClock;
 use crate::log::{LogError, SEGMENT_BYTES, TornTail};
 use crate::store::{SetAside, StoreError};
@@ -42,10 +43,6 @@ pub const BLOCK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Room that an operator keeps for finishing a block, 16 MiB, unless configured otherwise.
 pub const MARGIN_BYTES: u64 = 16 << 20;
-
-/// Blocks and transactions after which the state is kept, unless configured otherwise: executing them takes a start
-/// a second or two.
-pub const SNAPSHOT_INTERVAL: u64 = 20_000;
 
 /// How often an operator without room looks whether there is some.
 const ROOM_RETRY: Duration = Duration::from_secs(1);
@@ -71,8 +68,8 @@ pub struct OperatorConfig {
     pub segment_bytes: u64,
     /// Free space of the disk below which no block is made, in bytes: it is needed to finish one.
     pub margin_bytes: u64,
-    /// Blocks and transactions after which the state is kept beside the log, at least; more for a large state.
-    pub snapshot_interval: u64,
+    /// How the state is kept beside the log.
+    pub snapshots: SnapshotPace,
     /// Moved on by every block.
     pub clock: ProtocolClock,
 }
@@ -88,7 +85,7 @@ impl OperatorConfig {
             block_interval: BLOCK_INTERVAL,
             segment_bytes: SEGMENT_BYTES,
             margin_bytes: MARGIN_BYTES,
-            snapshot_interval: SNAPSHOT_INTERVAL,
+            snapshots: SnapshotPace::default(),
             clock: ProtocolClock::new(),
         }
     }

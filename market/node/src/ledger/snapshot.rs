@@ -18,6 +18,7 @@ mod keeper;
 mod writing;
 
 pub(super) use keeper::Keeper;
+pub use keeper::SnapshotPace;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -129,8 +129,8 @@ impl Core {
         };
         let mut log = replayed.log.open()?;
         let mut state = replayed.state;
-        let interval = (config.snapshot_interval, executed);
-        let mut keeper = Keeper::new(config.directory.clone(), config.margin_bytes, interval);
+        let pace = (config.snapshots, executed);
+        let mut keeper = Keeper::new(config.directory.clone(), config.margin_bytes, pace);
         let mut time = BlockTime::resume(state.tip().time, &config.directory, wall);
         let head = match replayed.head {
             Some(head) => head,

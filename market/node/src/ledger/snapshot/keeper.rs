@@ -13,8 +13,25 @@ use super::UNFINISHED;
 use super::writing::Writing;
 use crate::disk;
 
-/// Leaves that are written after a block: a millisecond or two.
-const LEAVES_A_BLOCK: usize = 4_096;
+/// How often the state is written, and how much of it at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotPace {
+    /// Blocks and transactions after which it is written again. A state of more than four times as many leaves waits for
+    /// a quarter of their number, so that what is written stays in proportion to what happens.
+    pub interval: u64,
+    /// Leaves that are written after a block.
+    pub leaves_a_block: usize,
+}
+
+impl Default for SnapshotPace {
+    /// What a start executes in a second or two, and what is written in a millisecond or two.
+    fn default() -> Self {
+        Self {
+            interval: 20_000,
+            leaves_a_block: 4_096,
+        }
+    }
+}
 
 /// Room that a leaf is expected to take, for asking whether the disk has enough.
 const LEAF_BYTES: u64 = 256;
@@ -24,8 +41,7 @@ const LEAF_BYTES: u64 = 256;
 pub(in super::super) struct Keeper {
     directory: PathBuf,
     margin_bytes: u64,
-    /// Blocks and transactions after which a small state is written again.
-    interval: u64,
+    pace: SnapshotPace,
     /// Blocks and transactions since the one that is kept, or since the last attempt.
     since: u64,
     stage: Stage,
@@ -45,12 +61,12 @@ impl Keeper {
     pub(in super::super) fn new(
         directory: PathBuf,
         margin_bytes: u64,
-        (interval, since): (u64, u64),
+        (pace, since): (SnapshotPace, u64),
     ) -> Self {
         Self {
             directory,
             margin_bytes,
-            interval,
+            pace,
             since,
             stage: Stage::Waiting,
         }
@@ -77,7 +93,7 @@ impl Keeper {
         let went_on = match std::mem::replace(&mut self.stage, Stage::Waiting) {
             Stage::Waiting if self.is_due(state) => self.begin(state).map(Stage::Writing),
             Stage::Waiting => Ok(Stage::Waiting),
-            Stage::Writing(writing) => step(writing, state, epochs),
+            Stage::Writing(writing) => self.step(writing, (state, epochs)),
             Stage::Publishing(thread) if thread.is_finished() => {
                 join(thread).map(|()| Stage::Waiting)
             }
@@ -89,9 +105,8 @@ impl Keeper {
         }
     }
 
-    /// A large state is written less often, so that what is written stays in proportion to what happens.
     fn is_due(&self, state: &State) -> bool {
-        self.since >= self.interval.max(state.leaf_count() as u64 / 4)
+        self.since >= self.pace.interval.max(state.leaf_count() as u64 / 4)
     }
 
     fn begin(&mut self, state: &State) -> io::Result<Writing> {
@@ -100,6 +115,21 @@ impl Keeper {
         let writing = Writing::begin(&self.directory)?;
         self.since = 0;
         Ok(writing)
+    }
+
+    /// Writes some more leaves; when these were the last, a thread waits for the disk.
+    fn step(
+        &self,
+        mut writing: Writing,
+        (state, epochs): (&State, &[EpochProof]),
+    ) -> io::Result<Stage> {
+        if !writing.go_on(state, self.pace.leaves_a_block)? {
+            return Ok(Stage::Writing(writing));
+        }
+        let written = writing.end(epochs, state.tip().height)?;
+        let thread = thread::Builder::new().name("state".to_owned());
+        let publishing = thread.spawn(move || written.publish())?;
+        Ok(Stage::Publishing(publishing))
     }
 
     fn give_up(&mut self, error: &io::Error) {
@@ -124,18 +154,6 @@ impl Drop for Keeper {
             self.give_up(&error);
         }
     }
-}
-
-/// Writes some more leaves; when these were the last, a thread waits for the disk.
-fn step(mut writing: Writing, state: &State, epochs: &[EpochProof]) -> io::Result<Stage> {
-    if !writing.go_on(state, LEAVES_A_BLOCK)? {
-        return Ok(Stage::Writing(writing));
-    }
-    let written = writing.end(epochs, state.tip().height)?;
-    let thread = thread::Builder::new().name("state".to_owned());
-    thread
-        .spawn(move || written.publish())
-        .map(Stage::Publishing)
 }
 
 fn join(thread: JoinHandle<io::Result<()>>) -> io::Result<()> {

@@ -269,6 +269,7 @@ fn changes_of_the_operators_must_be_all_there_and_no_more() {
         &[hand_over(99, &key(220), &[&key(210), &key(220)])],
         (&mut writing, 100),
     );
+    let other = TempDir::new().unwrap();
     let with = |epochs: &[EpochProof], head: &CertifiedHeader| {
         let (leaves, height) = (
             Snapshot::read(folder.path()).unwrap().unwrap().leaves,
@@ -293,6 +294,17 @@ fn changes_of_the_operators_must_be_all_there_and_no_more() {
         with(&again, &head).unwrap_err(),
         SnapshotError::Operators(_)
     ));
+    // Later changes tell nothing of this state, even when they lead back to its operators.
+    let change = [hand_over(100, &key(210), &[&key(220), &key(210)])];
+    chain.operator = key(220);
+    let mut aside = Writing::begin(other.path()).unwrap();
+    chain.block(&change, (&mut aside, 0));
+    let all = std::mem::take(&mut chain.epochs);
+    assert!(matches!(
+        with(&all, &head).unwrap_err(),
+        SnapshotError::Operators(_)
+    ));
+    chain.epochs = all[..2].to_vec();
     // A block that itself hands over is signed by those before it.
     let height = later.header.height;
     writing

@@ -9,10 +9,13 @@ use market::ledger::{Audit, EpochProof};
 use super::*;
 use crate::ledger::testing::hand_over;
 
-/// Keeps the state at once, and again after every few blocks.
+/// Keeps the state at once and again after every few blocks, three leaves at a time.
 fn often(folder: &TempDir) -> OperatorConfig {
     OperatorConfig {
-        snapshot_interval: 4,
+        snapshots: SnapshotPace {
+            interval: 4,
+            leaves_a_block: 3,
+        },
         spare_keys: vec![key(210)],
         ..config(folder)
     }
@@ -141,7 +144,7 @@ async fn started_without(folder: &TempDir, before: &Seen) -> String {
     let why = again.recovered.unused_snapshot.clone();
     assert_eq!(&Seen::of(&again).await, before);
     // The next one takes its place.
-    pay(&again, 200..203).await;
+    pay(&again, 200..230).await;
     again.kill().await;
     let third = Running::start(often(folder));
     assert!(third.recovered.replayed_from > 0);
