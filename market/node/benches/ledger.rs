@@ -122,13 +122,14 @@ async fn grow(folder: &Path) -> Result<(), BenchError> {
     for step in growth::growth(&folder.join("grown"), GROWING_CLIENTS, &STEPS).await? {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         println!(
-            "{} transfers: {:.0} a second, {:.0} MiB of memory, {:.0} MiB of log, {:.0} MiB of index, opened in {:.1} s",
+            "{} transfers: {:.0} a second, {:.0} MiB of memory, {:.0} MiB of log, {:.0} MiB of index, opened in {:.1} s, in {:.1} s from the genesis",
             step.transfers,
             step.per_second,
             mib(step.memory_bytes),
             mib(step.log_bytes),
             mib(step.index_bytes),
-            step.open_seconds
+            step.open_seconds,
+            step.replay_seconds,
         );
     }
     Ok(())

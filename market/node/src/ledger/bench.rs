@@ -70,6 +70,9 @@ pub enum BenchError {
     /// A part of the measurement panicked.
     #[error("a part of the measurement failed: {0}")]
     Task(#[from] JoinError),
+    /// A file could not be removed.
+    #[error("the kept state cannot be removed: {0}")]
+    Io(#[from] std::io::Error),
 }
 
 /// Founds a market in `directory`, which should be empty, runs `plan` and reports.

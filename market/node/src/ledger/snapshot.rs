@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 const MAGIC: [u8; 8] = *b"NSSTATE\x01";
 
 /// The whole state, in the operator's folder.
-const FILE: &str = "state";
+pub(super) const FILE: &str = "state";
 
 /// One that is being written.
 const UNFINISHED: &str = "state.new";

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::api::VALID_FOR_BLOCKS;
 use crate::ledger::operator::{OperatorConfig, OperatorHandle};
+use crate::ledger::snapshot::FILE as SNAPSHOT_FILE;
 
 /// Transfers that each client submits before the next are signed.
 const ROUND: u64 = 40;
@@ -36,8 +37,10 @@ pub struct Growth {
     pub log_bytes: u64,
     /// The index, in bytes.
     pub index_bytes: u64,
-    /// Opening it again, which replays all of the log, in seconds.
+    /// Opening it again, in seconds.
     pub open_seconds: f64,
+    /// Opening it again without the state that was kept, so that all of the log is executed, in seconds.
+    pub replay_seconds: f64,
 }
 
 /// Founds a market in `directory`, lets so many clients at a time pay a million accounts in turn, and reports at each
@@ -73,18 +76,32 @@ pub async fn growth(
         running.await??;
         let started = Instant::now();
         (handle, running) = open(config.clone()).await?;
+        let open_seconds = started.elapsed().as_secs_f64();
+        drop(handle);
+        running.await??;
+        remove_snapshot(directory)?;
+        let started = Instant::now();
+        (handle, running) = open(config.clone()).await?;
         grown.push(Growth {
             transfers,
             per_second: (transfers - before) as f64 / seconds,
             memory_bytes,
             log_bytes: folder_bytes(&directory.join("blocks")),
             index_bytes: folder_bytes(&directory.join("index")),
-            open_seconds: started.elapsed().as_secs_f64(),
+            open_seconds,
+            replay_seconds: started.elapsed().as_secs_f64(),
         });
     }
     drop(handle);
     running.await??;
     Ok(grown)
+}
+
+fn remove_snapshot(directory: &Path) -> Result<(), BenchError> {
+    match std::fs::remove_file(directory.join(SNAPSHOT_FILE)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Signs what every client submits next, one transfer after the other, when `before` are in the ledger.
