@@ -1,7 +1,8 @@
 //! Owns reading a block log again: from the genesis, with every certificate, transaction, receipt and root verified
 //! on the way, or from the state that was kept of one of its blocks.
 //!
-//! Never changes anything on disk, and never trusts what an index or an earlier start has said of the log.
+//! Never changes anything on disk, and never trusts what an index or an earlier start has said of the log: a kept
+//! state counts as far as the log itself proves it.
 
 use market::genesis::{Genesis, GenesisError};
 use market::ledger::{Block, BlockError, CertifiedHeader, EpochProof, State, verify_block};

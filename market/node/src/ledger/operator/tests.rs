@@ -195,9 +195,20 @@ async fn an_index_that_is_gone_or_unreadable_is_rebuilt_from_the_log() {
     );
 }
 
+/// Puts the index of another log of the same chain in the place of an ended operator's own.
+async fn exchange_index(ours: &TempDir) {
+    let theirs = TempDir::new().unwrap();
+    let other = Running::start(config(&theirs));
+    other.handle.submit(issue(9, &key(3), 77)).await.unwrap();
+    other.kill().await;
+    let index = ours.path().join("ledger/index");
+    fs::remove_dir_all(&index).unwrap();
+    fs::rename(theirs.path().join("ledger/index"), &index).unwrap();
+}
+
 #[tokio::test]
 async fn an_index_of_another_log_is_set_aside() {
-    let (ours, theirs) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let ours = TempDir::new().unwrap();
     let running = funded(&ours).await;
     for nonce in 2..6 {
         running
@@ -207,12 +218,7 @@ async fn an_index_of_another_log_is_set_aside() {
             .unwrap();
     }
     running.kill().await;
-    let other = Running::start(config(&theirs));
-    other.handle.submit(issue(9, &key(3), 77)).await.unwrap();
-    other.kill().await;
-    let index = ours.path().join("ledger/index");
-    fs::remove_dir_all(&index).unwrap();
-    fs::rename(theirs.path().join("ledger/index"), &index).unwrap();
+    exchange_index(&ours).await;
     let again = Running::start(config(&ours));
     assert!(again.recovered.set_aside.is_some());
     assert_eq!(

@@ -19,7 +19,7 @@ pub struct SnapshotPace {
     /// Blocks and transactions after which it is written again. A state of more than four times as many leaves waits for
     /// a quarter of their number, so that what is written stays in proportion to what happens.
     pub interval: u64,
-    /// Leaves that are written after a block.
+    /// Leaves that are written after a block; 0 counts as 1.
     pub leaves_a_block: usize,
 }
 
@@ -123,7 +123,7 @@ impl Keeper {
         mut writing: Writing,
         (state, epochs): (&State, &[EpochProof]),
     ) -> io::Result<Stage> {
-        if !writing.go_on(state, self.pace.leaves_a_block)? {
+        if !writing.go_on(state, self.pace.leaves_a_block.max(1))? {
             return Ok(Stage::Writing(writing));
         }
         let written = writing.end(epochs, state.tip().height)?;

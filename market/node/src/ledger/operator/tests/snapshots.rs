@@ -123,14 +123,9 @@ async fn an_index_is_rebuilt_whole_beside_a_kept_state() {
 
 #[tokio::test]
 async fn an_index_of_another_log_is_noticed_beside_a_kept_state() {
-    let (ours, theirs) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let ours = TempDir::new().unwrap();
     let before = with_state(&ours).await;
-    let other = Running::start(config(&theirs));
-    other.handle.submit(issue(9, &key(3), 77)).await.unwrap();
-    other.kill().await;
-    let index = ours.path().join("ledger/index");
-    fs::remove_dir_all(&index).unwrap();
-    fs::rename(theirs.path().join("ledger/index"), &index).unwrap();
+    exchange_index(&ours).await;
     let again = Running::start(often(&ours));
     assert!(again.recovered.replayed_from > 0);
     assert!(again.recovered.set_aside.is_some());
