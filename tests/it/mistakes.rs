@@ -277,7 +277,7 @@ fn money(market: &Market) {
             code: 2,
             parts: &[amount, why],
         };
-        let arguments = ["wallet", "send", "--yes", "--json", &address, "--", amount];
+        let arguments = ["wallet", "send", "--yes", "--json", &address, amount];
         refused(&market.consumer.run(&arguments), no_amount);
     }
     let nothing = Told {

@@ -25,6 +25,9 @@ use crate::cli::FOR_ALL;
 /// The environment variable that says what is logged.
 const VARIABLE: &str = "NIGHTSHIFT_LOG";
 
+/// What libraries say less of at every level: that a node is alone is said by `status` and `doctor`, in words.
+const QUIET: &str = "libp2p_kad=error";
+
 /// The crates whose debug and trace events a person asks for with a level; others then stay at `info`.
 const OWN_CRATES: &[&str] = &[
     "nightshift",
@@ -120,7 +123,7 @@ pub(crate) fn install(
             if logs == Logs::Node {
                 // A service manager or a pipe gets everything; a person at a terminal what needs acting on.
                 let filter = match io::stderr().is_terminal() && flags.log_level.is_none() {
-                    true => EnvFilter::new("warn"),
+                    true => EnvFilter::new(directives(Level::Warn)),
                     false => filter(flags, level)?,
                 };
                 layers.push(to_error(format, filter));
@@ -162,17 +165,20 @@ fn filter(flags: LogFlags, level: Level) -> anyhow::Result<EnvFilter> {
     }
 }
 
-/// Writes a level as directives: what libraries say below `info` is left to the environment variable.
+/// Writes a level as directives: what libraries say below `info` is left to the environment variable, and so is
+/// the distributed table's warning that it knows no peer, which every first operator of a market would read.
 fn directives(level: Level) -> String {
     let name = match level {
         Level::Error => return "error".to_owned(),
-        Level::Warn => return "warn".to_owned(),
-        Level::Info => return "info".to_owned(),
+        Level::Warn => return format!("warn,{QUIET}"),
+        Level::Info => return format!("info,{QUIET}"),
         Level::Debug => "debug",
         Level::Trace => "trace",
     };
     let own = OWN_CRATES.iter().map(|own| format!(",{own}={name}"));
-    std::iter::once("info".to_owned()).chain(own).collect()
+    std::iter::once(format!("info,{QUIET}"))
+        .chain(own)
+        .collect()
 }
 
 /// Whether lines are coloured.

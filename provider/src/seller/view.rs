@@ -32,7 +32,7 @@ impl Seller {
             }
             (_, _, Some(_)) => (
                 ProviderState::Waiting,
-                "the offer stands; nobody took it yet".to_owned(),
+                "the offer stands; nobody takes it now".to_owned(),
             ),
             (_, _, None) => {
                 let problem = self.problem.clone();

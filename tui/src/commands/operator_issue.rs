@@ -21,6 +21,7 @@ pub(crate) struct Args {
     #[arg(value_name = "ACCOUNT")]
     to: AccountId,
     /// How many credits, for example 12 or 0.25
+    #[arg(allow_negative_numbers = true)]
     amount: Amount,
     /// Where several treasury keys must sign: write it to this file, to be handed to the next one
     #[arg(long, value_name = "FILE")]

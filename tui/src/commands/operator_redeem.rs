@@ -19,6 +19,7 @@ use crate::treasury::{self, Asked};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// How many credits, for example 12 or 0.25
+    #[arg(allow_negative_numbers = true)]
     amount: Amount,
     /// Whose, who must sign as well; this home's account unless given
     #[arg(long, value_name = "ACCOUNT")]

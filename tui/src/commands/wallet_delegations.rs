@@ -34,7 +34,7 @@ pub(super) fn text(view: &DelegationsView) -> String {
     let mut table = Table::new([
         ("NODE", Side::Left),
         ("MAY", Side::Left),
-        ("SPENT", Side::Right),
+        ("DEPOSITED", Side::Right),
         ("CAP", Side::Right),
         ("ENDS (UTC)", Side::Left),
         ("STATE", Side::Left),

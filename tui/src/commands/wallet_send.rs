@@ -21,6 +21,7 @@ pub(crate) struct Args {
     #[arg(value_name = "ACCOUNT")]
     to: AccountId,
     /// How many credits, for example 12 or 0.25
+    #[arg(allow_negative_numbers = true)]
     amount: Amount,
     /// A public note of at most 64 bytes
     #[arg(long, value_parser = memo, default_value = "")]

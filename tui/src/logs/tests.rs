@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use super::{Format, Level, directives, subscriber};
+use super::{Format, Level, QUIET, directives, subscriber};
 
 /// Keeps what is written.
 #[derive(Clone, Default)]
@@ -82,6 +82,7 @@ fn every_level_is_a_filter_and_lets_libraries_say_no_more_than_info() {
         EnvFilter::try_new(&text).unwrap();
         let general = text.split(',').next().unwrap();
         assert!(["error", "warn", "info"].contains(&general), "{text}");
+        assert!(level == Level::Error || text.contains(QUIET), "{text}");
     }
     assert!(directives(Level::Debug).contains(",market_node=debug"));
 }
