@@ -195,13 +195,15 @@ impl Rates {
     /// Returns for how many milliseconds more at the full rate `amount` in all covers what `meter` costs;
     /// the inverse of [`Rates::due`], `u64::MAX` where time is free.
     pub fn covered_ms(&self, meter: Meter, amount: Amount) -> u64 {
-        let rate = u128::from(self.price_per_hour.0.nanocredits()) * u128::from(self.gpus);
-        if rate == 0 {
+        let price = u128::from(self.price_per_hour.0.nanocredits());
+        let rate = price.saturating_mul(u128::from(self.gpus));
+        let scaled = u128::from(amount.nanocredits()).saturating_mul(3_600_000 * 10_000);
+        let Some(affordable) = scaled.checked_div(rate) else {
             return u64::MAX;
-        }
-        let affordable = u128::from(amount.nanocredits()) * (3_600_000 * 10_000) / rate;
-        let used = u128::from(meter.running_ms) * 10_000
-            + u128::from(meter.hold_ms) * u128::from(self.hold_bps);
+        };
+        let running = u128::from(meter.running_ms).saturating_mul(10_000);
+        let held = u128::from(meter.hold_ms).saturating_mul(u128::from(self.hold_bps));
+        let used = running.saturating_add(held);
         u64::try_from(affordable.saturating_sub(used) / 10_000).unwrap_or(u64::MAX)
     }
 

@@ -92,7 +92,7 @@ impl Amount {
 
     /// Returns `floor(self * basis_points / 10^4)`, or `None` on overflow.
     pub fn basis_points(self, basis_points: u16) -> Option<Self> {
-        let product = u128::from(self.0) * u128::from(basis_points) / 10_000;
+        let product = u128::from(self.0).saturating_mul(u128::from(basis_points)) / 10_000;
         u64::try_from(product).ok().map(Self)
     }
 }

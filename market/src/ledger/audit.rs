@@ -35,6 +35,11 @@ pub struct Audit {
     pub supply_conserved: bool,
 }
 
+/// Widens, so that no number of balances overflows their sum.
+fn wide(amount: Amount) -> u128 {
+    u128::from(amount.nanocredits())
+}
+
 /// Returns a sum as an amount; a sum that does not fit shows as the largest amount.
 fn amount(sum: u128) -> Amount {
     Amount::from_nanocredits(u64::try_from(sum).unwrap_or(u64::MAX))
@@ -43,25 +48,27 @@ fn amount(sum: u128) -> Amount {
 impl State {
     /// Adds up every leaf. Walks the whole state.
     pub fn audit(&self) -> Audit {
-        let (mut accounts, mut live_channels) = (0, 0);
+        let (mut accounts, mut live_channels) = (0u64, 0u64);
         let (mut available, mut channels) = (0u128, 0u128);
         for leaf in self.leaves() {
             match leaf {
                 Leaf::Account(account) => {
-                    accounts += 1;
-                    available += u128::from(account.available.nanocredits());
+                    accounts = accounts.saturating_add(1);
+                    available = available.saturating_add(wide(account.available));
                 }
                 Leaf::Channel(channel) => {
-                    live_channels += u64::from(channel.state != super::ChannelState::Closed);
-                    channels += u128::from(channel.balance.nanocredits());
+                    let live = u64::from(channel.state != super::ChannelState::Closed);
+                    live_channels = live_channels.saturating_add(live);
+                    channels = channels.saturating_add(wide(channel.balance));
                 }
                 _ => {}
             }
         }
         let supply: Supply = self.supply();
-        let wide = |amount: Amount| u128::from(amount.nanocredits());
-        let held = available + channels + wide(supply.fee_pool) + wide(supply.treasury);
-        let outside = wide(supply.redeemed) + wide(supply.burned);
+        let held = [wide(supply.fee_pool), wide(supply.treasury), channels]
+            .into_iter()
+            .fold(available, u128::saturating_add);
+        let outside = wide(supply.redeemed).saturating_add(wide(supply.burned));
         Audit {
             height: self.tip().height,
             accounts,
@@ -73,7 +80,7 @@ impl State {
             issued: supply.issued,
             redeemed: supply.redeemed,
             burned: supply.burned,
-            supply_conserved: held + outside == wide(supply.issued),
+            supply_conserved: held.saturating_add(outside) == wide(supply.issued),
         }
     }
 }

@@ -64,7 +64,7 @@ impl<'a> Draft<'a> {
     pub(super) fn new(state: &'a State, now: Timestamp) -> Self {
         let tip = state.tip();
         let time = now.max(tip.time);
-        let elapsed_ms = time.as_millis() - tip.time.as_millis();
+        let elapsed_ms = time.as_millis().saturating_sub(tip.time.as_millis());
         let mut draft = Self {
             state,
             context: BlockContext {
@@ -295,7 +295,7 @@ impl<'a> Draft<'a> {
         let drift: i128 = self
             .pending
             .iter()
-            .map(|(key, leaf)| weight(leaf.as_ref()) - weight(self.kept(key)))
+            .map(|(key, leaf)| weight(leaf.as_ref()).saturating_sub(weight(self.kept(key))))
             .sum();
         let channels_sound = self.pending.iter().all(|(_, leaf)| match leaf {
             Some(Leaf::Channel(record)) => record.is_sound(),

@@ -185,8 +185,10 @@ impl Leaf {
             Self::Account(account) => of(account.available),
             Self::Channel(channel) => of(channel.balance),
             Self::Supply(supply) => {
-                of(supply.fee_pool) + of(supply.treasury) + of(supply.redeemed) + of(supply.burned)
-                    - of(supply.issued)
+                let held = [supply.fee_pool, supply.treasury];
+                let gone = [supply.redeemed, supply.burned];
+                let counted: i128 = held.into_iter().chain(gone).map(of).sum();
+                counted.saturating_sub(of(supply.issued))
             }
             Self::PayerNonce { .. }
             | Self::Applied { .. }

@@ -88,7 +88,7 @@ pub struct TrustedSet {
 
 /// Returns how many of `operators` must vote: more than two thirds.
 pub(super) fn quorum(operators: usize) -> usize {
-    operators * 2 / 3 + 1
+    (operators.saturating_mul(2) / 3).saturating_add(1)
 }
 
 impl TrustedSet {

@@ -41,13 +41,14 @@ fn inner_hash(bit: u8, left: &Hash, right: &Hash) -> Hash {
 
 /// Returns bit `bit` of `place` as 0 or 1, the most significant bit of the first byte being bit 0.
 fn side(place: &Hash, bit: u8) -> usize {
-    usize::from(place[usize::from(bit / 8)] >> (7 - bit % 8) & 1)
+    usize::from(place[usize::from(bit / 8)].rotate_left(u32::from(bit % 8)) >> 7)
 }
 
 /// Returns the first bit in which two places differ.
 fn first_difference(a: &Hash, b: &Hash) -> Option<u8> {
     let index = a.iter().zip(b).position(|(a, b)| a != b)?;
-    let bit = index * 8 + (a[index] ^ b[index]).leading_zeros() as usize;
+    let bits = (a[index] ^ b[index]).leading_zeros() as usize;
+    let bit = index.saturating_mul(8).saturating_add(bits);
     Some(u8::try_from(bit).expect("32 bytes have 256 bits"))
 }
 
@@ -224,7 +225,7 @@ impl Tree {
                     let side = side(place, inner.bit);
                     steps.push(Step {
                         bit: inner.bit,
-                        sibling: inner.children[1 - side].hash,
+                        sibling: inner.children[side ^ 1].hash,
                     });
                     node = &inner.children[side];
                 }
