@@ -6,6 +6,7 @@ mod book;
 mod delegations;
 mod jobs;
 mod ledger;
+mod market;
 mod network;
 mod node;
 mod operator;
@@ -22,6 +23,10 @@ pub use jobs::{
 pub use ledger::{
     AccountAuditEntry, AccountEntry, BlockEntry, ChannelEntry, LedgerEntry, OperatorsEntry,
     ProofEntry, TransactionEntry,
+};
+pub use market::{
+    CandlesView, ClassRow, ClassesView, DepthView, IndexView, LevelRow, PriceSource, RatePrice,
+    RatesView, RebuildView, TradeRow, TradesView, VolumeView,
 };
 pub use network::{NetworkView, PeerView, ShunnedView};
 pub use node::{BalanceView, StatusView};
