@@ -16,6 +16,7 @@ mod book;
 mod candle;
 mod checked;
 mod eligibility;
+pub mod limit_book;
 mod quote;
 mod rejections;
 
