@@ -2,12 +2,12 @@
 //!
 //! Never crossed: whatever was submitted, the best bid is below the best ask. Never reads a clock: time moves
 //! by [`LimitBook::advance`] alone. The same calls give the same fills on every machine, and a book in its steady
-//! state allocates nothing: all room is taken when it is made.
+//! state allocates nothing: its room is taken when it is made.
 //!
 //! ```text
-//! submit ──► checks ──► match: best price, then lowest priority ──► fills, at the price of what stood
-//!                                │                                          │
-//!                                └─► rest: ladder + record + expiry         └─► what is filled goes
+//! submit ──► checks ──► trade: best price, then lowest priority ──► fills, at the price of what stood
+//!                         │                                              │
+//!                         └─► rest: ladder + record + expiry             └─► what is filled goes
 //! ```
 //! The book knows orders, not offers: who may deal with whom, and whether a machine fits a job, is decided
 //! before an order gets here.
@@ -16,34 +16,25 @@ mod expiries;
 mod ladder;
 mod order;
 mod records;
+mod slab;
+mod tree;
 
 use market::order::Register;
 use market::{HeaderId, PricePerHour, Timestamp};
 
 use expiries::Expiries;
-use ladder::{Entry, Ladder, Place};
+use ladder::{Entry, Ladder, Standing};
 pub use order::{
-    Direction, Event, Execution, Fill, NewOrder, OrderKey, Outcome, Owner, Priority, Refusal,
-    Replacement, Resting, SelfTrade,
+    Direction, Event, Execution, Fill, NewOrder, OrderKey, Outcome, Owner, PriceLevel, Priority,
+    Refusal, Replacement, Resting, SelfTrade,
 };
 use records::Records;
 
 /// Returns the priority of a register: the first eight bytes, big-endian, of its [`draw`](crate::draw).
 pub fn priority(header: &HeaderId, register: &Register) -> Priority {
     let draw = crate::quote::draw(header, register);
-    let (first, _) = draw.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    let first = draw.first_chunk().unwrap_or(&[0; 8]);
     Priority(u64::from_be_bytes(*first))
-}
-
-/// All orders of one price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PriceLevel {
-    /// The price.
-    pub price: PricePerHour,
-    /// What all its orders have left.
-    pub quantity: u64,
-    /// How many orders.
-    pub orders: u32,
 }
 
 /// The limit order book of one instrument.
@@ -65,6 +56,16 @@ struct Taker {
     /// `None` for any price.
     limit: Option<PricePerHour>,
     left: u32,
+    /// What was dropped because it met an order of its owner.
+    dropped: u32,
+}
+
+impl Taker {
+    /// Tells whether it does not trade at this price.
+    fn stops_at(&self, price: PricePerHour) -> bool {
+        let accepts = |limit| self.direction.accepts(limit, price);
+        !self.limit.is_none_or(accepts)
+    }
 }
 
 impl LimitBook {
@@ -93,10 +94,13 @@ impl LimitBook {
 
     /// Returns the bytes that the book has allocated.
     pub fn allocated_bytes(&self) -> usize {
-        self.bids.node_bytes()
-            + self.asks.node_bytes()
-            + self.records.bytes()
-            + self.expiries.bytes()
+        let ladders = self.bids.bytes() + self.asks.bytes();
+        ladders + self.records.bytes() + self.expiries.bytes()
+    }
+
+    /// Returns the book's time.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     fn side(&self, direction: Direction) -> &Ladder {
@@ -106,21 +110,22 @@ impl LimitBook {
         }
     }
 
-    fn side_mut(&mut self, direction: Direction) -> &mut Ladder {
-        match direction {
+    /// Returns the side in which orders of this direction stand, and the records.
+    fn side_mut(&mut self, direction: Direction) -> (&mut Ladder, &mut Records) {
+        let side = match direction {
             Direction::Buy => &mut self.bids,
             Direction::Sell => &mut self.asks,
-        }
+        };
+        (side, &mut self.records)
     }
 
     /// Returns the best price of those that stand in this direction: the highest bid, the lowest ask.
     pub fn best(&self, direction: Direction) -> Option<PricePerHour> {
-        let side = self.side(direction);
-        side.best().map(|(place, _)| side.price(place))
+        self.side(direction).best_price()
     }
 
-    /// Submits an order: it trades as its execution says, what happens to the orders that stood is told
-    /// to `on_event`, and the rest stands or is dropped.
+    /// Submits an order: it trades as its execution says, and the rest stands or is dropped. What happens to the
+    /// orders that stood is told to `on_event`.
     ///
     /// # Errors
     /// The order changed nothing, and why.
@@ -136,8 +141,9 @@ impl LimitBook {
             self_trade: order.self_trade,
             limit: order.execution.limit(),
             left: order.quantity,
+            dropped: 0,
         };
-        let resting_price = match order.execution {
+        let rests_at = match order.execution {
             Execution::Limit(price) => Some(price),
             Execution::PostOnly(price) => {
                 self.check_posts(&taker)?;
@@ -149,25 +155,27 @@ impl LimitBook {
             }
             Execution::ImmediateOrCancel(_) | Execution::Market => None,
         };
-        let Some(price) = resting_price else {
-            let cancelled = self.trade(&mut taker, on_event);
-            return Ok(Outcome {
-                filled: order.quantity - taker.left - cancelled,
-                resting: None,
-                dropped: taker.left + cancelled,
-            });
-        };
-        self.check_rests(&taker, price, order.priority)?;
-        let cancelled = self.trade(&mut taker, on_event);
-        let resting = match taker.left {
-            0 => None,
-            left => Some((self.rest(&order, price, left)?, left)),
-        };
-        Ok(Outcome {
-            filled: order.quantity - taker.left - cancelled,
-            resting,
-            dropped: cancelled,
-        })
+        match rests_at {
+            None => {
+                self.trade(&mut taker, on_event);
+                taker.dropped += std::mem::take(&mut taker.left);
+                Ok(taker.outcome(order.quantity, None))
+            }
+            Some(price) if self.crosses(&taker).is_none() => {
+                let key = self.rest(&order, price, taker.left)?;
+                Ok(taker.outcome(order.quantity, Some(key)))
+            }
+            Some(price) => {
+                self.check_priority(order.direction, (price, order.priority))?;
+                self.trade(&mut taker, on_event);
+                // Whatever is left has filled or cancelled another order, whose room it can have.
+                let resting = match taker.left {
+                    0 => None,
+                    left => Some(self.rest(&order, price, left)?),
+                };
+                Ok(taker.outcome(order.quantity, resting))
+            }
+        }
     }
 
     /// Changes an order that stands. Less of it at the same price keeps its priority; anything else leaves the
@@ -181,51 +189,102 @@ impl LimitBook {
         change: Replacement,
         on_event: impl FnMut(Event),
     ) -> Result<Outcome, Refusal> {
-        let held = self.get(key).ok_or(Refusal::Unknown)?;
+        let (direction, standing) = self.find(key).ok_or(Refusal::Unknown)?;
         if change.quantity == 0 {
             return Err(Refusal::NoQuantity);
         }
         check_price(change.price)?;
-        let side = self.side_mut(held.direction);
-        let old = side.place(held.price, held.priority);
-        if change.price == held.price && change.quantity <= held.quantity {
-            side.set_quantity(old, change.quantity);
-            return Ok(Outcome {
-                resting: Some((key, change.quantity)),
-                ..Outcome::default()
-            });
-        }
-        let new = side.place(change.price, change.priority);
-        if new != old && side.get(new).is_some() {
-            return Err(Refusal::PriorityTaken);
-        }
-        side.remove(old);
         let mut taker = Taker {
-            direction: held.direction,
-            owner: held.owner,
+            direction,
+            owner: Owner(standing.entry.owner),
             self_trade: change.self_trade,
             limit: Some(change.price),
             left: change.quantity,
+            dropped: 0,
         };
-        let cancelled = self.trade(&mut taker, on_event);
-        let mut outcome = Outcome {
-            filled: change.quantity - taker.left - cancelled,
-            resting: None,
-            dropped: cancelled,
-        };
+        let (side, records) = self.side_mut(direction);
+        if change.price == standing.price && change.quantity <= standing.entry.quantity {
+            side.reduce(&standing, change.quantity);
+            return Ok(taker.outcome(change.quantity, Some(key)));
+        }
+        let place = (change.price, change.priority);
+        if place != (standing.price, standing.priority) && side.is_taken(place) {
+            return Err(Refusal::PriorityTaken);
+        }
+        side.remove(&standing, records);
+        self.trade(&mut taker, on_event);
         if taker.left == 0 {
             self.records.remove(key.index);
-            return Ok(outcome);
+            return Ok(taker.outcome(change.quantity, None));
         }
         let entry = Entry {
-            order: key.index,
             quantity: taker.left,
-            owner: held.owner.0,
+            ..standing.entry
         };
-        self.records.set_place(key.index, new);
-        self.side_mut(held.direction).insert(new, entry);
-        outcome.resting = Some((key, taker.left));
-        Ok(outcome)
+        let (side, records) = self.side_mut(direction);
+        side.insert(place, entry, records);
+        Ok(taker.outcome(change.quantity, Some(key)))
+    }
+
+    /// Cancels an order and returns what stood.
+    ///
+    /// # Errors
+    /// No order stands under the key.
+    pub fn cancel(&mut self, key: OrderKey) -> Result<Resting, Refusal> {
+        let (direction, standing) = self.find(key).ok_or(Refusal::Unknown)?;
+        let resting = self.resting(direction, &standing);
+        let (side, records) = self.side_mut(direction);
+        side.remove(&standing, records);
+        records.remove(key.index);
+        Ok(resting)
+    }
+
+    /// Moves time on, and tells of each order that ends by that, those that end first first. Time never goes back.
+    pub fn advance(&mut self, now: Timestamp, mut on_end: impl FnMut(Resting)) {
+        self.now = self.now.max(now);
+        while let Some(key) = self.expiries.pop_due(self.now) {
+            // One that was filled or cancelled before is not there any more.
+            if let Ok(resting) = self.cancel(key) {
+                on_end(resting);
+            }
+        }
+    }
+
+    /// Returns the order that stands under a key.
+    pub fn get(&self, key: OrderKey) -> Option<Resting> {
+        let (direction, standing) = self.find(key)?;
+        Some(self.resting(direction, &standing))
+    }
+
+    /// Returns the orders that stand in one direction, in the order in which they would trade.
+    pub fn orders(&self, direction: Direction) -> impl Iterator<Item = Resting> + '_ {
+        let orders = self.side(direction).orders();
+        orders.map(move |standing| self.resting(direction, &standing))
+    }
+
+    /// Returns the price levels of one direction, best first.
+    pub fn levels(&self, direction: Direction) -> impl Iterator<Item = PriceLevel> + '_ {
+        self.side(direction).levels()
+    }
+
+    fn find(&self, key: OrderKey) -> Option<(Direction, Standing)> {
+        let record = self.records.get(key)?;
+        let direction = record.direction();
+        let standing = self.side(direction).find(record.leaf, key.index)?;
+        Some((direction, standing))
+    }
+
+    fn resting(&self, direction: Direction, standing: &Standing) -> Resting {
+        let order = standing.entry.order;
+        Resting {
+            key: self.records.key(order),
+            direction,
+            price: standing.price,
+            priority: standing.priority,
+            quantity: standing.entry.quantity,
+            owner: Owner(standing.entry.owner),
+            good_till: self.records.good_till(order),
+        }
     }
 
     fn check(&self, order: &NewOrder) -> Result<(), Refusal> {
@@ -247,8 +306,7 @@ impl LimitBook {
     /// Returns the best price of the other side, if the order would trade there.
     fn crosses(&self, taker: &Taker) -> Option<PricePerHour> {
         let best = self.best(taker.direction.opposite())?;
-        let accepts = |limit| taker.direction.accepts(limit, best);
-        taker.limit.is_none_or(accepts).then_some(best)
+        (!taker.stops_at(best)).then_some(best)
     }
 
     fn check_posts(&self, taker: &Taker) -> Result<(), Refusal> {
@@ -258,22 +316,29 @@ impl LimitBook {
         }
     }
 
+    fn check_priority(
+        &self,
+        direction: Direction,
+        place: (PricePerHour, Priority),
+    ) -> Result<(), Refusal> {
+        match self.side(direction).is_taken(place) {
+            true => Err(Refusal::PriorityTaken),
+            false => Ok(()),
+        }
+    }
+
     /// Checks that the whole order can trade, its owner's own orders not counted.
     fn check_fills(&self, taker: &Taker) -> Result<(), Refusal> {
-        let side = self.side(taker.direction.opposite());
         let mut available = 0;
-        for (place, entry) in side.iter() {
-            let price = side.price(place);
-            let is_over = taker
-                .limit
-                .is_some_and(|limit| !taker.direction.accepts(limit, price));
-            let is_own = entry.owner == taker.owner.0;
-            // An order that stops at its owner's own one goes no further.
-            if is_over || (is_own && taker.self_trade != SelfTrade::CancelResting) {
+        for standing in self.side(taker.direction.opposite()).orders() {
+            let is_own = standing.entry.owner == taker.owner.0;
+            // One that stops at an order of its owner goes no further.
+            let stops = is_own && taker.self_trade != SelfTrade::CancelResting;
+            if stops || taker.stops_at(standing.price) {
                 break;
             }
             if !is_own {
-                available += entry.quantity.min(taker.left - available);
+                available += standing.entry.quantity.min(taker.left - available);
             }
             if available == taker.left {
                 return Ok(());
@@ -285,52 +350,21 @@ impl LimitBook {
         })
     }
 
-    /// Checks that what is left of the order could stand.
-    fn check_rests(
-        &self,
-        taker: &Taker,
-        price: PricePerHour,
-        priority: Priority,
-    ) -> Result<(), Refusal> {
-        let side = self.side(taker.direction);
-        if !self.records.has_room() {
-            return Err(Refusal::Full {
-                capacity: self.records.capacity(),
-            });
-        }
-        // One that trades first is checked before; of the others, putting them in finds out.
-        let trades = self.crosses(taker).is_some();
-        match trades && side.get(side.place(price, priority)).is_some() {
-            true => Err(Refusal::PriorityTaken),
-            false => Ok(()),
-        }
-    }
-
-    /// Trades an order with the other side, best first, and returns how much of it was cancelled instead.
-    fn trade(&mut self, taker: &mut Taker, mut on_event: impl FnMut(Event)) -> u32 {
-        let side = match taker.direction {
-            Direction::Buy => &mut self.asks,
-            Direction::Sell => &mut self.bids,
-        };
-        while taker.left > 0 {
-            let Some((place, entry)) = side.best() else {
-                break;
-            };
-            let price = side.price(place);
-            if taker
-                .limit
-                .is_some_and(|limit| !taker.direction.accepts(limit, price))
-            {
-                break;
-            }
+    /// Trades an order with the other side, the first that stands there first.
+    fn trade(&mut self, taker: &mut Taker, mut on_event: impl FnMut(Event)) {
+        let (side, records) = self.side_mut(taker.direction.opposite());
+        while taker.left > 0
+            && let Some(standing) = side.best()
+            && !taker.stops_at(standing.price)
+        {
+            let entry = standing.entry;
             if entry.owner == taker.owner.0 {
                 if taker.self_trade != SelfTrade::CancelIncoming {
-                    side.pop_best();
-                    let cancelled = self.records.remove(entry.order);
-                    on_event(Event::SelfTradePrevented(cancelled));
+                    side.remove(&standing, records);
+                    on_event(Event::SelfTradePrevented(records.remove(entry.order)));
                 }
                 if taker.self_trade != SelfTrade::CancelResting {
-                    return std::mem::take(&mut taker.left);
+                    taker.dropped += std::mem::take(&mut taker.left);
                 }
                 continue;
             }
@@ -338,42 +372,40 @@ impl LimitBook {
             let left = entry.quantity - quantity;
             taker.left -= quantity;
             let maker = if left == 0 {
-                side.pop_best();
-                self.records.remove(entry.order)
+                side.remove(&standing, records);
+                records.remove(entry.order)
             } else {
-                side.set_best_quantity(left);
-                self.records.key(entry.order)
+                side.reduce(&standing, left);
+                records.key(entry.order)
             };
             on_event(Event::Filled(Fill {
                 maker,
                 owner: Owner(entry.owner),
-                price,
+                price: standing.price,
                 quantity,
                 left,
             }));
         }
-        0
     }
 
+    /// Lets what is left of an order stand.
     fn rest(
         &mut self,
         order: &NewOrder,
         price: PricePerHour,
         left: u32,
     ) -> Result<OrderKey, Refusal> {
-        let place = self.side(order.direction).place(price, order.priority);
-        let capacity = self.records.capacity();
-        let key = self
-            .records
-            .add(place, order.direction, order.good_till)
-            .ok_or(Refusal::Full { capacity })?;
+        let (side, records) = self.side_mut(order.direction);
+        let capacity = records.capacity();
+        let key = records.add(order.direction, order.good_till);
+        let key = key.ok_or(Refusal::Full { capacity })?;
         let entry = Entry {
             order: key.index,
             quantity: left,
             owner: order.owner.0,
         };
-        if !self.side_mut(order.direction).insert(place, entry) {
-            self.records.remove(key.index);
+        if !side.insert((price, order.priority), entry, records) {
+            records.remove(key.index);
             return Err(Refusal::PriorityTaken);
         }
         if let Some(good_till) = order.good_till {
@@ -383,91 +415,16 @@ impl LimitBook {
         }
         Ok(key)
     }
+}
 
-    /// Cancels an order and returns what stood.
-    ///
-    /// # Errors
-    /// No order stands under the key.
-    pub fn cancel(&mut self, key: OrderKey) -> Result<Resting, Refusal> {
-        let record = *self.records.get(key).ok_or(Refusal::Unknown)?;
-        let side = self.side_mut(record.direction);
-        let entry = side.remove(record.place).ok_or(Refusal::Unknown)?;
-        let price = side.price(record.place);
-        self.records.remove(key.index);
-        Ok(Resting {
-            key,
-            direction: record.direction,
-            price,
-            priority: Ladder::priority(record.place),
-            quantity: entry.quantity,
-            owner: Owner(entry.owner),
-            good_till: record.good_till(),
-        })
-    }
-
-    /// Returns the order that stands under a key.
-    pub fn get(&self, key: OrderKey) -> Option<Resting> {
-        let record = self.records.get(key)?;
-        let side = self.side(record.direction);
-        let entry = side.get(record.place)?;
-        Some(self.resting(record.direction, record.place, entry))
-    }
-
-    fn resting(&self, direction: Direction, place: Place, entry: Entry) -> Resting {
-        let key = self.records.key(entry.order);
-        Resting {
-            key,
-            direction,
-            price: self.side(direction).price(place),
-            priority: Ladder::priority(place),
-            quantity: entry.quantity,
-            owner: Owner(entry.owner),
-            good_till: self.records.get(key).and_then(records::Record::good_till),
+impl Taker {
+    /// Sums up what became of an order of `quantity`.
+    fn outcome(&self, quantity: u32, resting: Option<OrderKey>) -> Outcome {
+        Outcome {
+            filled: quantity - self.left - self.dropped,
+            resting: resting.map(|key| (key, self.left)),
+            dropped: self.dropped,
         }
-    }
-
-    /// Moves time on, and tells of each order that ends by that, those that end first first. Time never goes back.
-    pub fn advance(&mut self, now: Timestamp, mut on_end: impl FnMut(Resting)) {
-        self.now = self.now.max(now);
-        while let Some(key) = self.expiries.pop_due(self.now) {
-            // One that was filled or cancelled before is not there any more.
-            if let Ok(resting) = self.cancel(key) {
-                on_end(resting);
-            }
-        }
-    }
-
-    /// Returns the book's time.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// Returns the orders that stand in one direction, in the order in which they would trade.
-    pub fn orders(&self, direction: Direction) -> impl Iterator<Item = Resting> + '_ {
-        self.side(direction)
-            .iter()
-            .map(move |(place, entry)| self.resting(direction, place, entry))
-    }
-
-    /// Returns the price levels of one direction, best first.
-    pub fn levels(&self, direction: Direction) -> impl Iterator<Item = PriceLevel> + '_ {
-        let side = self.side(direction);
-        let mut orders = side.iter().peekable();
-        std::iter::from_fn(move || {
-            let (place, first) = orders.next()?;
-            let mut level = PriceLevel {
-                price: side.price(place),
-                quantity: first.quantity.into(),
-                orders: 1,
-            };
-            while let Some((_, entry)) =
-                orders.next_if(|(place, _)| side.price(*place) == level.price)
-            {
-                level.quantity += u64::from(entry.quantity);
-                level.orders += 1;
-            }
-            Some(level)
-        })
     }
 }
 
@@ -484,7 +441,7 @@ impl Execution {
     }
 }
 
-/// Checks a limit: a price of nothing, and the greatest that a number can hold, mark the ends of a ladder.
+/// Checks a limit: a price is more than nothing, and the greatest number is the mark behind the end of a ladder.
 fn check_price(price: PricePerHour) -> Result<(), Refusal> {
     match price.0.nanocredits() {
         0 | u64::MAX => Err(Refusal::Price { price }),

@@ -27,13 +27,22 @@ pub struct Filled {
     pub left: u32,
 }
 
+/// How many orders there will be.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// At one time.
+    pub standing: usize,
+    /// In all.
+    pub ever: usize,
+}
+
 /// A limit order book.
 pub trait Engine {
     /// What it is called in the table.
     const NAME: &'static str;
 
-    /// Makes an empty book that will be given `orders` orders in all.
-    fn new(orders: usize) -> Self;
+    /// Makes an empty book with room for so many orders.
+    fn new(orders: Room) -> Self;
 
     /// Adds an order that meets nothing.
     fn add(&mut self, order: &Added);
@@ -57,7 +66,7 @@ const ADDER: Owner = Owner(1);
 const TAKER: Owner = Owner(2);
 
 impl Nightshift {
-    fn order(direction: Direction, execution: Execution, quantity: u32, number: u32) -> NewOrder {
+    fn order(direction: Direction, execution: Execution, quantity: u32, sequence: u64) -> NewOrder {
         let owner = match execution {
             Execution::Market => TAKER,
             _ => ADDER,
@@ -67,36 +76,35 @@ impl Nightshift {
             execution,
             quantity,
             owner,
-            priority: Priority(number.into()),
+            priority: Priority(sequence),
             good_till: None,
             self_trade: SelfTrade::CancelResting,
         }
-    }
-
-    /// Returns the bytes that the book itself has allocated.
-    pub fn book_bytes(&self) -> usize {
-        self.book.allocated_bytes()
     }
 }
 
 impl Engine for Nightshift {
     const NAME: &'static str = "nightshift";
 
-    fn new(orders: usize) -> Self {
-        // The most that stands at once in any stream is far below the orders of all time, which bound `keys`.
+    fn new(room: Room) -> Self {
         Self {
-            book: LimitBook::new(orders),
-            keys: Vec::with_capacity(orders),
-            numbers: vec![0; orders],
+            book: LimitBook::new(room.standing),
+            keys: vec![OrderKey::default(); room.standing],
+            numbers: vec![0; room.standing],
         }
     }
 
     fn add(&mut self, order: &Added) {
         let price = PricePerHour(Amount::from_nanocredits(order.price));
-        let new = Self::order(order.direction, Execution::Limit(price), order.quantity, order.number);
+        let new = Self::order(
+            order.direction,
+            Execution::Limit(price),
+            order.quantity,
+            order.sequence,
+        );
         let outcome = self.book.submit(new, |_| ()).expect("the order is good");
         let (key, _) = outcome.resting.expect("it meets nothing");
-        self.keys.push(key);
+        self.keys[order.number as usize] = key;
         self.numbers[key.place()] = order.number;
     }
 
@@ -138,9 +146,9 @@ const fn lobster_side(direction: Direction) -> lobster::Side {
 impl Engine for Lobster {
     const NAME: &'static str = "lobster 0.7.0";
 
-    fn new(orders: usize) -> Self {
+    fn new(room: Room) -> Self {
         Self {
-            book: lobster::OrderBook::new(orders, 16, false),
+            book: lobster::OrderBook::new(room.standing, 16, false),
             taken: 1 << 64,
         }
     }
@@ -201,21 +209,24 @@ const fn nanobook_side(direction: Direction) -> nanobook::Side {
 impl Engine for Nanobook {
     const NAME: &'static str = "nanobook 0.19.3";
 
-    fn new(orders: usize) -> Self {
+    fn new(room: Room) -> Self {
         Self {
             exchange: Exchange::new(),
-            ids: Vec::with_capacity(orders),
-            numbers: Vec::with_capacity(orders * 2),
+            ids: vec![OrderId(0); room.standing],
+            numbers: Vec::with_capacity(room.ever * 2),
         }
     }
 
     fn add(&mut self, order: &Added) {
         let price = nanobook::Price(order.price as i64);
         let side = nanobook_side(order.direction);
-        let result = self
-            .exchange
-            .submit_limit(side, price, order.quantity.into(), nanobook::TimeInForce::GTC);
-        self.ids.push(result.order_id);
+        let result = self.exchange.submit_limit(
+            side,
+            price,
+            order.quantity.into(),
+            nanobook::TimeInForce::GTC,
+        );
+        self.ids[order.number as usize] = result.order_id;
         self.numbers.resize(result.order_id.0 as usize + 1, 0);
         self.numbers[result.order_id.0 as usize] = order.number;
     }
@@ -254,7 +265,7 @@ const fn orderbook_side(direction: Direction) -> orderbook_rs::prelude::Side {
 impl Engine for OrderbookRs {
     const NAME: &'static str = "orderbook-rs 0.15.3";
 
-    fn new(_orders: usize) -> Self {
+    fn new(_room: Room) -> Self {
         Self {
             book: OrderBook::new("peer"),
             taken: 1 << 40,

@@ -10,14 +10,14 @@ mod stream;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use engines::{Engine, Filled, Lobster, Nanobook, Nightshift, OrderbookRs};
+use engines::{Engine, Filled, Lobster, Nanobook, Nightshift, OrderbookRs, Room};
 use stream::{Operation, Stream};
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counted = allocations::Counted;
 
 /// Orders that stand when a stream begins.
-const ORDERS: u32 = 100_000;
+const ORDERS: usize = 100_000;
 
 /// How often each engine runs a stream for its rate; the engines take turns.
 const ROUNDS: usize = 5;
@@ -32,15 +32,26 @@ fn main() {
     let only = std::env::args().nth(1);
     let streams = [
         stream::mixed(ORDERS, 2_000_000),
-        stream::adds(ORDERS, 400_000),
+        stream::adds(ORDERS),
         stream::sweeps(ORDERS),
     ];
-    println!("a book of {ORDERS} orders; one thread; the clock itself costs {} ns", clock_ns());
+    println!(
+        "a book of {ORDERS} orders; one thread; the clock itself costs {} ns",
+        clock_ns()
+    );
     for stream in &streams {
         println!("\n{}: {} operations", stream.name, stream.operations.len());
         println!(
             "{:<20} {:>12} {:>17} {:>8} {:>8} {:>8} {:>9} {:>9}  {}",
-            "engine", "median op/s", "least..most M/s", "p50 ns", "p99 ns", "p99.9 ns", "B/order", "alloc/op", "fills"
+            "engine",
+            "median op/s",
+            "least..most M/s",
+            "p50 ns",
+            "p99 ns",
+            "p99.9 ns",
+            "B/order",
+            "alloc/op",
+            "fills"
         );
         compare(stream, only.as_deref());
     }
@@ -83,12 +94,15 @@ fn compare(stream: &Stream, only: Option<&str>) {
     ];
     let mut hashes = hashes.into_iter().flatten();
     if let Some(first) = hashes.next() {
-        assert!(hashes.all(|hash| hash == first), "the engines do not fill alike");
+        assert!(
+            hashes.all(|hash| hash == first),
+            "the engines do not fill alike"
+        );
     }
 }
 
 fn filled<E: Engine>(stream: &Stream) -> E {
-    let mut engine = E::new(stream.orders());
+    let mut engine = E::new(stream.room());
     stream.standing.iter().for_each(|order| engine.add(order));
     engine
 }
@@ -109,7 +123,9 @@ fn rate<E: Engine>(stream: &Stream) -> f64 {
     let mut done = 0;
     for some in stream.operations.chunks(1_000) {
         for operation in some {
-            apply(&mut engine, operation, &mut |fill| traded += u64::from(fill.quantity));
+            apply(&mut engine, operation, &mut |fill| {
+                traded += u64::from(fill.quantity)
+            });
         }
         done += some.len();
         if begun.elapsed() > PATIENCE {
@@ -161,7 +177,9 @@ fn latency<E: Engine>(stream: &Stream) -> Latency {
     let calls = allocations::calls();
     for operation in &stream.operations {
         let begun = Instant::now();
-        apply(&mut engine, operation, &mut |fill| traded += u64::from(fill.quantity));
+        apply(&mut engine, operation, &mut |fill| {
+            traded += u64::from(fill.quantity)
+        });
         times.push(begun.elapsed().as_nanos() as u32);
         if times.len() % 1_000 == 0 && all.elapsed() > PATIENCE {
             break;
@@ -182,7 +200,10 @@ fn latency<E: Engine>(stream: &Stream) -> Latency {
 /// Returns what a book that holds what stands at the beginning, and was made for no more, has allocated.
 fn bytes_per_order<E: Engine>(stream: &Stream) -> u64 {
     let before = allocations::held();
-    let mut engine = E::new(stream.standing.len());
+    let mut engine = E::new(Room {
+        standing: stream.standing.len(),
+        ever: stream.standing.len(),
+    });
     stream.standing.iter().for_each(|order| engine.add(order));
     let held = allocations::held() - before;
     drop(black_box(engine));

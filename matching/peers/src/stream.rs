@@ -2,16 +2,15 @@
 //!
 //! Never depends on an engine's answers other than the reference's, by which it knows what can still be cancelled.
 
-use std::collections::BTreeSet;
-
 use matching::limit_book::Direction;
 
-use crate::engines::{Engine, Nightshift};
+use crate::engines::{Engine, Nightshift, Room};
 
 /// The price around which orders are placed.
 const MIDDLE: u64 = 1_000_000;
 
-/// One order, or the end of one. Orders are numbered in the order in which they are added, from 0.
+/// One order, or the end of one. A number names one order at a time, as a register of the market does: those of
+/// orders that are gone are given out again.
 #[derive(Debug, Clone, Copy)]
 pub enum Operation {
     /// Stands in the book; never meets another one.
@@ -27,6 +26,8 @@ pub enum Operation {
 pub struct Added {
     /// Its number.
     pub number: u32,
+    /// How many orders were added before it.
+    pub sequence: u64,
     /// Whether it buys or sells.
     pub direction: Direction,
     /// Its limit.
@@ -47,10 +48,23 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Returns how many orders are added in all.
-    pub fn orders(&self) -> usize {
-        let adds = self.operations.iter();
-        self.standing.len() + adds.filter(|it| matches!(it, Operation::Add(_))).count()
+    /// Returns how many orders there are.
+    pub fn room(&self) -> Room {
+        let operations = self.operations.iter();
+        let adds = operations
+            .filter(|it| matches!(it, Operation::Add(_)))
+            .count();
+        let others = self.operations.len() - adds;
+        let standing = self.standing.len();
+        Room {
+            // A stream that also takes orders out keeps the book about as large as it is.
+            standing: if others == 0 {
+                standing + adds
+            } else {
+                standing * 3 / 2
+            },
+            ever: standing + adds,
+        }
     }
 }
 
@@ -78,11 +92,15 @@ impl Draws {
     }
 
     /// A limit order that meets nothing: nearer prices are likelier, 1,000 of them on each side.
-    fn order(&mut self, number: u32) -> Added {
+    fn order(&mut self, numbers: &mut Numbers) -> Added {
         let direction = self.direction();
-        let away = 1 + self.below(1_000).min(self.below(1_000)).min(self.below(1_000));
+        let away = 1 + self
+            .below(1_000)
+            .min(self.below(1_000))
+            .min(self.below(1_000));
         Added {
-            number,
+            number: numbers.give_out(),
+            sequence: numbers.sequence,
             direction,
             price: match direction {
                 Direction::Buy => MIDDLE - away,
@@ -93,29 +111,29 @@ impl Draws {
     }
 }
 
-fn standing(draws: &mut Draws, orders: u32) -> Vec<Added> {
-    (0..orders).map(|number| draws.order(number)).collect()
+fn standing(draws: &mut Draws, numbers: &mut Numbers) -> Vec<Added> {
+    let orders = numbers.places.len() * 2 / 3;
+    (0..orders).map(|_| draws.order(numbers)).collect()
 }
 
 /// 70 adds, 20 cancels and 10 takes of about five orders each: a book that stays as large as it is.
-pub fn mixed(orders: u32, operations: usize) -> Stream {
-    let mut draws = Draws(1);
-    let standing = standing(&mut draws, orders);
-    let mut reference = Nightshift::new(orders as usize + operations);
+pub fn mixed(orders: usize, operations: usize) -> Stream {
+    let (mut draws, mut numbers) = (Draws(1), Numbers::new(orders));
+    let standing = standing(&mut draws, &mut numbers);
+    let mut reference = Nightshift::new(Room {
+        standing: numbers.places.len(),
+        ever: orders + operations,
+    });
     standing.iter().for_each(|order| reference.add(order));
-    let mut live = Live::new(orders);
-    let mut next = orders;
     let operations = (0..operations).map(|_| match draws.below(100) {
         0..70 => {
-            let order = draws.order(next);
-            next += 1;
-            live.add(order.number);
+            let order = draws.order(&mut numbers);
             reference.add(&order);
             Operation::Add(order)
         }
         70..90 => {
-            let number = live.any(draws.next());
-            live.remove(number);
+            let number = numbers.any(draws.next());
+            numbers.take_back(number);
             reference.cancel(number);
             Operation::Cancel(number)
         }
@@ -123,7 +141,7 @@ pub fn mixed(orders: u32, operations: usize) -> Stream {
             let (direction, quantity) = (draws.direction(), 1 + draws.below(54) as u32);
             reference.take(direction, quantity, &mut |fill| {
                 if fill.left == 0 {
-                    live.remove(fill.number);
+                    numbers.take_back(fill.number);
                 }
             });
             Operation::Take(direction, quantity)
@@ -137,27 +155,26 @@ pub fn mixed(orders: u32, operations: usize) -> Stream {
     }
 }
 
-/// Nothing but orders that stand.
-pub fn adds(orders: u32, operations: usize) -> Stream {
-    let mut draws = Draws(2);
-    let standing = standing(&mut draws, orders);
-    let numbers = orders..orders + operations as u32;
-    let operations = numbers.map(|number| Operation::Add(draws.order(number)));
-    let operations = operations.collect();
+/// Nothing but orders that stand: twice as many in the end.
+pub fn adds(orders: usize) -> Stream {
+    let (mut draws, mut numbers) = (Draws(2), Numbers::new(orders * 3 / 2));
+    let mut standing = standing(&mut draws, &mut numbers);
+    let mut added = standing.split_off(orders);
+    added.extend((standing.len() + added.len()..orders * 2).map(|_| draws.order(&mut numbers)));
     Stream {
         name: "adds only",
         standing,
-        operations,
+        operations: added.into_iter().map(Operation::Add).collect(),
     }
 }
 
 /// Nothing but orders that take about twenty others each, until nearly nothing stands.
-pub fn sweeps(orders: u32) -> Stream {
-    let mut draws = Draws(3);
-    let standing = standing(&mut draws, orders);
-    let sweeps = orders as usize / 21;
-    let operations = (0..sweeps).map(|_| Operation::Take(draws.direction(), 60 + draws.below(100) as u32));
-    let operations = operations.collect();
+pub fn sweeps(orders: usize) -> Stream {
+    let (mut draws, mut numbers) = (Draws(3), Numbers::new(orders));
+    let standing = standing(&mut draws, &mut numbers);
+    let quantity = |draws: &mut Draws| 60 + draws.below(100) as u32;
+    let sweeps = (0..orders / 21).map(|_| Operation::Take(draws.direction(), quantity(&mut draws)));
+    let operations = sweeps.collect();
     Stream {
         name: "sweeps",
         standing,
@@ -165,37 +182,44 @@ pub fn sweeps(orders: u32) -> Stream {
     }
 }
 
-/// The orders that stand, to choose from.
-struct Live {
-    numbers: Vec<u32>,
+/// The numbers of orders: those given out, to choose from, before those that are free.
+struct Numbers {
+    all: Vec<u32>,
+    given_out: usize,
+    /// Where in `all` each number is.
     places: Vec<u32>,
-    gone: BTreeSet<u32>,
+    sequence: u64,
 }
 
-impl Live {
-    fn new(orders: u32) -> Self {
+impl Numbers {
+    /// Has numbers for half as many orders again.
+    fn new(orders: usize) -> Self {
+        let all: Vec<u32> = (0..orders as u32 * 3 / 2).collect();
         Self {
-            numbers: (0..orders).collect(),
-            places: (0..orders).collect(),
-            gone: BTreeSet::new(),
+            places: all.clone(),
+            all,
+            given_out: 0,
+            sequence: 0,
         }
     }
 
-    fn add(&mut self, number: u32) {
-        self.places.push(self.numbers.len() as u32);
-        self.numbers.push(number);
+    fn give_out(&mut self) -> u32 {
+        self.given_out += 1;
+        self.sequence += 1;
+        self.all[self.given_out - 1]
     }
 
     fn any(&self, draw: u64) -> u32 {
-        self.numbers[(u128::from(draw) * self.numbers.len() as u128 >> 64) as usize]
+        self.all[(u128::from(draw) * self.given_out as u128 >> 64) as usize]
     }
 
-    fn remove(&mut self, number: u32) {
-        assert!(self.gone.insert(number), "an order is gone once");
+    fn take_back(&mut self, number: u32) {
         let place = self.places[number as usize] as usize;
-        self.numbers.swap_remove(place);
-        if let Some(moved) = self.numbers.get(place) {
-            self.places[*moved as usize] = place as u32;
-        }
+        assert!(place < self.given_out, "an order is gone once");
+        self.given_out -= 1;
+        let last = self.all[self.given_out];
+        self.all.swap(place, self.given_out);
+        self.places[last as usize] = place as u32;
+        self.places[number as usize] = self.given_out as u32;
     }
 }

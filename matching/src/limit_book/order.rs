@@ -33,8 +33,8 @@ impl Direction {
 }
 
 /// Names a resting order of one [`LimitBook`](super::LimitBook). Never reused: a key of an order that is gone
-/// finds nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// finds nothing, and so does the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct OrderKey {
     pub(super) index: u32,
     pub(super) generation: u32,
@@ -168,6 +168,17 @@ pub struct Resting {
     pub owner: Owner,
     /// When it stops standing.
     pub good_till: Option<Timestamp>,
+}
+
+/// All orders of one price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceLevel {
+    /// The price.
+    pub price: PricePerHour,
+    /// What all its orders have left.
+    pub quantity: u64,
+    /// How many orders.
+    pub orders: u32,
 }
 
 /// Why an order changed nothing.

@@ -1,36 +1,39 @@
-//! Owns the record of each resting order: where in which ladder it stands, and until when.
+//! Owns the record of each resting order: by which the ladder finds it, and until when it stands.
 //!
-//! Never more than the capacity that it was made with, all of it allocated at once; a place is used again under
+//! Never more than the capacity that it was made with, all of it allocated at once; a record is used again under
 //! another generation, so that old keys find nothing.
 
 use market::Timestamp;
 
-use super::ladder::Place;
 use super::order::{Direction, OrderKey};
 
 /// No record.
 const NIL: u32 = u32::MAX;
 
-/// The generation of a record that holds no order has its lowest bit unset.
-const LIVE: u32 = 1;
-
 /// What is kept of a resting order beside its entry in the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Record {
-    /// Where it stands; of a free record, the next free one.
-    pub(super) place: Place,
-    pub(super) direction: Direction,
+    /// The leaf of the ladder that it lies in; of a free record, the next free one.
+    pub(super) leaf: u32,
+    /// Which order it is, over three bits that say what is so of it.
     generation: u32,
-    /// [`Timestamp`] with the end of time for none.
-    good_till: Timestamp,
 }
 
-/// The end of time: an order without an end of its own.
-const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
+/// Set where the record holds an order.
+const HOLDS: u32 = 1;
+/// Set where that order sells.
+const SELLS: u32 = 2;
+/// Set where it has an end.
+const ENDS: u32 = 4;
+/// What the number of the next order is greater by.
+const NEXT: u32 = 8;
 
 impl Record {
-    pub(super) fn good_till(&self) -> Option<Timestamp> {
-        (self.good_till != NEVER).then_some(self.good_till)
+    pub(super) fn direction(&self) -> Direction {
+        match self.generation & SELLS {
+            0 => Direction::Buy,
+            _ => Direction::Sell,
+        }
     }
 }
 
@@ -38,66 +41,58 @@ impl Record {
 #[derive(Debug, Clone)]
 pub(super) struct Records {
     records: Vec<Record>,
+    ends: Vec<Timestamp>,
     free: u32,
-    capacity: usize,
 }
 
 impl Records {
     pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity.min(NIL as usize);
+        let record = |index: usize| Record {
+            leaf: if index + 1 < capacity {
+                index as u32 + 1
+            } else {
+                NIL
+            },
+            generation: 0,
+        };
         Self {
-            records: Vec::with_capacity(capacity),
-            free: NIL,
-            capacity,
+            records: (0..capacity).map(record).collect(),
+            ends: vec![Timestamp::from_millis(0); capacity],
+            free: if capacity > 0 { 0 } else { NIL },
         }
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.capacity
+        self.records.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.records.capacity() * size_of::<Record>()
+            + self.ends.capacity() * size_of::<Timestamp>()
     }
 
-    /// Tells whether another order can be kept.
-    pub(super) fn has_room(&self) -> bool {
-        self.free != NIL || self.records.len() < self.capacity
-    }
-
-    /// Keeps an order; `None` where there is no room.
+    /// Keeps an order whose leaf is told later; `None` where there is no room.
     pub(super) fn add(
         &mut self,
-        place: Place,
         direction: Direction,
         good_till: Option<Timestamp>,
     ) -> Option<OrderKey> {
-        let good_till = good_till.unwrap_or(NEVER);
-        if let Some(record) = self.records.get_mut(self.free as usize) {
-            let index = self.free;
-            self.free = record.place.0 as u32;
-            record.generation = record.generation.wrapping_add(1);
-            record.place = place;
-            record.direction = direction;
-            record.good_till = good_till;
-            return Some(OrderKey {
-                index,
-                generation: record.generation,
-            });
+        let index = self.free;
+        let record = self.records.get_mut(index as usize)?;
+        self.free = record.leaf;
+        let number = record.generation & !(NEXT - 1);
+        record.generation = number.wrapping_add(NEXT) | HOLDS;
+        if direction == Direction::Sell {
+            record.generation |= SELLS;
         }
-        if self.records.len() >= self.capacity {
-            return None;
+        if let Some(good_till) = good_till {
+            record.generation |= ENDS;
+            self.ends[index as usize] = good_till;
         }
-        let index = self.records.len() as u32;
-        self.records.push(Record {
-            place,
-            direction,
-            generation: LIVE,
-            good_till,
-        });
         Some(OrderKey {
             index,
-            generation: LIVE,
+            generation: record.generation,
         })
     }
 
@@ -107,14 +102,20 @@ impl Records {
         (record.generation == key.generation).then_some(record)
     }
 
-    /// Notes that an order stands elsewhere.
-    pub(super) fn set_place(&mut self, index: u32, place: Place) {
+    /// Returns until when the order of a record stands.
+    pub(super) fn good_till(&self, index: u32) -> Option<Timestamp> {
+        let record = self.records.get(index as usize)?;
+        (record.generation & ENDS != 0).then(|| self.ends[index as usize])
+    }
+
+    /// Notes in which leaf the order of a record lies.
+    pub(super) fn set_leaf(&mut self, index: u32, leaf: u32) {
         if let Some(record) = self.records.get_mut(index as usize) {
-            record.place = place;
+            record.leaf = leaf;
         }
     }
 
-    /// Returns the key of the order in a place of the ladder.
+    /// Returns the key of the order of a record.
     pub(super) fn key(&self, index: u32) -> OrderKey {
         let generation = self.records.get(index as usize).map(|it| it.generation);
         OrderKey {
@@ -127,8 +128,8 @@ impl Records {
     pub(super) fn remove(&mut self, index: u32) -> OrderKey {
         let key = self.key(index);
         if let Some(record) = self.records.get_mut(index as usize) {
-            record.generation = record.generation.wrapping_add(1);
-            record.place = Place(self.free.into());
+            record.generation &= !HOLDS;
+            record.leaf = self.free;
             self.free = index;
         }
         key
