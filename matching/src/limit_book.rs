@@ -23,9 +23,9 @@ use market::order::Register;
 use market::{HeaderId, PricePerHour, Timestamp};
 
 use expiries::Expiries;
-use ladder::{Entry, Ladder, Standing};
+use ladder::{Ladder, Standing};
 pub use order::{
-    Direction, Event, Execution, Fill, NewOrder, OrderKey, Outcome, Owner, PriceLevel, Priority,
+    Direction, Event, Execution, Fill, NewOrder, OrderNumber, Outcome, Owner, PriceLevel, Priority,
     Refusal, Replacement, Resting, SelfTrade,
 };
 use records::Records;
@@ -37,11 +37,14 @@ pub fn priority(header: &HeaderId, register: &Register) -> Priority {
     Priority(u64::from_be_bytes(*first))
 }
 
+/// The most orders that a book has room for: two thousand million.
+const MAX_CAPACITY: usize = 1 << 31;
+
 /// The limit order book of one instrument.
 #[derive(Debug, Clone)]
 pub struct LimitBook {
-    bids: Ladder,
-    asks: Ladder,
+    /// By direction: bids, then asks.
+    sides: [Ladder; 2],
     records: Records,
     expiries: Expiries,
     now: Timestamp,
@@ -71,12 +74,11 @@ impl Taker {
 impl LimitBook {
     /// Makes an empty book with room for `capacity` orders, at protocol time 0.
     pub fn new(capacity: usize) -> Self {
-        let records = Records::new(capacity);
-        let capacity = records.capacity();
+        let capacity = capacity.min(MAX_CAPACITY);
         Self {
-            bids: Ladder::new(Direction::Buy, capacity),
-            asks: Ladder::new(Direction::Sell, capacity),
-            records,
+            sides: [Direction::Buy, Direction::Sell]
+                .map(|direction| Ladder::new(direction, capacity)),
+            records: Records::new(capacity),
             expiries: Expiries::new(capacity),
             now: Timestamp::from_millis(0),
         }
@@ -84,7 +86,7 @@ impl LimitBook {
 
     /// Returns how many orders stand.
     pub fn len(&self) -> usize {
-        self.bids.len() + self.asks.len()
+        self.sides.iter().map(Ladder::len).sum()
     }
 
     /// Tells whether no order stands.
@@ -92,9 +94,14 @@ impl LimitBook {
         self.len() == 0
     }
 
+    /// Returns how many orders the book has numbers for.
+    pub fn capacity(&self) -> usize {
+        self.records.capacity()
+    }
+
     /// Returns the bytes that the book has allocated.
     pub fn allocated_bytes(&self) -> usize {
-        let ladders = self.bids.bytes() + self.asks.bytes();
+        let ladders: usize = self.sides.iter().map(Ladder::bytes).sum();
         ladders + self.records.bytes() + self.expiries.bytes()
     }
 
@@ -104,19 +111,12 @@ impl LimitBook {
     }
 
     fn side(&self, direction: Direction) -> &Ladder {
-        match direction {
-            Direction::Buy => &self.bids,
-            Direction::Sell => &self.asks,
-        }
+        &self.sides[direction as usize]
     }
 
     /// Returns the side in which orders of this direction stand, and the records.
     fn side_mut(&mut self, direction: Direction) -> (&mut Ladder, &mut Records) {
-        let side = match direction {
-            Direction::Buy => &mut self.bids,
-            Direction::Sell => &mut self.asks,
-        };
-        (side, &mut self.records)
+        (&mut self.sides[direction as usize], &mut self.records)
     }
 
     /// Returns the best price of those that stand in this direction: the highest bid, the lowest ask.
@@ -159,53 +159,52 @@ impl LimitBook {
             None => {
                 self.trade(&mut taker, on_event);
                 taker.dropped += std::mem::take(&mut taker.left);
-                Ok(taker.outcome(order.quantity, None))
             }
             Some(price) if self.crosses(&taker).is_none() => {
-                let key = self.rest(&order, price, taker.left)?;
-                Ok(taker.outcome(order.quantity, Some(key)))
+                self.rest(&order, price, taker.left)?;
             }
             Some(price) => {
-                self.check_priority(order.direction, (price, order.priority))?;
+                let place = (price, order.priority);
+                if self.side(order.direction).is_taken(place) {
+                    return Err(Refusal::PriorityTaken);
+                }
                 self.trade(&mut taker, on_event);
-                // Whatever is left has filled or cancelled another order, whose room it can have.
-                let resting = match taker.left {
-                    0 => None,
-                    left => Some(self.rest(&order, price, left)?),
-                };
-                Ok(taker.outcome(order.quantity, resting))
+                if taker.left > 0 {
+                    self.rest(&order, price, taker.left)?;
+                }
             }
         }
+        Ok(taker.outcome(order.quantity))
     }
 
     /// Changes an order that stands. Less of it at the same price keeps its priority; anything else leaves the
-    /// book and comes in again with the new one, and may trade. It keeps its key, its owner and its end.
+    /// book and comes in again with the new one, and may trade. It keeps its number, its owner and its end.
     ///
     /// # Errors
     /// The order stands as before, and why.
     pub fn replace(
         &mut self,
-        key: OrderKey,
+        number: OrderNumber,
         change: Replacement,
         on_event: impl FnMut(Event),
     ) -> Result<Outcome, Refusal> {
-        let (direction, standing) = self.find(key).ok_or(Refusal::Unknown)?;
+        let (direction, standing) = self.find(number).ok_or(Refusal::Unknown)?;
         if change.quantity == 0 {
             return Err(Refusal::NoQuantity);
         }
         check_price(change.price)?;
         let mut taker = Taker {
             direction,
-            owner: Owner(standing.entry.owner),
+            owner: self.records.owner(number),
             self_trade: change.self_trade,
             limit: Some(change.price),
             left: change.quantity,
             dropped: 0,
         };
         let (side, records) = self.side_mut(direction);
-        if change.price == standing.price && change.quantity <= standing.entry.quantity {
+        if change.price == standing.price && change.quantity <= standing.quantity {
             side.reduce(&standing, change.quantity);
-            return Ok(taker.outcome(change.quantity, Some(key)));
+            return Ok(taker.outcome(change.quantity));
         }
         let place = (change.price, change.priority);
         if place != (standing.price, standing.priority) && side.is_taken(place) {
@@ -213,46 +212,45 @@ impl LimitBook {
         }
         side.remove(&standing, records);
         self.trade(&mut taker, on_event);
-        if taker.left == 0 {
-            self.records.remove(key.index);
-            return Ok(taker.outcome(change.quantity, None));
+        if taker.left > 0 {
+            let (side, records) = self.side_mut(direction);
+            side.insert(place, (number, taker.left), records);
         }
-        let entry = Entry {
-            quantity: taker.left,
-            ..standing.entry
-        };
-        let (side, records) = self.side_mut(direction);
-        side.insert(place, entry, records);
-        Ok(taker.outcome(change.quantity, Some(key)))
+        Ok(taker.outcome(change.quantity))
     }
 
     /// Cancels an order and returns what stood.
     ///
     /// # Errors
-    /// No order stands under the key.
-    pub fn cancel(&mut self, key: OrderKey) -> Result<Resting, Refusal> {
-        let (direction, standing) = self.find(key).ok_or(Refusal::Unknown)?;
+    /// No order stands under the number.
+    pub fn cancel(&mut self, number: OrderNumber) -> Result<Resting, Refusal> {
+        let (direction, standing) = self.find(number).ok_or(Refusal::Unknown)?;
         let resting = self.resting(direction, &standing);
         let (side, records) = self.side_mut(direction);
         side.remove(&standing, records);
-        records.remove(key.index);
         Ok(resting)
     }
 
     /// Moves time on, and tells of each order that ends by that, those that end first first. Time never goes back.
     pub fn advance(&mut self, now: Timestamp, mut on_end: impl FnMut(Resting)) {
         self.now = self.now.max(now);
-        while let Some(key) = self.expiries.pop_due(self.now) {
-            // One that was filled or cancelled before is not there any more.
-            if let Ok(resting) = self.cancel(key) {
+        while let Some((end, number)) = self.expiries.pop_due(self.now) {
+            // One that was filled, cancelled or submitted anew with another end does not end now.
+            if self.ends(end, number)
+                && let Ok(resting) = self.cancel(number)
+            {
                 on_end(resting);
             }
         }
     }
 
-    /// Returns the order that stands under a key.
-    pub fn get(&self, key: OrderKey) -> Option<Resting> {
-        let (direction, standing) = self.find(key)?;
+    fn ends(&self, end: Timestamp, number: OrderNumber) -> bool {
+        self.records.is_taken(number) && self.records.good_till(number) == Some(end)
+    }
+
+    /// Returns the order that stands under a number.
+    pub fn get(&self, number: OrderNumber) -> Option<Resting> {
+        let (direction, standing) = self.find(number)?;
         Some(self.resting(direction, &standing))
     }
 
@@ -267,23 +265,21 @@ impl LimitBook {
         self.side(direction).levels()
     }
 
-    fn find(&self, key: OrderKey) -> Option<(Direction, Standing)> {
-        let record = self.records.get(key)?;
-        let direction = record.direction();
-        let standing = self.side(direction).find(record.leaf, key.index)?;
+    fn find(&self, number: OrderNumber) -> Option<(Direction, Standing)> {
+        let (direction, leaf) = self.records.find(number)?;
+        let standing = self.side(direction).find(leaf, number)?;
         Some((direction, standing))
     }
 
     fn resting(&self, direction: Direction, standing: &Standing) -> Resting {
-        let order = standing.entry.order;
         Resting {
-            key: self.records.key(order),
+            number: standing.number,
             direction,
             price: standing.price,
             priority: standing.priority,
-            quantity: standing.entry.quantity,
-            owner: Owner(standing.entry.owner),
-            good_till: self.records.good_till(order),
+            quantity: standing.quantity,
+            owner: self.records.owner(standing.number),
+            good_till: self.records.good_till(standing.number),
         }
     }
 
@@ -293,6 +289,13 @@ impl LimitBook {
         }
         if let Some(limit) = order.execution.limit() {
             check_price(limit)?;
+        }
+        let capacity = self.records.capacity();
+        if order.number.index() >= capacity || self.records.is_taken(order.number) {
+            return Err(Refusal::Number {
+                number: order.number,
+                capacity,
+            });
         }
         match order.good_till {
             Some(good_till) if good_till <= self.now => Err(Refusal::Ended {
@@ -316,29 +319,18 @@ impl LimitBook {
         }
     }
 
-    fn check_priority(
-        &self,
-        direction: Direction,
-        place: (PricePerHour, Priority),
-    ) -> Result<(), Refusal> {
-        match self.side(direction).is_taken(place) {
-            true => Err(Refusal::PriorityTaken),
-            false => Ok(()),
-        }
-    }
-
     /// Checks that the whole order can trade, its owner's own orders not counted.
     fn check_fills(&self, taker: &Taker) -> Result<(), Refusal> {
         let mut available = 0;
         for standing in self.side(taker.direction.opposite()).orders() {
-            let is_own = standing.entry.owner == taker.owner.0;
+            let is_own = self.records.owner(standing.number) == taker.owner;
             // One that stops at an order of its owner goes no further.
             let stops = is_own && taker.self_trade != SelfTrade::CancelResting;
             if stops || taker.stops_at(standing.price) {
                 break;
             }
             if !is_own {
-                available += standing.entry.quantity.min(taker.left - available);
+                available += standing.quantity.min(taker.left - available);
             }
             if available == taker.left {
                 return Ok(());
@@ -357,30 +349,27 @@ impl LimitBook {
             && let Some(standing) = side.best()
             && !taker.stops_at(standing.price)
         {
-            let entry = standing.entry;
-            if entry.owner == taker.owner.0 {
+            let (maker, owner) = (standing.number, records.owner(standing.number));
+            if owner == taker.owner {
                 if taker.self_trade != SelfTrade::CancelIncoming {
                     side.remove(&standing, records);
-                    on_event(Event::SelfTradePrevented(records.remove(entry.order)));
+                    on_event(Event::SelfTradePrevented(maker));
                 }
                 if taker.self_trade != SelfTrade::CancelResting {
                     taker.dropped += std::mem::take(&mut taker.left);
                 }
                 continue;
             }
-            let quantity = taker.left.min(entry.quantity);
-            let left = entry.quantity - quantity;
+            let quantity = taker.left.min(standing.quantity);
+            let left = standing.quantity - quantity;
             taker.left -= quantity;
-            let maker = if left == 0 {
-                side.remove(&standing, records);
-                records.remove(entry.order)
-            } else {
-                side.reduce(&standing, left);
-                records.key(entry.order)
-            };
+            match left {
+                0 => side.remove(&standing, records),
+                left => side.reduce(&standing, left),
+            }
             on_event(Event::Filled(Fill {
                 maker,
-                owner: Owner(entry.owner),
+                owner,
                 price: standing.price,
                 quantity,
                 left,
@@ -389,40 +378,29 @@ impl LimitBook {
     }
 
     /// Lets what is left of an order stand.
-    fn rest(
-        &mut self,
-        order: &NewOrder,
-        price: PricePerHour,
-        left: u32,
-    ) -> Result<OrderKey, Refusal> {
+    fn rest(&mut self, order: &NewOrder, price: PricePerHour, left: u32) -> Result<(), Refusal> {
         let (side, records) = self.side_mut(order.direction);
-        let capacity = records.capacity();
-        let key = records.add(order.direction, order.good_till);
-        let key = key.ok_or(Refusal::Full { capacity })?;
-        let entry = Entry {
-            order: key.index,
-            quantity: left,
-            owner: order.owner.0,
-        };
-        if !side.insert((price, order.priority), entry, records) {
-            records.remove(key.index);
+        records.add(order.number, order.owner, order.good_till);
+        let place = (price, order.priority);
+        if !side.insert(place, (order.number, left), records) {
             return Err(Refusal::PriorityTaken);
         }
         if let Some(good_till) = order.good_till {
             let records = &self.records;
-            let stands = |key| records.get(key).is_some();
-            self.expiries.add(good_till, key, stands);
+            let stands =
+                |at, number| records.is_taken(number) && records.good_till(number) == Some(at);
+            self.expiries.add((good_till, order.number), stands);
         }
-        Ok(key)
+        Ok(())
     }
 }
 
 impl Taker {
     /// Sums up what became of an order of `quantity`.
-    fn outcome(&self, quantity: u32, resting: Option<OrderKey>) -> Outcome {
+    fn outcome(&self, quantity: u32) -> Outcome {
         Outcome {
             filled: quantity - self.left - self.dropped,
-            resting: resting.map(|key| (key, self.left)),
+            resting: self.left,
             dropped: self.dropped,
         }
     }

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use market::{Amount, PricePerHour};
 use matching::limit_book::{
-    Direction, Event, Execution, LimitBook, NewOrder, OrderKey, Owner, Priority, SelfTrade,
+    Direction, Event, Execution, LimitBook, NewOrder, OrderNumber, Owner, Priority, SelfTrade,
 };
 use nanobook::{Exchange, OrderId};
 use orderbook_rs::OrderBook;
@@ -55,71 +55,54 @@ pub trait Engine {
 }
 
 /// This project's.
-pub struct Nightshift {
-    book: LimitBook,
-    keys: Vec<OrderKey>,
-    /// The number of the order in each place of the book.
-    numbers: Vec<u32>,
-}
+pub struct Nightshift(LimitBook);
 
 const ADDER: Owner = Owner(1);
 const TAKER: Owner = Owner(2);
-
-impl Nightshift {
-    fn order(direction: Direction, execution: Execution, quantity: u32, sequence: u64) -> NewOrder {
-        let owner = match execution {
-            Execution::Market => TAKER,
-            _ => ADDER,
-        };
-        NewOrder {
-            direction,
-            execution,
-            quantity,
-            owner,
-            priority: Priority(sequence),
-            good_till: None,
-            self_trade: SelfTrade::CancelResting,
-        }
-    }
-}
 
 impl Engine for Nightshift {
     const NAME: &'static str = "nightshift";
 
     fn new(room: Room) -> Self {
-        Self {
-            book: LimitBook::new(room.standing),
-            keys: vec![OrderKey::default(); room.standing],
-            numbers: vec![0; room.standing],
-        }
+        // One more number, for what takes and never stands.
+        Self(LimitBook::new(room.standing + 1))
     }
 
     fn add(&mut self, order: &Added) {
         let price = PricePerHour(Amount::from_nanocredits(order.price));
-        let new = Self::order(
-            order.direction,
-            Execution::Limit(price),
-            order.quantity,
-            order.sequence,
-        );
-        let outcome = self.book.submit(new, |_| ()).expect("the order is good");
-        let (key, _) = outcome.resting.expect("it meets nothing");
-        self.keys[order.number as usize] = key;
-        self.numbers[key.place()] = order.number;
+        let new = NewOrder {
+            number: OrderNumber(order.number),
+            direction: order.direction,
+            execution: Execution::Limit(price),
+            quantity: order.quantity,
+            owner: ADDER,
+            priority: Priority(order.sequence),
+            good_till: None,
+            self_trade: SelfTrade::CancelResting,
+        };
+        black_box(self.0.submit(new, |_| ()).expect("the order is good"));
     }
 
     fn cancel(&mut self, number: u32) {
-        let cancelled = self.book.cancel(self.keys[number as usize]);
+        let cancelled = self.0.cancel(OrderNumber(number));
         black_box(cancelled.expect("it stands"));
     }
 
     fn take(&mut self, direction: Direction, quantity: u32, on_fill: &mut impl FnMut(Filled)) {
-        let new = Self::order(direction, Execution::Market, quantity, 0);
-        let numbers = &self.numbers;
-        let outcome = self.book.submit(new, |event| {
+        let new = NewOrder {
+            number: OrderNumber(self.0.capacity() as u32 - 1),
+            direction,
+            execution: Execution::Market,
+            quantity,
+            owner: TAKER,
+            priority: Priority(0),
+            good_till: None,
+            self_trade: SelfTrade::CancelResting,
+        };
+        let outcome = self.0.submit(new, |event| {
             if let Event::Filled(fill) = event {
                 on_fill(Filled {
-                    number: numbers[fill.maker.place()],
+                    number: fill.maker.0,
                     price: fill.price.0.nanocredits(),
                     quantity: fill.quantity,
                     left: fill.left,

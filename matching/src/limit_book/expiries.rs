@@ -1,51 +1,57 @@
 //! Owns when resting orders end, soonest first.
 //!
-//! Never told that an order is gone: its entry is passed over when its time comes, or swept out when there are
-//! as many entries as the book has room for orders, twice over.
+//! Never told that an order is gone: its entry is passed over when its time comes, or swept out when there are a
+//! quarter more entries than the book has room for orders.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use market::Timestamp;
 
-use super::order::OrderKey;
+use super::order::OrderNumber;
 
 /// The orders that end by themselves.
 #[derive(Debug, Clone)]
 pub(super) struct Expiries {
-    /// Allocated once.
-    heap: BinaryHeap<Reverse<(Timestamp, OrderKey)>>,
+    /// Allocated at the first order with an end.
+    heap: BinaryHeap<Reverse<(Timestamp, OrderNumber)>>,
     most: usize,
 }
 
 impl Expiries {
     pub(super) fn new(orders: usize) -> Self {
-        let most = orders.saturating_mul(2).max(2);
         Self {
-            heap: BinaryHeap::with_capacity(most),
-            most,
+            heap: BinaryHeap::new(),
+            most: orders.saturating_add(orders / 4).saturating_add(1),
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.heap.capacity() * size_of::<Reverse<(Timestamp, OrderKey)>>()
+        self.heap.capacity() * size_of::<Reverse<(Timestamp, OrderNumber)>>()
     }
 
-    /// Notes an order's end. `stands` tells of any key whether its order still stands.
-    pub(super) fn add(&mut self, at: Timestamp, key: OrderKey, stands: impl Fn(OrderKey) -> bool) {
-        if self.heap.len() >= self.most {
-            // At most half of the entries are of orders that stand: the work is paid by those that are gone.
-            self.heap.retain(|Reverse((_, key))| stands(*key));
+    /// Notes an order's end. `stands` tells whether an order stands under a number that ends at this time.
+    pub(super) fn add(
+        &mut self,
+        end: (Timestamp, OrderNumber),
+        stands: impl Fn(Timestamp, OrderNumber) -> bool,
+    ) {
+        if self.heap.capacity() == 0 {
+            self.heap.reserve_exact(self.most);
         }
-        self.heap.push(Reverse((at, key)));
+        if self.heap.len() >= self.most {
+            self.heap
+                .retain(|Reverse((at, number))| stands(*at, *number));
+        }
+        self.heap.push(Reverse(end));
     }
 
-    /// Returns an order whose time has come, if there is one.
-    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<OrderKey> {
+    /// Returns the next end that has come, if there is one.
+    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, OrderNumber)> {
         let Reverse((at, _)) = self.heap.peek()?;
         if now < *at {
             return None;
         }
-        self.heap.pop().map(|Reverse((_, key))| key)
+        self.heap.pop().map(|Reverse(end)| end)
     }
 }

@@ -10,19 +10,10 @@
 
 use market::{Amount, PricePerHour};
 
-use super::order::{Direction, PriceLevel, Priority};
+use super::order::{Direction, OrderNumber, PriceLevel, Priority};
 use super::records::Records;
 use super::slab::Slab;
-use super::tree::{Spot, Tree, Trees};
-
-/// The part of a resting order that matching looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Entry {
-    /// The index of its record.
-    pub(super) order: u32,
-    pub(super) quantity: u32,
-    pub(super) owner: u32,
-}
+use super::tree::{Item, Spot, Tree, Trees};
 
 /// All orders of one price.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +27,10 @@ struct Level {
 /// An order that stands, and where.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
+    pub(super) number: OrderNumber,
     pub(super) price: PricePerHour,
     pub(super) priority: Priority,
-    pub(super) entry: Entry,
+    pub(super) quantity: u32,
     level: u32,
     spot: Spot,
 }
@@ -47,11 +39,13 @@ pub(super) struct Standing {
 #[derive(Debug, Clone)]
 pub(super) struct Ladder {
     direction: Direction,
+    /// What turns a price into its key, and back.
+    turn: u64,
     len: usize,
     prices: Tree,
-    price_nodes: Trees<u32>,
+    price_nodes: Trees,
     levels: Slab<Level>,
-    order_nodes: Trees<Entry>,
+    order_nodes: Trees,
     /// The number of the best level.
     best: Option<u32>,
 }
@@ -60,7 +54,7 @@ impl Ladder {
     /// Makes an empty side with room for about `orders` orders before anything is allocated again.
     pub(super) fn new(direction: Direction, orders: usize) -> Self {
         let mut price_nodes = Trees::new(orders / 64 + 4);
-        let mut order_nodes = Trees::new(orders / 8 + 4);
+        let mut order_nodes = Trees::new(orders / 16 + 4);
         let level = Level {
             price: PricePerHour(Amount::ZERO),
             quantity: 0,
@@ -70,10 +64,14 @@ impl Ladder {
         order_nodes.fell(&level.queue);
         Self {
             direction,
+            turn: match direction {
+                Direction::Buy => u64::MAX,
+                Direction::Sell => 0,
+            },
             len: 0,
             prices: price_nodes.plant(0),
             price_nodes,
-            levels: Slab::new(orders / 8 + 4, &level),
+            levels: Slab::new(orders / 32 + 4, &level),
             order_nodes,
             best: None,
         }
@@ -89,17 +87,13 @@ impl Ladder {
         self.price_nodes.bytes() + self.levels.bytes() + self.order_nodes.bytes()
     }
 
-    /// Turns a price such that the best has the least key, and back.
     fn key(&self, price: PricePerHour) -> u64 {
-        match self.direction {
-            Direction::Buy => !price.0.nanocredits(),
-            Direction::Sell => price.0.nanocredits(),
-        }
+        price.0.nanocredits() ^ self.turn
     }
 
     fn level_at(&self, price: PricePerHour) -> Option<u32> {
         let spot = self.price_nodes.find(&self.prices, self.key(price))?;
-        Some(*self.price_nodes.value(spot))
+        Some(self.price_nodes.get(spot).id)
     }
 
     /// Returns the best price.
@@ -109,18 +103,19 @@ impl Ladder {
 
     /// Returns the order that trades first.
     pub(super) fn best(&self) -> Option<Standing> {
-        let number = self.best?;
-        let level = self.levels.get(number);
-        let spot = self.order_nodes.first(&level.queue)?;
-        Some(self.standing(number, level, spot))
+        let level = self.best?;
+        let spot = self.order_nodes.first(&self.levels.get(level).queue)?;
+        Some(self.standing(level, spot))
     }
 
-    fn standing(&self, number: u32, level: &Level, spot: Spot) -> Standing {
+    fn standing(&self, level: u32, spot: Spot) -> Standing {
+        let item = self.order_nodes.get(spot);
         Standing {
-            price: level.price,
-            priority: Priority(self.order_nodes.key(spot)),
-            entry: *self.order_nodes.value(spot),
-            level: number,
+            number: OrderNumber(item.id),
+            price: self.levels.get(level).price,
+            priority: Priority(item.key),
+            quantity: item.quantity,
+            level,
             spot,
         }
     }
@@ -131,12 +126,10 @@ impl Ladder {
         level.is_some_and(|level| self.order_nodes.find(&level.queue, priority.0).is_some())
     }
 
-    /// Returns the order of a record, which says that it lies in this leaf.
-    pub(super) fn find(&self, leaf: u32, order: u32) -> Option<Standing> {
-        let is_it = |entry: &Entry| entry.order == order;
-        let spot = self.order_nodes.find_in(leaf, is_it)?;
-        let number = self.order_nodes.tag(leaf);
-        Some(self.standing(number, self.levels.get(number), spot))
+    /// Returns an order, of which the records say that it lies in this leaf.
+    pub(super) fn find(&self, leaf: u32, number: OrderNumber) -> Option<Standing> {
+        let spot = self.order_nodes.find_in(leaf, number.0)?;
+        Some(self.standing(self.order_nodes.tag(leaf), spot))
     }
 
     /// Puts an order in, notes in the records where it and those that it moves lie, and returns whether its
@@ -144,85 +137,99 @@ impl Ladder {
     pub(super) fn insert(
         &mut self,
         (price, priority): (PricePerHour, Priority),
-        entry: Entry,
+        (number, quantity): (OrderNumber, u32),
         records: &mut Records,
     ) -> bool {
-        let number = match self.level_at(price) {
-            Some(number) => number,
+        let level = match self.level_at(price) {
+            Some(level) => level,
             None => self.add_level(price),
         };
-        let level = self.levels.get_mut(number);
-        let moved = |moved: &Entry, leaf| records.set_leaf(moved.order, leaf);
-        let value = (priority.0, entry);
-        let Some(leaf) = self.order_nodes.insert(&mut level.queue, value, moved) else {
+        let level = self.levels.get_mut(level);
+        let item = Item {
+            key: priority.0,
+            id: number.0,
+            quantity,
+        };
+        let direction = self.direction;
+        let moved = |number, leaf| records.set_leaf(number, direction, leaf);
+        let Some(leaf) = self.order_nodes.insert(&mut level.queue, item, moved) else {
             return false;
         };
         level.orders += 1;
-        level.quantity += u64::from(entry.quantity);
+        level.quantity += u64::from(quantity);
         self.len += 1;
-        records.set_leaf(entry.order, leaf);
+        records.set_leaf(number.0, direction, leaf);
         true
     }
 
     fn add_level(&mut self, price: PricePerHour) -> u32 {
-        let level = Level {
+        let Self {
+            levels,
+            order_nodes,
+            ..
+        } = self;
+        let id = levels.add_with(|number| Level {
             price,
             quantity: 0,
             orders: 0,
-            queue: self.order_nodes.plant(0),
+            // The queue's leaves name their level.
+            queue: order_nodes.plant(number),
+        });
+        let item = Item {
+            key: self.key(price),
+            id,
+            quantity: 0,
         };
-        let number = self.levels.add(level);
-        // The queue's leaves name their level.
-        self.order_nodes.fell(&level.queue);
-        self.levels.get_mut(number).queue = self.order_nodes.plant(number);
-        let key = self.key(price);
-        self.price_nodes
-            .insert(&mut self.prices, (key, number), |_, _| ());
-        if self.best_price().is_none_or(|best| key < self.key(best)) {
-            self.best = Some(number);
+        if self
+            .best_price()
+            .is_none_or(|best| item.key < self.key(best))
+        {
+            self.best = Some(id);
         }
-        number
+        self.price_nodes.insert(&mut self.prices, item, |_, _| ());
+        id
     }
 
     /// Takes an order out.
     pub(super) fn remove(&mut self, standing: &Standing, records: &mut Records) {
         let level = self.levels.get_mut(standing.level);
         level.orders -= 1;
-        level.quantity -= u64::from(standing.entry.quantity);
+        level.quantity -= u64::from(standing.quantity);
         self.len -= 1;
-        let moved = |moved: &Entry, leaf| records.set_leaf(moved.order, leaf);
+        let direction = self.direction;
+        let moved = |number, leaf| records.set_leaf(number, direction, leaf);
         self.order_nodes
             .remove(&mut level.queue, standing.spot, moved);
+        records.remove(standing.number);
         if level.orders == 0 {
             self.remove_level(standing.level);
         }
     }
 
-    fn remove_level(&mut self, number: u32) {
-        let level = *self.levels.get(number);
+    fn remove_level(&mut self, id: u32) {
+        let level = *self.levels.get(id);
         self.order_nodes.fell(&level.queue);
-        self.levels.give_back(number);
-        let key = self.key(level.price);
-        if let Some(spot) = self.price_nodes.find(&self.prices, key) {
+        self.levels.give_back(id);
+        if let Some(spot) = self.price_nodes.find(&self.prices, self.key(level.price)) {
             self.price_nodes.remove(&mut self.prices, spot, |_, _| ());
         }
-        if self.best == Some(number) {
+        if self.best == Some(id) {
             let first = self.price_nodes.first(&self.prices);
-            self.best = first.map(|spot| *self.price_nodes.value(spot));
+            self.best = first.map(|spot| self.price_nodes.get(spot).id);
         }
     }
 
     /// Writes what is left of an order; less than before.
     pub(super) fn reduce(&mut self, standing: &Standing, left: u32) {
         let level = self.levels.get_mut(standing.level);
-        level.quantity -= u64::from(standing.entry.quantity - left);
-        self.order_nodes.value_mut(standing.spot).quantity = left;
+        level.quantity -= u64::from(standing.quantity - left);
+        self.order_nodes.set_quantity(standing.spot, left);
     }
 
     /// Returns the levels, best first.
     pub(super) fn levels(&self) -> impl Iterator<Item = PriceLevel> + '_ {
-        self.level_numbers().map(|number| {
-            let level = self.levels.get(number);
+        self.level_ids().map(|id| {
+            let level = self.levels.get(id);
             PriceLevel {
                 price: level.price,
                 quantity: level.quantity,
@@ -231,19 +238,18 @@ impl Ladder {
         })
     }
 
-    fn level_numbers(&self) -> impl Iterator<Item = u32> + '_ {
+    fn level_ids(&self) -> impl Iterator<Item = u32> + '_ {
         let first = self.price_nodes.first(&self.prices);
         let spots = std::iter::successors(first, |spot| self.price_nodes.next(*spot));
-        spots.map(|spot| *self.price_nodes.value(spot))
+        spots.map(|spot| self.price_nodes.get(spot).id)
     }
 
     /// Returns the orders, in the order in which they trade.
     pub(super) fn orders(&self) -> impl Iterator<Item = Standing> + '_ {
-        self.level_numbers().flat_map(move |number| {
-            let level = self.levels.get(number);
-            let first = self.order_nodes.first(&level.queue);
+        self.level_ids().flat_map(move |id| {
+            let first = self.order_nodes.first(&self.levels.get(id).queue);
             let spots = std::iter::successors(first, |spot| self.order_nodes.next(*spot));
-            spots.map(move |spot| self.standing(number, level, spot))
+            spots.map(move |spot| self.standing(id, spot))
         })
     }
 }

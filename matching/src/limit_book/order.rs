@@ -32,19 +32,15 @@ impl Direction {
     }
 }
 
-/// Names a resting order of one [`LimitBook`](super::LimitBook). Never reused: a key of an order that is gone
-/// finds nothing, and so does the default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct OrderKey {
-    pub(super) index: u32,
-    pub(super) generation: u32,
-}
+/// Names an order that stands, below the book's capacity. The caller gives numbers out, and keeps in tables of its
+/// own, indexed by them, what else it knows of an order; a number can be given out again when its order is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderNumber(pub u32);
 
-impl OrderKey {
-    /// Returns the place in which the order is kept, below the book's capacity; shared with no order that rests
-    /// at the same time. Callers index tables of their own by it.
-    pub const fn place(self) -> usize {
-        self.index as usize
+impl OrderNumber {
+    /// Returns the number as an index.
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -87,6 +83,8 @@ pub enum SelfTrade {
 /// An order on its way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewOrder {
+    /// Its number, under which nothing stands.
+    pub number: OrderNumber,
     /// Whether it buys or sells.
     pub direction: Direction,
     /// How it trades.
@@ -120,7 +118,7 @@ pub struct Replacement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fill {
     /// The order that stood.
-    pub maker: OrderKey,
+    pub maker: OrderNumber,
     /// Whose it is.
     pub owner: Owner,
     /// Its price.
@@ -137,7 +135,7 @@ pub enum Event {
     /// One traded.
     Filled(Fill),
     /// One was cancelled, because the incoming order is its owner's.
-    SelfTradePrevented(OrderKey),
+    SelfTradePrevented(OrderNumber),
 }
 
 /// What a submitted order did.
@@ -145,8 +143,8 @@ pub enum Event {
 pub struct Outcome {
     /// What it traded.
     pub filled: u32,
-    /// What stands in the book now, under which key.
-    pub resting: Option<(OrderKey, u32)>,
+    /// What of it stands in the book now.
+    pub resting: u32,
     /// What was dropped: neither traded nor standing.
     pub dropped: u32,
 }
@@ -154,8 +152,8 @@ pub struct Outcome {
 /// An order that stands in the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resting {
-    /// Its key.
-    pub key: OrderKey,
+    /// Its number.
+    pub number: OrderNumber,
     /// Whether it buys or sells.
     pub direction: Direction,
     /// Its price.
@@ -218,13 +216,15 @@ pub enum Refusal {
     /// Another order of the same price stands at the same priority.
     #[error("an order of the same price stands at the same priority")]
     PriorityTaken,
-    /// The book is full.
-    #[error("the book holds its {capacity} orders already")]
-    Full {
-        /// The most that it holds.
+    /// Its number is none of the book's, or another order's.
+    #[error("order number {} is taken, or not below the book's capacity of {capacity}", number.0)]
+    Number {
+        /// The number.
+        number: OrderNumber,
+        /// The numbers that there are.
         capacity: usize,
     },
-    /// There is no order under the key: it was filled, cancelled, or its time ended.
+    /// No order stands under the number: it was filled, cancelled, or its time ended.
     #[error("no such order stands in the book")]
     Unknown,
 }

@@ -1,65 +1,45 @@
-//! Owns the record of each resting order: by which the ladder finds it, and until when it stands.
+//! Owns the record of each resting order: by which the ladder finds it, whose it is, and until when it stands.
 //!
-//! Never more than the capacity that it was made with, all of it allocated at once; a record is used again under
-//! another generation, so that old keys find nothing.
+//! Never more than the capacity that it was made with, all of it allocated at once.
 
 use market::Timestamp;
 
-use super::order::{Direction, OrderKey};
+use super::order::{Direction, OrderNumber, Owner};
 
-/// No record.
-const NIL: u32 = u32::MAX;
-
-/// What is kept of a resting order beside its entry in the ladder.
+/// What is kept of a resting order beside its item in the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
-    /// The leaf of the ladder that it lies in; of a free record, the next free one.
-    pub(super) leaf: u32,
-    /// Which order it is, over three bits that say what is so of it.
-    generation: u32,
+struct Record {
+    /// The leaf of the ladder that it lies in, or one of the marks.
+    leaf: u32,
+    owner: Owner,
 }
 
-/// Set where the record holds an order.
-const HOLDS: u32 = 1;
-/// Set where that order sells.
-const SELLS: u32 = 2;
-/// Set where it has an end.
-const ENDS: u32 = 4;
-/// What the number of the next order is greater by.
-const NEXT: u32 = 8;
+/// The highest bit of a leaf's number: whether the order sells.
+const SELLS: u32 = 1 << 31;
 
-impl Record {
-    pub(super) fn direction(&self) -> Direction {
-        match self.generation & SELLS {
-            0 => Direction::Buy,
-            _ => Direction::Sell,
-        }
-    }
-}
+/// No order has this number.
+const NOBODY: u32 = u32::MAX;
 
-/// All records of a book.
+/// The end of time: an order without an end of its own.
+const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
+
+/// All records of a book, by the numbers of their orders.
 #[derive(Debug, Clone)]
 pub(super) struct Records {
     records: Vec<Record>,
+    /// Empty until an order has an end.
     ends: Vec<Timestamp>,
-    free: u32,
 }
 
 impl Records {
     pub(super) fn new(capacity: usize) -> Self {
-        let capacity = capacity.min(NIL as usize);
-        let record = |index: usize| Record {
-            leaf: if index + 1 < capacity {
-                index as u32 + 1
-            } else {
-                NIL
-            },
-            generation: 0,
+        let nobody = Record {
+            leaf: NOBODY,
+            owner: Owner(0),
         };
         Self {
-            records: (0..capacity).map(record).collect(),
-            ends: vec![Timestamp::from_millis(0); capacity],
-            free: if capacity > 0 { 0 } else { NIL },
+            records: vec![nobody; capacity],
+            ends: Vec::new(),
         }
     }
 
@@ -72,66 +52,55 @@ impl Records {
             + self.ends.capacity() * size_of::<Timestamp>()
     }
 
-    /// Keeps an order whose leaf is told later; `None` where there is no room.
-    pub(super) fn add(
-        &mut self,
-        direction: Direction,
-        good_till: Option<Timestamp>,
-    ) -> Option<OrderKey> {
-        let index = self.free;
-        let record = self.records.get_mut(index as usize)?;
-        self.free = record.leaf;
-        let number = record.generation & !(NEXT - 1);
-        record.generation = number.wrapping_add(NEXT) | HOLDS;
-        if direction == Direction::Sell {
-            record.generation |= SELLS;
+    /// Tells whether an order stands under this number.
+    pub(super) fn is_taken(&self, number: OrderNumber) -> bool {
+        let record = self.records.get(number.index());
+        record.is_some_and(|record| record.leaf != NOBODY)
+    }
+
+    /// Writes whose order stands under a number, which is below the capacity, and until when; where it lies is told later.
+    pub(super) fn add(&mut self, number: OrderNumber, owner: Owner, good_till: Option<Timestamp>) {
+        self.records[number.index()].owner = owner;
+        if good_till.is_some() && self.ends.is_empty() {
+            self.ends = vec![NEVER; self.records.len()];
         }
-        if let Some(good_till) = good_till {
-            record.generation |= ENDS;
-            self.ends[index as usize] = good_till;
-        }
-        Some(OrderKey {
-            index,
-            generation: record.generation,
-        })
-    }
-
-    /// Returns the record of an order that stands.
-    pub(super) fn get(&self, key: OrderKey) -> Option<&Record> {
-        let record = self.records.get(key.index as usize)?;
-        (record.generation == key.generation).then_some(record)
-    }
-
-    /// Returns until when the order of a record stands.
-    pub(super) fn good_till(&self, index: u32) -> Option<Timestamp> {
-        let record = self.records.get(index as usize)?;
-        (record.generation & ENDS != 0).then(|| self.ends[index as usize])
-    }
-
-    /// Notes in which leaf the order of a record lies.
-    pub(super) fn set_leaf(&mut self, index: u32, leaf: u32) {
-        if let Some(record) = self.records.get_mut(index as usize) {
-            record.leaf = leaf;
+        if let Some(end) = self.ends.get_mut(number.index()) {
+            *end = good_till.unwrap_or(NEVER);
         }
     }
 
-    /// Returns the key of the order of a record.
-    pub(super) fn key(&self, index: u32) -> OrderKey {
-        let generation = self.records.get(index as usize).map(|it| it.generation);
-        OrderKey {
-            index,
-            generation: generation.unwrap_or(0),
-        }
+    /// Returns in which direction and leaf the order lies that stands under a number.
+    pub(super) fn find(&self, number: OrderNumber) -> Option<(Direction, u32)> {
+        let leaf = self.records.get(number.index())?.leaf;
+        let direction = match leaf & SELLS {
+            0 => Direction::Buy,
+            _ => Direction::Sell,
+        };
+        (leaf != NOBODY).then_some((direction, leaf & !SELLS))
     }
 
-    /// Forgets an order, whose key finds nothing from now on, and returns that key.
-    pub(super) fn remove(&mut self, index: u32) -> OrderKey {
-        let key = self.key(index);
-        if let Some(record) = self.records.get_mut(index as usize) {
-            record.generation &= !HOLDS;
-            record.leaf = self.free;
-            self.free = index;
-        }
-        key
+    /// Returns whose an order is.
+    pub(super) fn owner(&self, number: OrderNumber) -> Owner {
+        self.records[number.index()].owner
+    }
+
+    /// Returns until when an order stands.
+    pub(super) fn good_till(&self, number: OrderNumber) -> Option<Timestamp> {
+        let end = self.ends.get(number.index()).copied();
+        end.filter(|end| *end != NEVER)
+    }
+
+    /// Notes where an order lies.
+    pub(super) fn set_leaf(&mut self, number: u32, direction: Direction, leaf: u32) {
+        let sells = match direction {
+            Direction::Buy => 0,
+            Direction::Sell => SELLS,
+        };
+        self.records[number as usize].leaf = leaf | sells;
+    }
+
+    /// Forgets an order.
+    pub(super) fn remove(&mut self, number: OrderNumber) {
+        self.records[number.index()].leaf = NOBODY;
     }
 }

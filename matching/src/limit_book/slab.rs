@@ -22,14 +22,20 @@ impl<T: Clone> Slab<T> {
 
     /// Keeps a thing and returns its number; allocates where none is free.
     pub(super) fn add(&mut self, thing: T) -> u32 {
+        self.add_with(|_| thing)
+    }
+
+    /// Keeps a thing that knows its number.
+    pub(super) fn add_with(&mut self, make: impl FnOnce(u32) -> T) -> u32 {
         match self.free.pop() {
             Some(number) => {
-                self.things[number as usize] = thing;
+                self.things[number as usize] = make(number);
                 number
             }
             None => {
-                self.things.push(thing);
-                (self.things.len() - 1) as u32
+                let number = self.things.len() as u32;
+                self.things.push(make(number));
+                number
             }
         }
     }

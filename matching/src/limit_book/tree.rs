@@ -1,16 +1,16 @@
-//! Owns sorted maps from whole numbers to small values: many B+ trees whose nodes lie in common slabs.
+//! Owns sorted maps from whole numbers to items: many B+ trees whose nodes lie in common slabs.
 //!
-//! Never matches and never knows what the values are. Every operation takes a number of steps that grows with
-//! the logarithm of the values, whatever a peer submits: there is no list to walk along. Taking the least and
+//! Never matches and never knows what the items are. Every operation takes a number of steps that grows with
+//! the logarithm of their number, whatever a peer submits: there is no list to walk along. Taking the least and
 //! putting in the greatest, which is what a queue does, find their leaf at once.
 //!
 //! ```text
 //!                 [ inner: least key of each child ]
 //!                /                |                 \
-//! first ─► [ leaf: 16 values ] ◄─► [ leaf ] ◄─► [ leaf ] ◄─ last
+//! first ─► [ leaf: 16 items ] ◄─► [ leaf ] ◄─► [ leaf ] ◄─ last
 //! ```
-//! An empty leaf is given back at once, and a leaf that is less than a quarter full joins a neighbour under the
-//! same parent that has room for it.
+//! An empty leaf is given back at once, and a leaf that is less than half full joins a neighbour under the same
+//! parent if three quarters of a leaf hold both.
 
 mod node;
 
@@ -19,6 +19,17 @@ use node::{INNER, Inner, LEAF, Leaf, NIL};
 
 /// The most levels of inner nodes: at least 8 children each, so more leaves than numbers for them.
 const MAX_HEIGHT: usize = 12;
+
+/// What a map holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Item {
+    /// What it is sorted by; unique in its map.
+    pub(super) key: u64,
+    /// What it is; not the greatest number.
+    pub(super) id: u32,
+    /// How much there is of it.
+    pub(super) quantity: u32,
+}
 
 /// One map; its nodes lie in the [`Trees`] that made it.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +43,7 @@ pub(super) struct Tree {
     tag: u32,
 }
 
-/// Where a value lies.
+/// Where an item lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spot {
     pub(super) leaf: u32,
@@ -54,12 +65,12 @@ impl Way {
 
 /// The nodes of many trees.
 #[derive(Debug, Clone)]
-pub(super) struct Trees<V> {
-    leaves: Slab<Leaf<V>>,
+pub(super) struct Trees {
+    leaves: Slab<Leaf>,
     inners: Slab<Inner>,
 }
 
-impl<V: Copy + Default> Trees<V> {
+impl Trees {
     /// Makes room for so many leaves.
     pub(super) fn new(leaves: usize) -> Self {
         Self {
@@ -119,7 +130,7 @@ impl<V: Copy + Default> Trees<V> {
         (way, node)
     }
 
-    /// Returns where the value of a key lies.
+    /// Returns where the item with a key lies.
     pub(super) fn find(&self, tree: &Tree, key: u64) -> Option<Spot> {
         let leaf = self.leaf_of(tree, key);
         let it = self.leaves.get(leaf);
@@ -127,14 +138,13 @@ impl<V: Copy + Default> Trees<V> {
         it.holds(at, key).then_some(Spot { leaf, at })
     }
 
-    /// Returns where a value lies that is known to be in this leaf.
-    pub(super) fn find_in(&self, leaf: u32, is_it: impl Fn(&V) -> bool) -> Option<Spot> {
-        let it = self.leaves.get(leaf);
-        let at = it.first() + it.values().iter().position(is_it)?;
+    /// Returns where an item lies, in a leaf of which it is known that it lies there.
+    pub(super) fn find_in(&self, leaf: u32, id: u32) -> Option<Spot> {
+        let at = self.leaves.get(leaf).find(id)?;
         Some(Spot { leaf, at })
     }
 
-    /// Returns where the value with the least key lies.
+    /// Returns where the item with the least key lies.
     pub(super) fn first(&self, tree: &Tree) -> Option<Spot> {
         let leaf = self.leaves.get(tree.first);
         let at = leaf.first();
@@ -144,7 +154,7 @@ impl<V: Copy + Default> Trees<V> {
         })
     }
 
-    /// Returns where the value with the next greater key lies.
+    /// Returns where the item with the next greater key lies.
     pub(super) fn next(&self, spot: Spot) -> Option<Spot> {
         let leaf = self.leaves.get(spot.leaf);
         if spot.at + 1 < leaf.end() {
@@ -160,80 +170,80 @@ impl<V: Copy + Default> Trees<V> {
         })
     }
 
-    /// Returns the key of a value.
-    pub(super) fn key(&self, spot: Spot) -> u64 {
-        self.leaves.get(spot.leaf).key(spot.at)
+    /// Returns an item.
+    pub(super) fn get(&self, spot: Spot) -> Item {
+        self.leaves.get(spot.leaf).get(spot.at)
     }
 
-    /// Returns a value.
-    pub(super) fn value(&self, spot: Spot) -> &V {
-        self.leaves.get(spot.leaf).value(spot.at)
+    /// Writes how much there is of an item.
+    pub(super) fn set_quantity(&mut self, spot: Spot, quantity: u32) {
+        self.leaves
+            .get_mut(spot.leaf)
+            .set_quantity(spot.at, quantity);
     }
 
-    /// Returns a value, to be changed.
-    pub(super) fn value_mut(&mut self, spot: Spot) -> &mut V {
-        self.leaves.get_mut(spot.leaf).value_mut(spot.at)
-    }
-
-    /// Puts a value in, tells of each other value that came to lie in another leaf by that, and returns the leaf
-    /// that it lies in; `None` where the key has a value.
+    /// Puts an item in, tells the id of each other one that came to lie in another leaf by that, and returns the
+    /// leaf that it lies in; `None` where its key is taken.
     pub(super) fn insert(
         &mut self,
         tree: &mut Tree,
-        (key, value): (u64, V),
-        moved: impl FnMut(&V, u32),
+        item: Item,
+        moved: impl FnMut(u32, u32),
     ) -> Option<u32> {
         // What comes last in a queue.
         let last = self.leaves.get_mut(tree.last);
-        if last.len() > 0 && last.key(last.end() - 1) < key {
-            if last.len() < LEAF {
-                last.insert(last.end(), key, value);
+        let end = last.end();
+        if end > last.first() && last.get(end - 1).key < item.key {
+            if end < LEAF {
+                last.push(item);
                 return Some(tree.last);
             }
-            return Some(self.insert_last(tree, key, value));
+            return Some(self.insert_last(tree, item));
         }
-        let id = self.leaf_of(tree, key);
+        let id = self.leaf_of(tree, item.key);
         let leaf = self.leaves.get_mut(id);
-        let at = leaf.search(key);
-        if leaf.holds(at, key) {
+        let at = leaf.search(item.key);
+        if leaf.holds(at, item.key) {
             return None;
         }
         if leaf.len() < LEAF {
-            leaf.insert(at, key, value);
+            leaf.insert(at, item);
             return Some(id);
         }
-        Some(self.insert_split(tree, (key, value), moved))
+        Some(self.insert_split(tree, item, moved))
     }
 
-    /// Puts the greatest value into a new leaf behind the last one, which is full.
-    fn insert_last(&mut self, tree: &mut Tree, key: u64, value: V) -> u32 {
-        let (way, id) = self.way_to(tree, key);
+    /// Puts the greatest item into a new leaf behind the last one, which has no room at its end.
+    fn insert_last(&mut self, tree: &mut Tree, item: Item) -> u32 {
+        let (way, id) = self.way_to(tree, item.key);
         let mut leaf = Leaf::new(tree.tag);
-        leaf.insert(0, key, value);
+        leaf.push(item);
         let new = self.leaves.add(leaf);
         self.chain(tree, id, new);
-        self.hang(tree, &way, (key, new));
+        self.hang(tree, &way, (item.key, new));
         new
     }
 
-    /// Splits a full leaf in two and puts the value into the half that it belongs to.
+    /// Splits a full leaf in two and puts the item into the half that it belongs to.
     fn insert_split(
         &mut self,
         tree: &mut Tree,
-        (key, value): (u64, V),
-        mut moved: impl FnMut(&V, u32),
+        item: Item,
+        mut moved: impl FnMut(u32, u32),
     ) -> u32 {
-        let (way, id) = self.way_to(tree, key);
+        let (way, id) = self.way_to(tree, item.key);
         let new = self.leaves.add(Leaf::new(tree.tag));
         let (leaf, greater) = self.leaves.two(id, new);
         leaf.split_into(greater);
-        for value in greater.values() {
-            moved(value, new);
+        for moving in greater.ids() {
+            moved(*moving, new);
         }
-        let from = greater.key(0);
-        let into = if key < from { id } else { new };
-        let half = if key < from { leaf } else { greater };
-        half.insert(half.search(key), key, value);
+        let from = greater.get(0).key;
+        let (half, into) = match item.key < from {
+            true => (leaf, id),
+            false => (greater, new),
+        };
+        half.insert(half.search(item.key), item);
         self.chain(tree, id, new);
         self.hang(tree, &way, (from, new));
         into
@@ -277,39 +287,42 @@ impl<V: Copy + Default> Trees<V> {
         tree.height += 1;
     }
 
-    /// Takes a value out, and tells of each other value that came to lie in another leaf by that.
-    pub(super) fn remove(&mut self, tree: &mut Tree, spot: Spot, moved: impl FnMut(&V, u32)) -> V {
+    /// Takes an item out, and tells the id of each other one that came to lie in another leaf by that.
+    pub(super) fn remove(&mut self, tree: &mut Tree, spot: Spot, moved: impl FnMut(u32, u32)) {
         let leaf = self.leaves.get_mut(spot.leaf);
-        let key = leaf.key(spot.at);
-        let value = leaf.remove(spot.at);
+        let key = leaf.get(spot.at).key;
+        leaf.remove(spot.at);
         let len = leaf.len();
-        if len < LEAF / 4 && tree.height > 0 {
-            match len {
-                0 => self.unhang(tree, &self.way_to(tree, key).0, spot.leaf),
-                // A queue gets shorter from the front: what is left there goes soon.
-                _ if spot.leaf == tree.first => {}
-                _ => self.thin(tree, (key, spot.leaf), moved),
-            }
+        if len >= LEAF / 2 || tree.height == 0 {
+            return;
         }
-        value
+        if len == 0 {
+            let (way, _) = self.way_to(tree, key);
+            self.unhang(tree, &way, spot.leaf);
+        } else if spot.leaf != tree.first {
+            // A queue gets shorter from the front: what is left there goes soon.
+            self.thin(tree, (key, spot.leaf), moved);
+        }
     }
 
-    /// Gives a leaf with few values back, if a neighbour under the same parent has room for them.
-    fn thin(&mut self, tree: &mut Tree, (key, id): (u64, u32), mut moved: impl FnMut(&V, u32)) {
+    /// Gives a leaf with few items back, if a neighbour under the same parent has room for them.
+    fn thin(&mut self, tree: &mut Tree, (key, id): (u64, u32), mut moved: impl FnMut(u32, u32)) {
+        let leaf = self.leaves.get(id);
+        let room = LEAF * 3 / 4 - leaf.len();
+        let has_room = |other: u32| other != NIL && self.leaves.get(other).len() <= room;
+        if !has_room(leaf.next) && !has_room(leaf.previous) {
+            return;
+        }
         let (mut way, _) = self.way_to(tree, key);
         let Some((parent, child)) = way.steps().last().copied() else {
             return;
         };
         let inner = self.inners.get(parent);
         let child = child as usize;
-        let fits = |left: u32, right: u32| {
-            let values = self.leaves.get(left).len() + self.leaves.get(right).len();
-            values <= LEAF * 3 / 4
-        };
-        let right = inner.get(child + 1).filter(|right| fits(id, *right));
+        let right = inner.get(child + 1).filter(|right| has_room(*right));
         let left = || {
-            let left = inner.get(child.checked_sub(1)?)?;
-            fits(left, id).then_some(left)
+            let left = inner.get(child.checked_sub(1)?);
+            left.filter(|left| has_room(*left))
         };
         let (left, right, at) = match right {
             Some(right) => (id, right, child + 1),
@@ -320,8 +333,8 @@ impl<V: Copy + Default> Trees<V> {
         };
         let (lesser, greater) = self.leaves.two(left, right);
         lesser.append(greater);
-        for value in greater.values() {
-            moved(value, left);
+        for moving in greater.ids() {
+            moved(*moving, left);
         }
         way.steps[way.len - 1].1 = at as u32;
         self.unhang(tree, &way, right);

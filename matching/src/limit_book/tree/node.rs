@@ -3,7 +3,11 @@
 //! Never knows of other nodes. A search looks at all keys of a node, one after the other: none of these loads
 //! waits for another one and nothing is guessed, which is quicker than halving for as few as there are.
 
-/// Values in a leaf.
+use std::ops::Range;
+
+use super::Item;
+
+/// Items in a leaf.
 pub(super) const LEAF: usize = 16;
 /// Children of an inner node.
 pub(super) const INNER: usize = 16;
@@ -11,22 +15,23 @@ pub(super) const INNER: usize = 16;
 /// No node.
 pub(super) const NIL: u32 = u32::MAX;
 
-/// A run of values in the order of their keys. They lie from `first` to `end`; keys before are 0, behind are the
-/// greatest, so that they count as below and as not below any key.
+/// A run of items in the order of their keys. They lie from `first` to `end`; keys before are 0 and behind the
+/// greatest, so that they count as below and as not below any key, and ids of both are [`NIL`].
 #[derive(Debug, Clone)]
-pub(super) struct Leaf<V> {
-    first: u8,
-    end: u8,
+pub(super) struct Leaf {
+    first: u16,
+    end: u16,
     /// Which tree it belongs to, in the words of the caller.
     pub(super) tag: u32,
     pub(super) previous: u32,
     pub(super) next: u32,
     keys: [u64; LEAF],
-    values: [V; LEAF],
+    ids: [u32; LEAF],
+    quantities: [u32; LEAF],
 }
 
-impl<V: Copy + Default> Leaf<V> {
-    pub(super) fn new(tag: u32) -> Self {
+impl Leaf {
+    pub(super) const fn new(tag: u32) -> Self {
         Self {
             first: 0,
             end: 0,
@@ -34,7 +39,8 @@ impl<V: Copy + Default> Leaf<V> {
             previous: NIL,
             next: NIL,
             keys: [u64::MAX; LEAF],
-            values: [V::default(); LEAF],
+            ids: [NIL; LEAF],
+            quantities: [0; LEAF],
         }
     }
 
@@ -50,21 +56,21 @@ impl<V: Copy + Default> Leaf<V> {
         self.end().saturating_sub(self.first())
     }
 
-    pub(super) fn key(&self, at: usize) -> u64 {
-        self.keys[at]
+    pub(super) fn get(&self, at: usize) -> Item {
+        Item {
+            key: self.keys[at],
+            id: self.ids[at],
+            quantity: self.quantities[at],
+        }
     }
 
-    pub(super) fn value(&self, at: usize) -> &V {
-        &self.values[at]
+    pub(super) fn set_quantity(&mut self, at: usize, quantity: u32) {
+        self.quantities[at] = quantity;
     }
 
-    pub(super) fn value_mut(&mut self, at: usize) -> &mut V {
-        &mut self.values[at]
-    }
-
-    /// Returns all values.
-    pub(super) fn values(&self) -> &[V] {
-        &self.values[self.first()..self.end()]
+    /// Returns the ids of all items.
+    pub(super) fn ids(&self) -> &[u32] {
+        &self.ids[self.first()..self.end()]
     }
 
     /// Returns where `key` is or would be.
@@ -78,61 +84,88 @@ impl<V: Copy + Default> Leaf<V> {
         at < self.end() && self.keys[at] == key
     }
 
-    /// Puts a value in at `at`, within a leaf that is not full, and returns whether those behind it moved up.
-    pub(super) fn insert(&mut self, at: usize, key: u64, value: V) {
+    /// Returns where the item with this id is, if it is here.
+    pub(super) fn find(&self, id: u32) -> Option<usize> {
+        // At most one is equal; which one is told without a guess.
+        let places = self.ids.iter().zip(1_u32..);
+        let place: u32 = places.map(|(it, place)| u32::from(*it == id) * place).sum();
+        (place as usize).checked_sub(1)
+    }
+
+    /// Puts an item in at `at`; the leaf is not full.
+    pub(super) fn insert(&mut self, at: usize, item: Item) {
         let (first, end) = (self.first(), self.end());
         let at = if end < LEAF {
-            self.keys.copy_within(at..end, at + 1);
-            self.values.copy_within(at..end, at + 1);
+            self.shift(at..end, at + 1);
             self.end += 1;
             at
         } else {
-            self.keys.copy_within(first..at, first - 1);
-            self.values.copy_within(first..at, first - 1);
+            self.shift(first..at, first - 1);
             self.first -= 1;
             at - 1
         };
-        self.keys[at] = key;
-        self.values[at] = value;
+        self.keys[at] = item.key;
+        self.ids[at] = item.id;
+        self.quantities[at] = item.quantity;
     }
 
-    /// Takes the value at `at` out.
-    pub(super) fn remove(&mut self, at: usize) -> V {
+    /// Puts an item in behind all others; there is room at the end.
+    pub(super) fn push(&mut self, item: Item) {
+        let at = self.end().min(LEAF - 1);
+        self.keys[at] = item.key;
+        self.ids[at] = item.id;
+        self.quantities[at] = item.quantity;
+        self.end += 1;
+    }
+
+    fn shift(&mut self, items: Range<usize>, to: usize) {
+        self.keys.copy_within(items.clone(), to);
+        self.ids.copy_within(items.clone(), to);
+        self.quantities.copy_within(items, to);
+    }
+
+    /// Takes the item at `at` out.
+    pub(super) fn remove(&mut self, at: usize) {
         let end = self.end();
-        let value = self.values[at];
         if at == self.first() {
             self.keys[at] = 0;
+            self.ids[at] = NIL;
             self.first += 1;
         } else {
-            self.keys.copy_within(at + 1..end, at);
-            self.values.copy_within(at + 1..end, at);
+            self.shift(at + 1..end, at);
             self.keys[end - 1] = u64::MAX;
+            self.ids[end - 1] = NIL;
             self.end -= 1;
         }
-        value
     }
 
     /// Moves the greater half of a full leaf into `other`, which is empty.
     pub(super) fn split_into(&mut self, other: &mut Self) {
         const HALF: usize = LEAF / 2;
-        other.keys[..HALF].copy_from_slice(&self.keys[HALF..]);
-        other.values[..HALF].copy_from_slice(&self.values[HALF..]);
-        other.end = HALF as u8;
+        other.copy(0, self, HALF..LEAF);
+        other.end = HALF as u16;
         self.keys[HALF..].fill(u64::MAX);
-        self.end = HALF as u8;
+        self.ids[HALF..].fill(NIL);
+        self.end = HALF as u16;
     }
 
     /// Moves all of `other`, whose keys are greater, behind its own; there is room.
     pub(super) fn append(&mut self, other: &Self) {
         let (first, end) = (self.first(), self.end());
         let (len, more) = (end - first, other.len());
-        self.keys.copy_within(first..end, 0);
-        self.values.copy_within(first..end, 0);
-        self.keys[len..len + more].copy_from_slice(&other.keys[other.first()..other.end()]);
-        self.values[len..len + more].copy_from_slice(other.values());
+        self.shift(first..end, 0);
+        self.copy(len, other, other.first()..other.end());
         self.keys[len + more..].fill(u64::MAX);
+        self.ids[len + more..].fill(NIL);
         self.first = 0;
-        self.end = (len + more) as u8;
+        self.end = (len + more) as u16;
+    }
+
+    fn copy(&mut self, to: usize, other: &Self, items: Range<usize>) {
+        let here = to..to + items.len();
+        self.keys[here.clone()].copy_from_slice(&other.keys[items.clone()]);
+        self.ids[here.clone()].copy_from_slice(&other.ids[items.clone()]);
+        self.quantities[here].copy_from_slice(&other.quantities[items]);
     }
 }
 
