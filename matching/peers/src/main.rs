@@ -39,7 +39,8 @@ fn main() {
         "a book of {ORDERS} orders; one thread; the clock itself costs {} ns",
         clock_ns()
     );
-    for stream in &streams {
+    let which = std::env::args().nth(2).unwrap_or_default();
+    for stream in streams.iter().filter(|it| it.name.starts_with(&which)) {
         println!("\n{}: {} operations", stream.name, stream.operations.len());
         println!(
             "{:<20} {:>12} {:>17} {:>8} {:>8} {:>8} {:>9} {:>9}  {}",

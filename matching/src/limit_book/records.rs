@@ -6,14 +6,6 @@ use market::Timestamp;
 
 use super::order::{Direction, OrderNumber, Owner};
 
-/// What is kept of a resting order beside its item in the ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Record {
-    /// The leaf of the ladder that it lies in, or one of the marks.
-    leaf: u32,
-    owner: Owner,
-}
-
 /// The highest bit of a leaf's number: whether the order sells.
 const SELLS: u32 = 1 << 31;
 
@@ -26,43 +18,44 @@ const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
 /// All records of a book, by the numbers of their orders.
 #[derive(Debug, Clone)]
 pub(super) struct Records {
-    records: Vec<Record>,
+    /// The leaf of the ladder that each lies in, or [`NOBODY`]. By itself, so that what a cancellation needs is small
+    /// enough for a near cache.
+    leaves: Vec<u32>,
+    owners: Vec<Owner>,
     /// Empty until an order has an end.
     ends: Vec<Timestamp>,
 }
 
 impl Records {
     pub(super) fn new(capacity: usize) -> Self {
-        let nobody = Record {
-            leaf: NOBODY,
-            owner: Owner(0),
-        };
         Self {
-            records: vec![nobody; capacity],
+            leaves: vec![NOBODY; capacity],
+            owners: vec![Owner(0); capacity],
             ends: Vec::new(),
         }
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.records.len()
+        self.leaves.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.records.capacity() * size_of::<Record>()
+        self.leaves.capacity() * size_of::<u32>()
+            + self.owners.capacity() * size_of::<Owner>()
             + self.ends.capacity() * size_of::<Timestamp>()
     }
 
     /// Tells whether an order stands under this number.
     pub(super) fn is_taken(&self, number: OrderNumber) -> bool {
-        let record = self.records.get(number.index());
-        record.is_some_and(|record| record.leaf != NOBODY)
+        let leaf = self.leaves.get(number.index());
+        leaf.is_some_and(|leaf| *leaf != NOBODY)
     }
 
     /// Writes whose order stands under a number, which is below the capacity, and until when; where it lies is told later.
     pub(super) fn add(&mut self, number: OrderNumber, owner: Owner, good_till: Option<Timestamp>) {
-        self.records[number.index()].owner = owner;
+        self.owners[number.index()] = owner;
         if good_till.is_some() && self.ends.is_empty() {
-            self.ends = vec![NEVER; self.records.len()];
+            self.ends = vec![NEVER; self.leaves.len()];
         }
         if let Some(end) = self.ends.get_mut(number.index()) {
             *end = good_till.unwrap_or(NEVER);
@@ -71,7 +64,7 @@ impl Records {
 
     /// Returns in which direction and leaf the order lies that stands under a number.
     pub(super) fn find(&self, number: OrderNumber) -> Option<(Direction, u32)> {
-        let leaf = self.records.get(number.index())?.leaf;
+        let leaf = *self.leaves.get(number.index())?;
         let direction = match leaf & SELLS {
             0 => Direction::Buy,
             _ => Direction::Sell,
@@ -81,7 +74,7 @@ impl Records {
 
     /// Returns whose an order is.
     pub(super) fn owner(&self, number: OrderNumber) -> Owner {
-        self.records[number.index()].owner
+        self.owners[number.index()]
     }
 
     /// Returns until when an order stands.
@@ -96,11 +89,11 @@ impl Records {
             Direction::Buy => 0,
             Direction::Sell => SELLS,
         };
-        self.records[number as usize].leaf = leaf | sells;
+        self.leaves[number as usize] = leaf | sells;
     }
 
     /// Forgets an order.
     pub(super) fn remove(&mut self, number: OrderNumber) {
-        self.records[number.index()].leaf = NOBODY;
+        self.leaves[number.index()] = NOBODY;
     }
 }

@@ -7,7 +7,7 @@
 //! ```text
 //!                 [ inner: least key of each child ]
 //!                /                |                 \
-//! first ─► [ leaf: 16 items ] ◄─► [ leaf ] ◄─► [ leaf ] ◄─ last
+//! first ─► [ leaf: 15 items ] ◄─► [ leaf ] ◄─► [ leaf ] ◄─ last
 //! ```
 //! An empty leaf is given back at once, and a leaf that is less than half full joins a neighbour under the same
 //! parent if three quarters of a leaf hold both.
@@ -17,7 +17,7 @@ mod node;
 use super::slab::Slab;
 use node::{INNER, Inner, LEAF, Leaf, NIL};
 
-/// The most levels of inner nodes: at least 8 children each, so more leaves than numbers for them.
+/// The most levels of inner nodes: at least 7 children each, so more leaves than numbers for them.
 const MAX_HEIGHT: usize = 12;
 
 /// What a map holds.
@@ -293,7 +293,7 @@ impl Trees {
         let key = leaf.get(spot.at).key;
         leaf.remove(spot.at);
         let len = leaf.len();
-        if len >= LEAF / 2 || tree.height == 0 {
+        if len >= LEAF / 4 || tree.height == 0 {
             return;
         }
         if len == 0 {
