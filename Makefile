@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit mutants fuzz bench clean
+.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit mutants fuzz bench versus clean
 # The parts of `test` print one after the other, and share one cargo lock anyway.
 .NOTPARALLEL:
 
@@ -145,7 +145,7 @@ fuzz: ## look for bytes that break a decoder (DECODER=block SECONDS=3600 FUZZ_CR
 	@cp Cargo.lock tests/fuzz/Cargo.lock
 	@mkdir -p $(FUZZ_FOUND)
 	DECODER=$(DECODER) $(CARGO) fuzz run --fuzz-dir tests/fuzz --sanitizer none \
-	  $(if $(filter node,$(FUZZ_CRATE)),--features node) $(FUZZ_CRATE) $(FUZZ_FOUND) tests/fuzz/corpus/$(DECODER) -- \
+	  $(if $(filter-out market,$(FUZZ_CRATE)),--features $(FUZZ_CRATE)) $(FUZZ_CRATE) $(FUZZ_FOUND) tests/fuzz/corpus/$(DECODER) -- \
 	  -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 $(ARGS)
 
 reference: ## print the generated pages of the handbook anew
@@ -154,6 +154,10 @@ reference: ## print the generated pages of the handbook anew
 
 bench: ## the measurements of docs/measurements, on this machine
 	$(CARGO) run --quiet -- bench $(ARGS)
+
+# Downloads and builds the other engines, which nothing else here uses, into a build folder of its own.
+versus: ## run the limit order book beside public engines, on the same orders (matching/peers)
+	$(CARGO) run --release --manifest-path matching/peers/Cargo.toml -- $(ARGS)
 
 clean: ## remove what was built
 	$(CARGO) clean

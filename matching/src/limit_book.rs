@@ -12,11 +12,17 @@
 //! The book knows orders, not offers: who may deal with whom, and whether a machine fits a job, is decided
 //! before an order gets here.
 
+#[cfg(any(test, fuzzing))]
+pub mod differential;
 mod expiries;
 mod ladder;
+#[cfg(any(test, fuzzing))]
+mod naive;
 mod order;
 mod records;
 mod slab;
+#[cfg(any(test, fuzzing))]
+mod structure;
 mod tree;
 
 use market::order::Register;
@@ -160,16 +166,11 @@ impl LimitBook {
                 self.trade(&mut taker, on_event);
                 taker.dropped += std::mem::take(&mut taker.left);
             }
-            Some(price) if self.crosses(&taker).is_none() => {
-                self.rest(&order, price, taker.left)?;
-            }
             Some(price) => {
-                let place = (price, order.priority);
-                if self.side(order.direction).is_taken(place) {
-                    return Err(Refusal::PriorityTaken);
-                }
                 self.trade(&mut taker, on_event);
                 if taker.left > 0 {
+                    // Refused only where it has not traded: of its own price and side there is nothing in a book
+                    // that it crosses.
                     self.rest(&order, price, taker.left)?;
                 }
             }

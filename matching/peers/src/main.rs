@@ -186,21 +186,6 @@ fn latency<E: Engine>(stream: &Stream) -> Latency {
             break;
         }
     }
-    {
-        let mut sums = [(0u64, 0u64); 3];
-        for (op, t) in stream.operations.iter().zip(&times) {
-            let k = match op {
-                Operation::Add(_) => 0,
-                Operation::Cancel(_) => 1,
-                _ => 2,
-            };
-            sums[k].0 += u64::from(*t);
-            sums[k].1 += 1;
-        }
-        for (s, n) in sums {
-            eprintln!("mean {} over {n}", s as f64 / n.max(1) as f64);
-        }
-    }
     let calls = allocations::calls() - calls;
     black_box(traded);
     times.sort_unstable();

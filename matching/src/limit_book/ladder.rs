@@ -87,7 +87,8 @@ impl Ladder {
         self.price_nodes.bytes() + self.levels.bytes() + self.order_nodes.bytes()
     }
 
-    fn key(&self, price: PricePerHour) -> u64 {
+    /// Returns what a price is sorted by.
+    pub(super) fn key(&self, price: PricePerHour) -> u64 {
         price.0.nanocredits() ^ self.turn
     }
 
@@ -251,5 +252,16 @@ impl Ladder {
             let spots = std::iter::successors(first, |spot| self.order_nodes.next(*spot));
             spots.map(move |spot| self.standing(id, spot))
         })
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl Ladder {
+    /// Panics where a tree is not sound.
+    pub(super) fn check_trees(&self) {
+        self.price_nodes.check(&self.prices);
+        for id in self.level_ids() {
+            self.order_nodes.check(&self.levels.get(id).queue);
+        }
     }
 }

@@ -12,6 +12,8 @@
 //! An empty leaf is given back at once, and a leaf that is less than half full joins a neighbour under the same
 //! parent if three quarters of a leaf hold both.
 
+#[cfg(any(test, fuzzing))]
+mod check;
 mod node;
 
 use super::slab::Slab;

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::source::Finding;
 
 /// Every crate, its folder, and the crates of ours that it may use: everything below it in the picture.
-const ARROWS: [(&str, &str, &[&str]); 12] = [
+const ARROWS: [(&str, &str, &[&str]); 13] = [
     ("market", "market", &[]),
     ("matching", "matching", &["market"]),
     ("throughput-proof", "gpu-probe/proof", &["market"]),
@@ -47,7 +47,12 @@ const ARROWS: [(&str, &str, &[&str]); 12] = [
     ),
     ("nightshift", "tui", BELOW_THE_BINARY),
     ("nightshift-tests", "tests", BELOW_THE_TESTS),
-    ("nightshift-fuzz", "tests/fuzz", &["market-node", "market"]),
+    (
+        "nightshift-fuzz",
+        "tests/fuzz",
+        &["market-node", "matching", "market"],
+    ),
+    ("matching-peers", "matching/peers", &["matching", "market"]),
 ];
 
 const BELOW_THE_BINARY: &[&str] = &[

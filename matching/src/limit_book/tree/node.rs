@@ -195,6 +195,11 @@ impl Inner {
         self.children[at]
     }
 
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn from(&self, at: usize) -> u64 {
+        self.from[at]
+    }
+
     /// Returns the child at `at`, if there is one.
     pub(super) fn get(&self, at: usize) -> Option<u32> {
         self.children[..self.len()].get(at).copied()
