@@ -65,6 +65,12 @@ impl<T: Clone> Slab<T> {
         }
     }
 
+    /// Tells whether every thing was given back.
+    #[cfg(test)]
+    pub(super) fn is_all_free(&self) -> bool {
+        self.free.len() == self.things.len()
+    }
+
     /// Returns the bytes that it occupies.
     pub(super) fn bytes(&self) -> usize {
         self.things.capacity() * size_of::<T>() + self.free.capacity() * size_of::<u32>()

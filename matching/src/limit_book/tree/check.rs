@@ -6,6 +6,12 @@ use super::node::NIL;
 use super::{Tree, Trees};
 
 impl Trees {
+    /// Tells whether every node was given back.
+    #[cfg(test)]
+    pub(super) fn nothing_is_left(&self) -> bool {
+        self.leaves.is_all_free() && self.inners.is_all_free()
+    }
+
     /// Panics where a tree is not sound, and returns its keys.
     pub(in crate::limit_book) fn check(&self, tree: &Tree) -> Vec<u64> {
         let mut leaves = Vec::new();
