@@ -7,6 +7,7 @@ mod awake;
 mod cli;
 mod commands;
 mod exit;
+mod filter;
 #[cfg(test)]
 mod fixture;
 mod logs;
