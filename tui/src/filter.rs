@@ -63,12 +63,16 @@ impl<Row> Filter<Row> {
         }
     }
 
-    /// Keeps the rows for which every term holds, in their order. A row that is left out is counted once, at the
-    /// first term that it fails.
+    /// Keeps the rows for which every term holds, in their order. A row that is left out is counted once: at the
+    /// term that leaves out most rows by itself, of those that it fails.
     pub(crate) fn select(&self, rows: Vec<Row>) -> Selection<Row> {
-        let mut selection = Selection::new(self.terms.iter().map(ToString::to_string));
+        let fails = |term: &Term<Row>| rows.iter().filter(|row| !term.holds(row)).count();
+        let alone: Vec<usize> = self.terms.iter().map(fails).collect();
+        let mut terms: Vec<(&Term<Row>, usize)> = self.terms.iter().zip(alone).collect();
+        terms.sort_by_key(|(_, alone)| std::cmp::Reverse(*alone));
+        let mut selection = Selection::new(terms.iter().map(|(term, _)| term.to_string()));
         for row in rows {
-            match self.terms.iter().position(|term| !term.holds(&row)) {
+            match terms.iter().position(|(term, _)| !term.holds(&row)) {
                 Some(failed) => selection.leave_out(failed),
                 None => selection.keep(row),
             }

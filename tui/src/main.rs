@@ -14,6 +14,7 @@ mod logs;
 mod memory;
 mod output;
 mod passphrase;
+mod picture;
 mod plot;
 mod quiet;
 mod readiness;

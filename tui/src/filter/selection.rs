@@ -9,7 +9,7 @@ use crate::words;
 pub(crate) struct Selection<Row> {
     /// The rows that fit.
     pub(crate) rows: Vec<Row>,
-    /// Each term and how many rows it leaves out, in the order in which the terms were written.
+    /// Each term and how many rows it leaves out, the term that leaves out most by itself first.
     left_out: Vec<(String, usize)>,
 }
 

@@ -42,13 +42,13 @@ impl Units {
         })
     }
 
-    /// Lists the names.
+    /// Lists what may stand behind a number.
     fn known(&self) -> String {
-        let names = self.all.iter().map(|unit| match unit.name {
-            "" => "nothing",
-            name => name,
-        });
-        let names: Vec<&str> = names.collect();
+        let names = self.all.iter().map(|unit| unit.name);
+        let mut names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+        if names.len() < self.all.len() {
+            names.push("nothing");
+        }
         match names.split_last() {
             Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
             _ => names.concat(),
