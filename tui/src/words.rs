@@ -84,10 +84,10 @@ pub(crate) fn utc(time: Timestamp) -> String {
 }
 
 /// Writes GPU time in hours with two decimals, rounded down; what is less than a hundredth says so.
-pub(crate) fn gpu_hours(gpu_ms: u64) -> String {
+pub(crate) fn hours(gpu_ms: u64) -> String {
     match gpu_ms / 36_000 {
-        0 if gpu_ms > 0 => "<0.01 GPU-h".to_owned(),
-        hundredths => format!("{}.{:02} GPU-h", hundredths / 100, hundredths % 100),
+        0 if gpu_ms > 0 => "<0.01".to_owned(),
+        hundredths => format!("{}.{:02}", hundredths / 100, hundredths % 100),
     }
 }
 

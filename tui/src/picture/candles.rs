@@ -31,7 +31,7 @@ pub(crate) fn candles(view: &CandlesView, size: Size) -> Picture {
         return Picture::words(&text, size.width);
     };
     // Merged, a column holds at most what all of them do.
-    let busiest = words::gpu_hours(range.volume.gpu_ms);
+    let busiest = gpu_hours(range.volume.gpu_ms);
     let labels = [range.high, range.low, range.close].map(|price| price.0.decimal());
     let lengths = labels.iter().map(String::len);
     let widest = lengths.max().unwrap_or(0).max(busiest.len());
@@ -77,6 +77,10 @@ fn merged(candles: &[Candle]) -> Option<Candle> {
         close: last.close,
         volume,
     })
+}
+
+fn gpu_hours(gpu_ms: u64) -> String {
+    format!("{} GPU-h", words::hours(gpu_ms))
 }
 
 fn told(range: &Candle) -> String {
@@ -175,7 +179,7 @@ impl Chart {
             self.picture
                 .put((column, row), (plot::cell(height, 0), Tone::Plain));
         }
-        let label = format!("├ {}", words::gpu_hours(most));
+        let label = format!("├ {}", gpu_hours(most));
         self.picture.write((self.columns, row), &label);
     }
 

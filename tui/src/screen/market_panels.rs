@@ -8,7 +8,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Paragraph, Wrap};
+use ratatui::widgets::{Block, Padding, Paragraph, Wrap};
 
 use super::market::MarketModel;
 use super::model::{Model, Node};
@@ -33,7 +33,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         .as_ref()
         .filter(|view| !view.classes.is_empty())
     else {
-        let block = Block::bordered().title(" Market ");
+        let block = Block::bordered()
+            .title(" Market ")
+            .padding(Padding::horizontal(1));
         let words = Paragraph::new(nothing(model)).wrap(Wrap { trim: true });
         return frame.render_widget(words.block(block), area);
     };
@@ -162,7 +164,7 @@ fn wide_table(view: &ClassesView, market: &MarketModel) -> Vec<String> {
         right("spread"),
         right("last"),
         right("24 h"),
-        right("volume"),
+        right("GPU-h"),
         right("index"),
     ]);
     for row in &view.classes {
@@ -175,7 +177,7 @@ fn wide_table(view: &ClassesView, market: &MarketModel) -> Vec<String> {
             price(row.spread),
             price(row.last),
             change(row.change_24h_bps),
-            words::gpu_hours(row.volume_24h.gpu_ms),
+            words::hours(row.volume_24h.gpu_ms),
             index(row),
         ]);
     }
