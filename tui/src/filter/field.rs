@@ -24,6 +24,22 @@ pub(crate) struct Field<Row> {
 }
 
 impl<Row> Field<Row> {
+    /// Makes a field of its name and other names, its kind, what it is, and how it is read from a row.
+    pub(super) const fn new(
+        (name, aliases): (&'static str, &'static [&'static str]),
+        kind: Kind,
+        meaning: &'static str,
+        get: fn(&Row) -> Value,
+    ) -> Self {
+        Self {
+            name,
+            aliases,
+            kind,
+            meaning,
+            get,
+        }
+    }
+
     /// Finds a field by one of its names, in which letter case counts nothing.
     pub(super) fn find(fields: &'static [Self], name: &str) -> Result<&'static Self, Problem> {
         let has_name = |field: &&Self| {

@@ -3,12 +3,24 @@
 use std::cmp::Ordering;
 
 use insta::assert_snapshot;
-use market_node::api::BookRow;
+use market_node::api::{BookRow, ClassRow};
 
-use super::{Filter, OFFER_FIELDS, Order};
+use super::units::PRICE;
+use super::value::{Kind, Value};
+use super::{Field, Filter, OFFER_FIELDS, Order};
 use crate::fixture;
 
 mod properties;
+
+/// Another kind of row, of which nothing needs to be known but a table.
+static CLASS_FIELDS: [Field<ClassRow>; 2] = [
+    Field::new(("class", &[]), Kind::Class, "class", |row| {
+        Value::Class(row.class)
+    }),
+    Field::new(("ask", &[]), Kind::Number(&PRICE), "best ask", |row| {
+        Value::number(row.best_ask.map(|price| price.0.nanocredits()))
+    }),
+];
 
 fn row() -> BookRow {
     fixture::book().asks.remove(0)
@@ -207,4 +219,28 @@ fn every_name_finds_its_own_field_and_every_example_is_understood() {
             assert_eq!(order.to_string(), field.name);
         }
     }
+}
+
+#[test]
+fn another_list_needs_only_a_table_of_its_own() {
+    let rows = fixture::market_data::classes().classes;
+    let filter = Filter::parse("ask<1 class!=8T-12G", &CLASS_FIELDS).unwrap();
+    let kept = filter.select(rows).rows;
+    let names: Vec<String> = kept.iter().map(|row| row.class.to_string()).collect();
+    assert_eq!(names, ["cpu-0.5T-4G"]);
+    let refused = Filter::parse("price<1", &CLASS_FIELDS).unwrap_err();
+    assert!(
+        refused.to_string().ends_with("the fields are class, ask"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_row_is_counted_at_the_term_that_leaves_out_most() {
+    let rows: Vec<BookRow> = (1..=4).map(|gpus| BookRow { gpus, ..row() }).collect();
+    let selection = parse("gpus>1 price>1 gpus<4").select(rows);
+    assert_eq!(
+        selection.explain("offer", 0),
+        "4 offers: 4 not price>1, 0 shown"
+    );
 }

@@ -42,8 +42,7 @@ pub(crate) fn depth(view: &DepthView, size: Size) -> Picture {
     }
     let scale = Scale::of(&sides, room.width);
     let mut picture = Picture::blank(size);
-    for column in 0..room.width {
-        let heights = sides.heights(&scale, column);
+    for (column, heights) in sides.heights(&scale).into_iter().enumerate() {
         let heights = heights.map(|gpus| eighths(gpus, most, room.height));
         for row in 0..room.height {
             let base = (room.height - 1 - row) * plot::EIGHTHS.len();
@@ -111,17 +110,28 @@ impl Sides {
         reached(&self.bids).max(reached(&self.asks)).max(1)
     }
 
-    /// Returns the GPUs wanted at the price of a column or above, and those offered at its price or below.
-    fn heights(&self, scale: &Scale, column: usize) -> [u32; 2] {
-        let wanted = self.bids.iter();
-        let wanted = wanted.filter(|level| scale.column(nanocredits(level)) >= column);
-        let offered = self.asks.iter();
-        let offered = offered.filter(|level| scale.column(nanocredits(level)) <= column);
-        let most = |gpus: Option<u32>| gpus.unwrap_or(0);
-        [
-            most(wanted.map(|level| level.cumulative_gpus).max()),
-            most(offered.map(|level| level.cumulative_gpus).max()),
-        ]
+    /// Returns for each column the GPUs wanted at its price or above, and those offered at its price or below.
+    fn heights(&self, scale: &Scale) -> Vec<[u32; 2]> {
+        let mut heights = vec![[0, 0]; scale.columns];
+        for (side, levels) in [&self.bids, &self.asks].into_iter().enumerate() {
+            for level in levels {
+                let column = heights.get_mut(scale.column(nanocredits(level)));
+                if let Some(height) = column.and_then(|column| column.get_mut(side)) {
+                    *height = level.cumulative_gpus.max(*height);
+                }
+            }
+        }
+        let mut reached = 0;
+        for [wanted, _] in heights.iter_mut().rev() {
+            reached = reached.max(*wanted);
+            *wanted = reached;
+        }
+        let mut reached = 0;
+        for [_, offered] in &mut heights {
+            reached = reached.max(*offered);
+            *offered = reached;
+        }
+        heights
     }
 }
 

@@ -25,6 +25,12 @@ const BEHIND_BLOCKS: u64 = 3;
 /// Rows of the classes panel beside the classes: its border, the headings, the note.
 const FRAME_ROWS: u16 = 4;
 
+/// What stands where an answer has not come yet.
+const ASKING: &str = "Asking the node.";
+
+/// What stands where only operators could tell.
+const NOT_KNOWN: &str = "No operator has answered yet: what was traded is not known.";
+
 /// Draws the market screen.
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let market = &model.market;
@@ -47,16 +53,18 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     draw_classes(model, view, frame, classes);
     let [depth, candles] =
         Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(charts);
-    let asking = || "Asking the node.".to_owned();
     let size = |area: Rect| Size {
         width: usize::from(area.width.saturating_sub(4)),
         height: usize::from(area.height.saturating_sub(2)),
     };
-    let chart = market.depth().ok_or_else(asking);
+    let chart = market.depth().ok_or(ASKING);
     let chart = chart.map(|view| picture::depth(view, size(depth)));
     draw_chart(frame, depth, &depth_title(market), chart);
-    let chart = market.candles().ok_or_else(asking);
-    let chart = chart.map(|view| picture::candles(view, size(candles)));
+    let chart = match (market.candles(), view.height) {
+        (None, _) => Err(ASKING),
+        (Some(told), None) if told.candles.is_empty() => Err(NOT_KNOWN),
+        (Some(told), _) => Ok(picture::candles(told, size(candles))),
+    };
     draw_chart(frame, candles, &candles_title(market), chart);
 }
 
@@ -67,7 +75,7 @@ fn nothing(model: &Model) -> String {
             format!("{}: {}", model.state_word(), model.why())
         }
         (Node::Live(_), Some(why), _) => format!("The node does not tell about the market: {why}"),
-        (Node::Live(_), None, None) => "Asking the node.".to_owned(),
+        (Node::Live(_), None, None) => ASKING.to_owned(),
         (Node::Live(_), None, Some(view)) if view.height.is_none() => {
             "No order stands in this node's copy of the book, and no operator has answered yet, so what was \
              traded is not known. `nightshift doctor` says what is missing."
@@ -129,7 +137,7 @@ fn note(model: &Model, view: &ClassesView) -> String {
     };
     let text = match (problem, view.height) {
         (Some(why), _) => format!("no answer now: {why}"),
-        (None, None) => "no operator has answered yet: what was traded is not known".to_owned(),
+        (None, None) => NOT_KNOWN.to_owned(),
         (None, Some(height)) => {
             let newest = model.status().and_then(|status| status.height);
             let behind = newest.unwrap_or(height).saturating_sub(height);
@@ -249,13 +257,23 @@ fn candles_title(market: &MarketModel) -> String {
     format!(" Candles of {interval} (i: 1m, 1h, 1d) ")
 }
 
-fn draw_chart(frame: &mut Frame<'_>, area: Rect, title: &str, chart: Result<Picture, String>) {
-    let lines = match chart {
-        Ok(picture) => picture.stretches().into_iter().map(coloured).collect(),
-        Err(words) => vec![Line::from(format!(" {words}"))],
+fn draw_chart(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    title: &str,
+    chart: Result<Picture, &'static str>,
+) {
+    let block = Block::bordered()
+        .title(title.to_owned())
+        .padding(Padding::horizontal(1));
+    let text = match chart {
+        Ok(picture) => {
+            let lines = picture.stretches().into_iter().map(coloured);
+            Paragraph::new(lines.collect::<Vec<Line<'_>>>())
+        }
+        Err(words) => Paragraph::new(words).wrap(Wrap { trim: true }),
     };
-    let block = Block::bordered().title(title.to_owned());
-    frame.render_widget(Paragraph::new(lines).block(block), area);
+    frame.render_widget(text.block(block), area);
 }
 
 /// Colours that differ for the colour-blind too; the characters say the same without any.
@@ -268,6 +286,5 @@ fn coloured(stretches: Vec<(Tone, String)>) -> Line<'static> {
         };
         Span::styled(text, Style::default().fg(colour))
     };
-    let margin = std::iter::once(Span::raw(" "));
-    Line::from_iter(margin.chain(stretches.into_iter().map(span)))
+    Line::from_iter(stretches.into_iter().map(span))
 }

@@ -97,7 +97,7 @@ fn a_market_before_any_operator_answered() {
     tell(&mut model, news);
     let screen = drawn(&model, 80, 24);
     assert!(
-        screen.contains("no operator has answered yet: what was traded is not known"),
+        screen.contains("No operator has answered yet: what was traded is not known."),
         "{screen}"
     );
 }
