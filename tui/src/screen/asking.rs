@@ -193,3 +193,6 @@ async fn act(home: Home, path: &'static str, outbox: mpsc::Sender<Msg>) {
     };
     let _ = outbox.send(msg).await; // The screen may be over.
 }
+
+#[cfg(test)]
+mod tests;
