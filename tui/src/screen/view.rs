@@ -148,23 +148,18 @@ fn keys(model: &Model) -> Line<'static> {
         Some(_) => "p pause   ",
         None => "",
     };
-    let notice = model
-        .notice
-        .as_deref()
-        .map(words::printable)
-        .unwrap_or_default();
+    let usual = match model.page {
+        Page::Home => "",
+        Page::Market => "↑↓ class",
+    };
+    let notice = model.notice.as_deref().unwrap_or(usual);
+    let notice = words::printable(notice);
     let leaves = match &model.node {
         Node::Live(_) if model.host == Host::Here => "q quit and stop the node",
         _ => "q quit",
     };
     let pages = pages(model.page);
-    let choice = match model.page {
-        Page::Home => "",
-        Page::Market => "↑↓ class   ",
-    };
-    Line::from(format!(
-        "{pages}   {choice}{pause}{leaves}   ? help   {notice}"
-    ))
+    Line::from(format!("{pages}   {pause}{leaves}   ? help   {notice}"))
 }
 
 /// Lists the screens with their keys, the shown one in brackets.
