@@ -139,7 +139,8 @@ impl Listing {
         let offers = words::plural(fitting, "offer");
         if self.offers.has_terms() {
             let considered = self.offers.considered();
-            return format!("Shown {shown} of {offers} that fit; {considered} in the book.");
+            let fit = if fitting == 1 { "fits" } else { "fit" };
+            return format!("Shown {shown} of {offers} that {fit}; {considered} in the book.");
         }
         match fitting > shown {
             true => format!("Shown {shown} of {offers}; --limit {fitting} shows all."),

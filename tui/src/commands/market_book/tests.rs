@@ -80,6 +80,15 @@ fn a_limit_says_what_it_hides() {
 }
 
 #[test]
+fn one_offer_that_fits_is_one() {
+    let text = text(&listing(forty(), &["price=0.10"]));
+    assert!(
+        text.ends_with("Shown 1 of 1 offer that fits; 40 in the book.\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_term_that_is_not_understood_is_a_usage_error_that_points_at_it() {
     let error = args(&["vram>=12 prize<0.4"]).unwrap_err();
     assert!(error.contains("in the term `prize<0.4`"), "{error}");
