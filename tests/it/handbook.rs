@@ -75,7 +75,7 @@ fn command_lines(text: &str) -> BTreeSet<String> {
 /// Returns the commands of the program in one line of a shell, each up to where the shell takes over.
 fn in_shell(line: &str) -> Vec<String> {
     let line = line.split(" # ").next().unwrap_or_default().trim();
-    let joined = line.replace("$(", " && ").replace(')', " && ");
+    let joined = shielded(line).replace("$(", " && ").replace(')', " && ");
     let parts = joined.split([';', '|', '>', '&', '<']);
     let commands = parts.filter_map(|part| {
         let (before, command) = part.split_at(part.find("nightshift ")?);
@@ -93,6 +93,35 @@ fn in_shell(line: &str) -> Vec<String> {
     commands.collect()
 }
 
+/// Where characters go that stand between single quotes, which the shell hands on as they are.
+const SHIELDED: u32 = 0xe000;
+
+/// Takes single quotes off a line; what stands between them is moved where nothing splits it.
+fn shielded(line: &str) -> String {
+    let mut is_quoted = false;
+    let mut text = String::new();
+    for letter in line.chars() {
+        match letter {
+            '\'' => is_quoted = !is_quoted,
+            ascii if is_quoted && ascii.is_ascii() => {
+                text.extend(char::from_u32(SHIELDED + u32::from(ascii)));
+            }
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+/// Undoes what [`shielded`] did to a word.
+fn unshielded(word: &str) -> String {
+    let letters = word.chars().map(|letter| {
+        let ascii = u32::from(letter).checked_sub(SHIELDED);
+        let ascii = ascii.and_then(|code| u8::try_from(code).ok());
+        ascii.map_or(letter, char::from)
+    });
+    letters.collect()
+}
+
 /// Returns what a reader's shell would give to the program for this line.
 fn arguments_of(line: &str) -> Vec<String> {
     let words = line
@@ -108,10 +137,23 @@ fn arguments_of(line: &str) -> Vec<String> {
             _ if is_join => arguments.push(JOIN.to_owned()),
             Some((_, value)) => arguments.push((*value).to_owned()),
             None if word.is_empty() => {}
-            None => arguments.push(word.clone()),
+            None => arguments.push(unshielded(word)),
         }
     }
     arguments
+}
+
+#[test]
+fn what_stands_in_quotes_is_one_argument() {
+    let line = "A=b nightshift market book 'vram>=12 price<0.4' -o price | head # the cheapest";
+    let [command] = &in_shell(line)[..] else {
+        panic!("one command: {line}");
+    };
+    let arguments = arguments_of(command);
+    assert_eq!(
+        arguments,
+        ["market", "book", "vram>=12 price<0.4", "-o", "price"]
+    );
 }
 
 #[test]

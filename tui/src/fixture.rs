@@ -2,10 +2,13 @@
 //!
 //! Never used outside tests.
 
+pub(crate) mod market_data;
+
 use market::agreement::{Meter, Rates};
 use market::job::{InferSpec, JobKind, JobSpec, Limits};
 use market::lease::Phase;
 use market::ledger::Code;
+use market::order::Attributes;
 use market::receipt::Outcome;
 use market::{
     AccountId, AgreementId, Amount, BlobHash, ChainId, ChannelId, JobId, NodeId, OrderId,
@@ -276,6 +279,13 @@ fn ask(asked: &str) -> BookRow {
         gpus: 1,
         max_duration_s: 86_400,
         usable_mib: 11_468,
+        gemm_mflops: 8_130_000,
+        f16_mflops: None,
+        gb_per_s: Some(360),
+        upload_mb_per_s: None,
+        network_mbit_per_s: Some(40),
+        attributes: Attributes::TRAIN | Attributes::INFER,
+        sandbox_level: 1,
         proven: false,
         expires_in_s: 55,
     }

@@ -7,12 +7,14 @@ mod awake;
 mod cli;
 mod commands;
 mod exit;
+mod filter;
 #[cfg(test)]
 mod fixture;
 mod logs;
 mod memory;
 mod output;
 mod passphrase;
+mod picture;
 mod plot;
 mod quiet;
 mod readiness;

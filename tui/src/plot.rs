@@ -5,7 +5,8 @@
 /// The most points kept; twice as many pushed halve the resolution.
 const MAX_POINTS: usize = 1024;
 
-const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Bars of one to eight eighths of a row.
+pub(crate) const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Figures in the order in which they came, averaged where there are many.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,7 +139,7 @@ fn heights(values: &[f32], most: usize) -> Vec<usize> {
 }
 
 /// Returns the part of a bar of `height` eighths that lies in the row which begins at `base` eighths.
-fn cell(height: usize, base: usize) -> char {
+pub(crate) fn cell(height: usize, base: usize) -> char {
     match height.saturating_sub(base) {
         0 => ' ',
         eighths => EIGHTHS.get(eighths - 1).copied().unwrap_or('█'),

@@ -1,14 +1,17 @@
-//! Owns the home screen of `nightshift tui`.
+//! Owns the screens of `nightshift tui`: home and market.
 //!
 //! Never computes money or state: it shows the node's own view, and asks the node to pause or to resume.
 //!
 //! ```text
-//! keys, status polls ──► Msg ──► update(&mut Model) ──► effects ──► node
-//!                                     │
-//!                                 view(&Model) ──► terminal
+//! keys, the node's answers ──► Msg ──► update(&mut Model) ──► effects ──► node
+//!                                           │
+//!                                       view(&Model) ──► terminal
 //! ```
 
+mod asking;
 mod big;
+mod market;
+mod market_panels;
 mod model;
 mod panels;
 mod runner;

@@ -79,7 +79,7 @@ pub(crate) fn boxed(title: &str, values: &[(&str, String)]) -> String {
     let mut rows: Vec<(&str, String)> = Vec::new();
     for (name, value) in values {
         let names = std::iter::once(*name).chain(std::iter::repeat(""));
-        rows.extend(names.zip(broken(value)));
+        rows.extend(names.zip(broken(value, MAX_VALUE)));
     }
     let names = rows.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let values = rows
@@ -98,11 +98,11 @@ pub(crate) fn boxed(title: &str, values: &[(&str, String)]) -> String {
     text
 }
 
-/// Breaks a text at spaces into lines of at most [`MAX_VALUE`] cells; a longer word stays whole.
-fn broken(text: &str) -> Vec<String> {
+/// Breaks a text at spaces into lines of at most `most` cells; a longer word stays whole.
+pub(crate) fn broken(text: &str, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
-        let has_room = |line: &String| width(line) + width(word) < MAX_VALUE;
+        let has_room = |line: &String| width(line) + width(word) < most;
         match lines.last_mut() {
             Some(line) if line.is_empty() => line.push_str(word),
             Some(line) if has_room(line) => line.extend([" ", word]),

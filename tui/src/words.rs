@@ -8,6 +8,7 @@ use market::Timestamp;
 use market::lease::Phase;
 use market::receipt::Outcome;
 use market_node::api::{GpuView, JobView, PendingRefund, ProviderState};
+use matching::Interval;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -80,6 +81,23 @@ pub(crate) fn utc(time: Timestamp) -> String {
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     let seconds = seconds % 60;
     format!("{year:04}-{month:02}-{day_of_month:02} {hours:02}:{minutes:02}:{seconds:02}")
+}
+
+/// Writes GPU time in hours with two decimals, rounded down; what is less than a hundredth says so.
+pub(crate) fn hours(gpu_ms: u64) -> String {
+    match gpu_ms / 36_000 {
+        0 if gpu_ms > 0 => "<0.01".to_owned(),
+        hundredths => format!("{}.{:02}", hundredths / 100, hundredths % 100),
+    }
+}
+
+/// Names what a candle spans.
+pub(crate) fn interval(interval: Interval) -> &'static str {
+    match interval {
+        Interval::Minute => "1m",
+        Interval::Hour => "1h",
+        Interval::Day => "1d",
+    }
 }
 
 /// Names a phase of a lease.

@@ -68,7 +68,7 @@ fn jobs_are_listed_with_what_they_cost() {
 
 #[test]
 fn the_book_is_listed() {
-    assert_snapshot!(market_book::text(&fixture::book()));
+    assert_snapshot!(market_book::text(&market_book::whole(fixture::book())));
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn empty_lists_say_so() {
     for text in [
         ps::text(&[]),
         wallet_history::text(&history, wallet_history::Args::default()),
-        market_book::text(&book),
+        market_book::text(&market_book::whole(book)),
     ] {
         assert!(text.starts_with("No"), "{text}");
     }

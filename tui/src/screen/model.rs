@@ -3,9 +3,50 @@
 //! Never changes anything; `update` does.
 
 use market::AgreementId;
+use market::gpu::GpuClass;
 use market_node::api::{ProviderState, ProviderView, StatusView};
 
+use super::market::{MarketModel, MarketNews, Subject};
 use crate::plot::Series;
+
+/// One of the screens between which a person goes to and fro.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// This node: its state, earnings and work.
+    Home,
+    /// What everybody offers, wants and traded.
+    Market,
+}
+
+impl Page {
+    /// All, in the order of their keys, which begin with 1.
+    pub(crate) const ALL: [Self; 2] = [Self::Home, Self::Market];
+
+    /// Returns the name on the line of keys.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Home => "Home",
+            Self::Market => "Market",
+        }
+    }
+
+    /// Returns the one so many further on; behind the last comes the first.
+    fn after(self, steps: usize) -> Self {
+        let at = Self::ALL.iter().position(|page| *page == self);
+        let next = (at.unwrap_or(0) + steps) % Self::ALL.len();
+        Self::ALL.get(next).copied().unwrap_or(self)
+    }
+
+    /// Returns the next one.
+    pub(crate) fn next(self) -> Self {
+        self.after(1)
+    }
+
+    /// Returns the one before.
+    pub(crate) fn previous(self) -> Self {
+        self.after(Self::ALL.len() - 1)
+    }
+}
 
 /// Whose process the node runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +96,10 @@ pub(crate) struct Model {
     pub(crate) notice: Option<String>,
     /// What lies over the screen.
     pub(crate) overlay: Overlay,
+    /// Which screen is shown.
+    pub(crate) page: Page,
+    /// What the market screen knows.
+    pub(crate) market: MarketModel,
 }
 
 /// What can happen.
@@ -70,6 +115,8 @@ pub(crate) enum Msg {
     Acted(Box<ProviderView>),
     /// The node refused to.
     Refused(String),
+    /// The node told about the market, or did not.
+    Market(Box<MarketNews>),
     /// A key was pressed.
     Key(Key),
     /// The window changed.
@@ -87,8 +134,20 @@ pub(crate) enum Key {
     Quit,
     /// `?`: the list of keys.
     Help,
-    /// `k`: keep the node, where that is asked.
+    /// `k`: keep the node, where that is asked; in a list the same as up.
     Keep,
+    /// A number: the screen with it.
+    Page(Page),
+    /// Tab: the next screen.
+    NextPage,
+    /// Shift and Tab: the screen before.
+    PreviousPage,
+    /// Arrow up: the row above.
+    Up,
+    /// Arrow down or `j`: the row below.
+    Down,
+    /// `i`: the next span of candles.
+    Interval,
     /// Ctrl-C: leave without a question.
     Interrupt,
     /// Any other.
@@ -102,6 +161,8 @@ pub(crate) enum Effect {
     Pause,
     /// Sell again.
     Resume,
+    /// Ask for the market again and again, or no more.
+    Watch(Option<Subject>),
     /// End the screen, and with it a node that lives here.
     Quit,
     /// End the screen alone; the node goes on in this terminal.
@@ -127,6 +188,8 @@ impl Model {
             last_loss: None,
             notice: None,
             overlay: Overlay::None,
+            page: Page::Home,
+            market: MarketModel::new(),
         }
     }
 
@@ -141,6 +204,13 @@ impl Model {
     /// Returns how selling goes, where the node sells.
     pub(crate) fn provider(&self) -> Option<&ProviderView> {
         self.status()?.provider.as_ref()
+    }
+
+    /// Returns the classes of this machine's GPUs, where it sells.
+    pub(crate) fn own_classes(&self) -> Vec<GpuClass> {
+        let gpus = self.provider().map(|provider| provider.gpus.as_slice());
+        let gpus = gpus.unwrap_or_default().iter();
+        gpus.map(|gpu| gpu.class).collect()
     }
 
     /// Returns whether the node earns, offers to, or runs a bought job.

@@ -18,9 +18,16 @@ const MAX_GPUS: usize = 4;
 
 /// The list of keys.
 pub(super) const HELP: &[&str] = &[
-    "p   pause selling at once, or resume",
-    "q   quit; a node in another process goes on",
-    "?   this list",
+    "1       home: this node",
+    "2       market: classes, depth and candles",
+    "Tab     the next screen; Shift-Tab: the one before",
+    "",
+    "↑↓ j k  market: choose a class",
+    "i       market: candles of a minute, an hour, a day",
+    "",
+    "p       pause selling at once, or resume",
+    "q       quit; a node in another process goes on",
+    "?       this list",
     "",
     "Any key closes this.",
 ];

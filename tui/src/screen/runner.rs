@@ -1,4 +1,4 @@
-//! Owns the terminal while the screen is up: draws, reads keys, polls the node, does what the screen asks.
+//! Owns the terminal while the screen is up: draws, reads keys, does what the screen asks.
 //!
 //! Never decides what is shown; `update` and `view` do. Leaves the terminal as it found it, also on a panic.
 
@@ -8,22 +8,17 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use market_node::api::{ApiClient, ClientError, ProviderView, StatusView};
+use market_node::api::{ApiClient, ClientError};
 use market_node::home::Home;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::model::{Effect, Farewell, Host, Key, Model, Msg};
+use super::asking::Asking;
+use super::model::{Effect, Farewell, Host, Key, Model, Msg, Page};
 use super::update::update;
 use super::view::view;
-
-/// Time between two polls of the node.
-const POLL: Duration = Duration::from_secs(1);
-
-/// The longest that the node may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest that the key reader blocks before it looks whether the screen is over.
 const KEY_WAIT: Duration = Duration::from_millis(100);
@@ -70,7 +65,7 @@ where
     });
     let mut screen = Screen::open()?;
     let (outbox, mut inbox) = mpsc::channel(MAILBOX);
-    let poller = tokio::spawn(poll(home.clone(), outbox.clone()));
+    let asking = Asking::begin(home, outbox.clone());
     let keys = outbox.clone();
     std::thread::spawn(move || read_keys(&keys));
     let mut terminate = signal(SignalKind::terminate()).context("listening for the end signal")?;
@@ -92,19 +87,13 @@ where
             }
         };
         for effect in update(&mut model, msg) {
-            let path = match effect {
-                Effect::Pause => "/v1/provider/pause",
-                Effect::Resume => "/v1/provider/resume",
-                Effect::Quit => {
-                    poller.abort();
-                    return Ok(node.map(|node| (node, Farewell::Stop)));
-                }
-                Effect::Keep => {
-                    poller.abort();
-                    return Ok(node.map(|node| (node, Farewell::Keep)));
-                }
-            };
-            tokio::spawn(act(home.clone(), path, outbox.clone()));
+            match effect {
+                Effect::Pause => asking.pause(),
+                Effect::Resume => asking.resume(),
+                Effect::Watch(subject) => asking.watch(subject),
+                Effect::Quit => return Ok(node.map(|node| (node, Farewell::Stop))),
+                Effect::Keep => return Ok(node.map(|node| (node, Farewell::Keep))),
+            }
         }
     }
 }
@@ -115,52 +104,6 @@ async fn ready<Starting: Future>(starting: &mut Option<Pin<Box<Starting>>>) -> S
         Some(starting) => starting.await,
         None => future::pending().await,
     }
-}
-
-/// Asks the node for its view again and again, until the screen is over.
-async fn poll(home: Home, outbox: mpsc::Sender<Msg>) {
-    let mut client = None;
-    loop {
-        let msg = match tokio::time::timeout(PATIENCE, status(&home, &mut client)).await {
-            Ok(Ok(status)) => Msg::Status(Box::new(status)),
-            Ok(Err(error)) => Msg::Lost(error.to_string()),
-            Err(_) => Msg::Lost(format!(
-                "the node did not answer within {} s",
-                PATIENCE.as_secs()
-            )),
-        };
-        if matches!(msg, Msg::Lost(_)) {
-            client = None;
-        }
-        if outbox.send(msg).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(POLL).await;
-    }
-}
-
-async fn status(home: &Home, client: &mut Option<ApiClient>) -> Result<StatusView, ClientError> {
-    if client.is_none() {
-        *client = Some(ApiClient::connect(home).await?);
-    }
-    let client = client.as_ref().expect("the client was just made");
-    client.get("/v1/status").await
-}
-
-/// Asks the node to pause or to resume and tells the screen how that went.
-async fn act(home: Home, path: &'static str, outbox: mpsc::Sender<Msg>) {
-    let asked = async {
-        let client = ApiClient::connect(&home).await?;
-        client
-            .post::<_, ProviderView>(path, &serde_json::json!({}))
-            .await
-    };
-    let msg = match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(provider)) => Msg::Acted(Box::new(provider)),
-        Ok(Err(error)) => Msg::Refused(error.to_string()),
-        Err(_) => Msg::Refused("the node did not answer in time".to_owned()),
-    };
-    let _ = outbox.send(msg).await; // The screen may be over.
 }
 
 /// Reads keys on its own thread, because reading blocks, until the screen or the terminal is gone.
@@ -195,6 +138,18 @@ pub(super) fn meaning(key: KeyEvent) -> Key {
         KeyCode::Char('q' | 'Q') => Key::Quit,
         KeyCode::Char('k' | 'K') => Key::Keep,
         KeyCode::Char('?') => Key::Help,
+        KeyCode::Char('j' | 'J') | KeyCode::Down => Key::Down,
+        KeyCode::Char('i' | 'I') => Key::Interval,
+        KeyCode::Up => Key::Up,
+        KeyCode::Tab => Key::NextPage,
+        KeyCode::BackTab => Key::PreviousPage,
+        KeyCode::Char(digit @ '1'..='9') => page(digit).map_or(Key::Other, Key::Page),
         _ => Key::Other,
     }
+}
+
+/// Returns the screen that a digit names.
+fn page(digit: char) -> Option<Page> {
+    let number = usize::try_from(digit.to_digit(10)?).ok()?;
+    Page::ALL.get(number.checked_sub(1)?).copied()
 }

@@ -8,11 +8,13 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::big;
-use super::model::{Effect, Host, Key, Model, Msg, Overlay};
+use super::model::{Effect, Host, Key, Model, Msg, Overlay, Page};
 use super::runner::meaning;
 use super::update::update;
 use super::view::view;
 use crate::fixture;
+
+mod market_screen;
 
 fn drawn(model: &Model, width: u16, height: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
@@ -256,6 +258,16 @@ fn keys_mean_what_the_help_says() {
     assert_eq!(key(KeyCode::Char('q')), Key::Quit);
     assert_eq!(key(KeyCode::Char('?')), Key::Help);
     assert_eq!(key(KeyCode::Char('c')), Key::Other);
+    assert_eq!(key(KeyCode::Char('1')), Key::Page(Page::Home));
+    assert_eq!(key(KeyCode::Char('2')), Key::Page(Page::Market));
+    assert_eq!(key(KeyCode::Char('3')), Key::Other);
+    assert_eq!(key(KeyCode::Tab), Key::NextPage);
+    assert_eq!(key(KeyCode::BackTab), Key::PreviousPage);
+    assert_eq!(key(KeyCode::Up), Key::Up);
+    for down in [KeyCode::Down, KeyCode::Char('j')] {
+        assert_eq!(key(down), Key::Down);
+    }
+    assert_eq!(key(KeyCode::Char('i')), Key::Interval);
     let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     assert_eq!(meaning(interrupt), Key::Interrupt);
 }

@@ -4,7 +4,8 @@
 
 use market_node::api::{LeaseView, ProviderState, ProviderView, StatusView};
 
-use super::model::{Effect, Host, Key, Model, Msg, Node, Overlay};
+use super::market::{MarketNews, Step, Subject};
+use super::model::{Effect, Host, Key, Model, Msg, Node, Overlay, Page};
 use crate::plot::Series;
 
 /// Takes a message in and returns what is to be done.
@@ -15,6 +16,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::NotStarted(why) => model.node = Node::Failed(why),
         Msg::Acted(provider) => acted(model, *provider),
         Msg::Refused(why) => model.notice = Some(why),
+        Msg::Market(news) => return told(model, *news),
         Msg::Key(key) => return pressed(model, key),
         Msg::Redraw => {}
         Msg::Terminate => return vec![Effect::Quit],
@@ -77,15 +79,60 @@ fn pressed(model: &mut Model, key: Key) -> Vec<Effect> {
     match (overlay, key) {
         (_, Key::Interrupt) | (Overlay::ConfirmQuit, Key::Quit) => vec![Effect::Quit],
         (Overlay::ConfirmQuit, Key::Keep) => vec![Effect::Keep],
-        (Overlay::Help | Overlay::ConfirmQuit, _) | (Overlay::None, Key::Other | Key::Keep) => {
-            Vec::new()
-        }
-        (Overlay::None, Key::Help) => {
-            model.overlay = Overlay::Help;
-            Vec::new()
-        }
-        (Overlay::None, Key::Quit) => quit(model),
-        (Overlay::None, Key::Pause) => pause_or_resume(model),
+        (Overlay::Help | Overlay::ConfirmQuit, _) => Vec::new(),
+        (Overlay::None, key) => pressed_on_page(model, key),
+    }
+}
+
+fn pressed_on_page(model: &mut Model, key: Key) -> Vec<Effect> {
+    match key {
+        Key::Help => model.overlay = Overlay::Help,
+        Key::Quit => return quit(model),
+        Key::Pause => return pause_or_resume(model),
+        Key::Page(page) => return turn_to(model, page),
+        Key::NextPage => return turn_to(model, model.page.next()),
+        Key::PreviousPage => return turn_to(model, model.page.previous()),
+        key if model.page == Page::Market => return pressed_on_market(model, key),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn pressed_on_market(model: &mut Model, key: Key) -> Vec<Effect> {
+    let before = model.market.subject();
+    match key {
+        Key::Up | Key::Keep => model.market.step(Step::Up),
+        Key::Down => model.market.step(Step::Down),
+        Key::Interval => model.market.turn_interval(),
+        _ => {}
+    }
+    watch_another(model, before)
+}
+
+/// Shows another screen. The market is asked for while its screen is shown, and no longer.
+fn turn_to(model: &mut Model, page: Page) -> Vec<Effect> {
+    let before = std::mem::replace(&mut model.page, page);
+    match (before, page) {
+        (Page::Home, Page::Market) => vec![Effect::Watch(Some(model.market.subject()))],
+        (Page::Market, Page::Home) => vec![Effect::Watch(None)],
+        _ => Vec::new(),
+    }
+}
+
+/// Takes news of the market in; where they change what is chosen, that is asked for.
+fn told(model: &mut Model, news: MarketNews) -> Vec<Effect> {
+    let before = model.market.subject();
+    let own = model.own_classes();
+    model.market.take(news, &own);
+    watch_another(model, before)
+}
+
+/// Asks for what is chosen now, where that is not what was chosen before.
+fn watch_another(model: &Model, before: Subject) -> Vec<Effect> {
+    let subject = model.market.subject();
+    match model.page {
+        Page::Market if subject != before => vec![Effect::Watch(Some(subject))],
+        Page::Home | Page::Market => Vec::new(),
     }
 }
 

@@ -8,9 +8,8 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
-use super::big;
-use super::model::{Model, Node, Overlay};
-use super::panels;
+use super::model::{Host, Model, Node, Overlay, Page};
+use super::{big, market_panels, panels};
 use crate::words;
 
 /// The least window that everything fits into, in cells.
@@ -25,29 +24,40 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
     if area.width < LEAST.0 || area.height < LEAST.1 {
         return too_small(frame, area);
     }
-    let running = panels::running(model, usize::from(area.width - 4));
-    let gpus = panels::gpus(model);
-    let most_running = usize::from(area.height / 4).min(12);
-    let [header, state, work, hardware, prices, footer] = Layout::vertical([
+    let [header, body, footer] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(STATE_ROWS + 2),
-        Constraint::Length(panel_height(running.len().min(most_running))),
-        Constraint::Length(panel_height(gpus.len())),
-        Constraint::Min(3),
+        Constraint::Min(0),
         Constraint::Length(1),
     ])
     .areas(area);
     frame.render_widget(heading(model, area.width), header);
-    draw_state(model, frame, state);
-    draw_panel(frame, work, " Running ", running);
-    draw_panel(frame, hardware, &panels::machine_title(model), gpus);
-    draw_panel(frame, prices, " Best prices ", panels::prices(model));
+    match model.page {
+        Page::Home => draw_home(model, frame, body),
+        Page::Market => market_panels::draw(model, frame, body),
+    }
     frame.render_widget(keys(model), footer);
     match model.overlay {
         Overlay::None => {}
         Overlay::Help => draw_overlay(frame, " Keys ", panels::HELP),
         Overlay::ConfirmQuit => draw_overlay(frame, " Quit? ", panels::CONFIRM_QUIT),
     }
+}
+
+fn draw_home(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let running = panels::running(model, usize::from(area.width - 4));
+    let gpus = panels::gpus(model);
+    let most_running = usize::from((area.height + 2) / 4).min(12);
+    let [state, work, hardware, prices] = Layout::vertical([
+        Constraint::Length(STATE_ROWS + 2),
+        Constraint::Length(panel_height(running.len().min(most_running))),
+        Constraint::Length(panel_height(gpus.len())),
+        Constraint::Min(3),
+    ])
+    .areas(area);
+    draw_state(model, frame, state);
+    draw_panel(frame, work, " Running ", running);
+    draw_panel(frame, hardware, &panels::machine_title(model), gpus);
+    draw_panel(frame, prices, " Best prices ", panels::prices(model));
 }
 
 fn panel_height(rows: usize) -> u16 {
@@ -138,16 +148,27 @@ fn keys(model: &Model) -> Line<'static> {
         Some(_) => "p pause   ",
         None => "",
     };
-    let notice = model
-        .notice
-        .as_deref()
-        .map(words::printable)
-        .unwrap_or_default();
+    let usual = match model.page {
+        Page::Home => "",
+        Page::Market => "↑↓ class",
+    };
+    let notice = model.notice.as_deref().unwrap_or(usual);
+    let notice = words::printable(notice);
     let leaves = match &model.node {
-        Node::Live(_) if model.host == super::model::Host::Here => "q quit and stop the node",
+        Node::Live(_) if model.host == Host::Here => "q quit and stop the node",
         _ => "q quit",
     };
-    Line::from(format!(" {pause}{leaves}   ? help   {notice}"))
+    let pages = pages(model.page);
+    Line::from(format!("{pages}   {pause}{leaves}   ? help   {notice}"))
+}
+
+/// Lists the screens with their keys, the shown one in brackets.
+fn pages(shown: Page) -> String {
+    let page = |(number, page): (usize, Page)| match page.name() {
+        name if page == shown => format!("[{number} {name}]"),
+        name => format!(" {number} {name} "),
+    };
+    (1..).zip(Page::ALL).map(page).collect()
 }
 
 fn draw_overlay(frame: &mut Frame<'_>, title: &'static str, text: &'static [&'static str]) {

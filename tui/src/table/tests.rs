@@ -44,10 +44,10 @@ fn a_box_closes_on_the_right_whatever_it_holds() {
 fn a_long_value_is_broken_at_spaces_and_loses_nothing() {
     let words: Vec<String> = (0..60).map(|number| format!("layer{number}")).collect();
     let long = words.join(" ");
-    let lines = super::broken(&long);
+    let lines = super::broken(&long, super::MAX_VALUE);
     assert!(lines.len() > 3);
     assert!(lines.iter().all(|line| width(line) <= super::MAX_VALUE));
     assert_eq!(lines.join(" "), long);
     let unbreakable = "x".repeat(200);
-    assert_eq!(super::broken(&unbreakable), [unbreakable]);
+    assert_eq!(super::broken(&unbreakable, super::MAX_VALUE), [unbreakable]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use market::Timestamp;
 
-use super::{bytes, count, duration, layers, plural, printable, rate, utc};
+use super::{bytes, count, duration, hours, layers, plural, printable, rate, utc};
 
 #[test]
 fn durations_read_in_the_unit_that_matters() {
@@ -29,6 +29,14 @@ fn sizes_and_rates_change_unit_at_their_borders() {
     assert_eq!(bytes(u64::MAX), "17179869183.9 GiB");
     assert_eq!(rate(999_999), "999.99 GFLOP/s");
     assert_eq!(rate(8_130_000), "8.13 TFLOP/s");
+}
+
+#[test]
+fn gpu_time_is_in_hours_and_never_nothing_where_there_was_some() {
+    assert_eq!(hours(0), "0.00");
+    assert_eq!(hours(35_999), "<0.01");
+    assert_eq!(hours(36_000), "0.01");
+    assert_eq!(hours(63_000_000), "17.50");
 }
 
 #[test]

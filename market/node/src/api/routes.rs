@@ -79,6 +79,13 @@ pub fn book_row(view: &AskView, node: &Node) -> BookRow {
         gpus: view.ask.gpus,
         max_duration_s: view.ask.max_duration_s,
         usable_mib: view.ask.figures.usable_mib.into(),
+        gemm_mflops: view.ask.figures.gemm_mflops,
+        f16_mflops: view.ask.figures.f16_mflops,
+        gb_per_s: view.ask.figures.gb_per_s,
+        upload_mb_per_s: view.ask.upload_mb_per_s,
+        network_mbit_per_s: view.ask.network_mbit_per_s,
+        attributes: view.ask.attributes,
+        sandbox_level: view.ask.sandbox_level,
         proven: view.standing == matching::Standing::Proven,
         expires_in_s: view.expires_at.saturating_since(now).as_secs(),
     }

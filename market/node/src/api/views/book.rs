@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use market::gpu::GpuClass;
+use market::order::Attributes;
 use market::{AccountId, Amount, JobId, NodeId, OrderId, PricePerHour, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,20 @@ pub struct BookRow {
     pub max_duration_s: u32,
     /// Usable memory in MiB.
     pub usable_mib: u64,
+    /// Sustained fp32 matrix product of one GPU in 10^6 operations a second.
+    pub gemm_mflops: u32,
+    /// Sustained f16 matrix product of one GPU in 10^6 operations a second; `None` where it is not known.
+    pub f16_mflops: Option<u32>,
+    /// Memory bandwidth in 10^9 bytes a second; `None` where it is not known.
+    pub gb_per_s: Option<u16>,
+    /// Upload from host to GPU in 10^6 bytes a second; `None` where it is not known.
+    pub upload_mb_per_s: Option<u16>,
+    /// Network upload in 10^6 bits a second; `None` where it is not known.
+    pub network_mbit_per_s: Option<u16>,
+    /// What the offer can do, as the bits of the set.
+    pub attributes: Attributes,
+    /// The level that the sandbox's self-test reached.
+    pub sandbox_level: u8,
     /// Whether a listing certificate backs it.
     pub proven: bool,
     /// Seconds until it lapses.
