@@ -21,6 +21,7 @@ use market_node::api::{
 use market_node::blobs::Swept;
 use market_node::config::Config;
 use market_node::home::Home;
+use market_node::lease::Takers;
 use market_node::node::{Node, NodeConfig, NodeTasks};
 use market_node::recover::Leftovers;
 use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router};
@@ -87,7 +88,10 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         home: home.clone(),
         settings: roles.settings,
         operator_interval_ms: roles.operator_interval_ms,
-        seller: roles.sell.map(|_| reservations_in),
+        takers: Takers {
+            seller: roles.sell.map(|_| reservations_in),
+            bidder: None,
+        },
     };
     let (node, mut tasks) = Node::start(config).await?;
     let mut leftovers = Leftovers::read(&node).context("reading what an earlier run left open")?;

@@ -16,7 +16,7 @@ mod router;
 mod runner;
 mod sender;
 
-pub use router::{LeaseRouter, ProgressBatch, ReserveRequest, RouterHandle};
+pub use router::{LeaseRouter, OfferRequest, ProgressBatch, ReserveRequest, RouterHandle, Takers};
 pub use runner::{LeaseHandle, LeaseParts, Snapshot, spawn};
 
 /// Things that wait for one lease; a peer that sends more waits for its answers.

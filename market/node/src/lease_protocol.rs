@@ -2,11 +2,12 @@
 //!
 //! Never decides anything: `market::lease` does on both sides; the bytes are `market::wire`'s.
 
-use market::AgreementId;
 use market::job::JobSpec;
 use market::lease::Message;
 use market::ledger::{FinalityProof, SignedTransaction};
+use market::order::Order;
 use market::progress::Progress;
+use market::{AgreementId, OrderId, Signed};
 use serde::{Deserialize, Serialize};
 
 /// The most bytes of one lease message.
@@ -36,6 +37,17 @@ pub enum LeaseRequest {
         /// At most [`MAX_PROGRESS_BATCH`] reports.
         reports: Vec<Progress>,
     },
+    /// From a provider to the node of a standing bid: it sells at what the bid pays.
+    Offer(Box<BidOffer>),
+}
+
+/// What a provider says to a standing bid. It binds nobody: the bidder answers with a reservation, or does not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BidOffer {
+    /// The bid.
+    pub bid: OrderId,
+    /// The ask that the provider has posted, at a price that the bid pays: gossip may still be on its way with it.
+    pub ask: Signed<Order>,
 }
 
 /// What a payer offers to sign for.
@@ -60,6 +72,25 @@ pub enum LeaseResponse {
     UnknownAgreement,
     /// The lease machine refused the message, in words.
     Rejected(String),
+    /// The bidder does not take the offer.
+    Declined(Decline),
+}
+
+/// Why a bidder does not take an offer. One that it may take is acknowledged, and a reservation follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Decline {
+    /// It never made the bid, or has cancelled it.
+    #[error("there is no such bid")]
+    NoSuchBid,
+    /// Somebody else's offer is being reserved, or was.
+    #[error("the bid is being filled by another provider")]
+    Filling,
+    /// The ask does not fit the bid, in words.
+    #[error("the offer does not fit the bid: {0}")]
+    Misfit(String),
+    /// As many offers are waiting as it looks at.
+    #[error("the bidder has as many offers waiting as it looks at")]
+    Busy,
 }
 
 /// Why a provider does not take a reservation; the consumer goes to the next offer.

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use market::ChainId;
 use market::lease::Timing;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::blobs::{BlobError, BlobStore, Permissions};
@@ -20,7 +19,7 @@ use crate::clock::ProtocolClock;
 use crate::config::Config;
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{Identity, IdentityError};
-use crate::lease::{LeaseParts, ReserveRequest, RouterHandle};
+use crate::lease::{LeaseParts, RouterHandle, Takers};
 use crate::ledger::client::LedgerError;
 use crate::ledger::operator::OperatorError;
 use crate::ledger::{LedgerClient, OperatorHandle};
@@ -39,8 +38,8 @@ pub struct NodeConfig {
     pub settings: Config,
     /// Whether this node orders transactions, and how often at least, in milliseconds.
     pub operator_interval_ms: Option<u64>,
-    /// Takes reservations, where this node sells.
-    pub seller: Option<mpsc::Sender<ReserveRequest>>,
+    /// Who takes reservations and offers.
+    pub takers: Takers,
 }
 
 /// The handles of a running node. Cheap to clone.
@@ -149,7 +148,7 @@ impl Node {
         )
         .await?;
         let book = steps::start_book(&membership, &identity, &clock, &network, &mut tasks);
-        let (router, leases) = crate::lease::LeaseRouter::new(config.seller);
+        let (router, leases) = crate::lease::LeaseRouter::new(config.takers);
         let chain = membership.chain;
         let standing = Standing::new(ledger.clone(), Arc::clone(&identity), chain);
         tasks.spawn(standing.clone().watch());

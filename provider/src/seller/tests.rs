@@ -58,7 +58,7 @@ impl Shop {
             home,
             settings,
             operator_interval_ms: Some(100),
-            seller: None,
+            takers: market_node::lease::Takers::default(),
         };
         let (node, tasks) = Node::start(config).await.unwrap();
         node.ledger.status().await.unwrap(); // From here on the clock is set.

@@ -11,7 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::MAILBOX;
 use super::runner::Mail;
-use crate::lease_protocol::{LeaseRequest, LeaseResponse, MAX_PROGRESS_BATCH, Reservation};
+use crate::lease_protocol::{
+    BidOffer, Decline, LeaseRequest, LeaseResponse, MAX_PROGRESS_BATCH, Reservation,
+};
 use crate::network::Reply;
 
 /// The most leases that a node takes part in at once.
@@ -37,6 +39,26 @@ pub struct ReserveRequest {
     pub reservation: Box<Reservation>,
     /// Where the answer goes.
     pub reply: Reply<LeaseResponse>,
+}
+
+/// An offer to a bid of this node, for the part of the node that buys.
+#[derive(Debug)]
+pub struct OfferRequest {
+    /// Who offers; the connection proves it.
+    pub from: NodeId,
+    /// What is offered.
+    pub offer: Box<BidOffer>,
+    /// Where the answer goes.
+    pub reply: Reply<LeaseResponse>,
+}
+
+/// Who in this node takes what is not about a lease that it has.
+#[derive(Debug, Default)]
+pub struct Takers {
+    /// Takes reservations, where this node sells.
+    pub seller: Option<mpsc::Sender<ReserveRequest>>,
+    /// Takes offers to standing bids, where this node buys.
+    pub bidder: Option<mpsc::Sender<OfferRequest>>,
 }
 
 pub(super) struct Registration {
@@ -89,7 +111,7 @@ impl RouterHandle {
 pub struct LeaseRouter {
     leases: BTreeMap<AgreementId, Route>,
     commands: mpsc::Receiver<Command>,
-    seller: Option<mpsc::Sender<ReserveRequest>>,
+    takers: Takers,
 }
 
 #[derive(Debug)]
@@ -100,13 +122,13 @@ struct Route {
 }
 
 impl LeaseRouter {
-    /// Makes a router; `seller` takes reservations where this node sells.
-    pub fn new(seller: Option<mpsc::Sender<ReserveRequest>>) -> (RouterHandle, Self) {
+    /// Makes a router.
+    pub fn new(takers: Takers) -> (RouterHandle, Self) {
         let (commands, receiver) = mpsc::channel(MAILBOX);
         let router = Self {
             leases: BTreeMap::new(),
             commands: receiver,
-            seller,
+            takers,
         };
         (RouterHandle { commands }, router)
     }
@@ -167,11 +189,24 @@ impl LeaseRouter {
                 };
                 self.progress(from, agreement, batch);
             }
+            LeaseRequest::Offer(offer) => self.offer(OfferRequest { from, offer, reply }),
+        }
+    }
+
+    fn offer(&self, request: OfferRequest) {
+        let Some(bidder) = &self.takers.bidder else {
+            return request
+                .reply
+                .send(LeaseResponse::Declined(Decline::NoSuchBid));
+        };
+        if let Err(full) = bidder.try_send(request) {
+            let reply = full.into_inner().reply;
+            reply.send(LeaseResponse::Declined(Decline::Busy));
         }
     }
 
     fn reserve(&self, from: NodeId, reservation: Box<Reservation>, reply: Reply<LeaseResponse>) {
-        match &self.seller {
+        match &self.takers.seller {
             None => reply.send(LeaseResponse::UnknownAgreement),
             Some(seller) => {
                 let request = ReserveRequest {

@@ -20,7 +20,7 @@ async fn lease_with(
 ) -> (LeaseHandle, mpsc::Receiver<Output>) {
     let clock = ProtocolClock::new();
     clock.observe(1, wall_now());
-    let (router, mut leases) = LeaseRouter::new(None);
+    let (router, mut leases) = LeaseRouter::new(super::Takers::default());
     tokio::spawn(async move {
         loop {
             leases.changed().await;

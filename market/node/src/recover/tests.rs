@@ -50,7 +50,7 @@ impl Market {
             home,
             settings,
             operator_interval_ms: Some(BLOCK_MS),
-            seller: None,
+            takers: crate::lease::Takers::default(),
         };
         let (node, tasks) = Node::start(config).await.unwrap();
         let market = Self {
