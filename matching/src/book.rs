@@ -5,6 +5,7 @@
 //! question; [`Book::expire`] only frees memory. Nothing outside this module sees how orders are kept.
 
 mod maker;
+mod shelf;
 mod view;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use market::{BlobHash, NodeId, OrderId, Timestamp};
 
 use crate::checked::{Checked, Message};
 use maker::Maker;
+use shelf::Shelves;
+pub(crate) use shelf::{Head, Row, Shelf};
 
 pub use view::{ClassSummary, Level, ListedAsk, ListedBid, Side};
 
@@ -66,12 +69,16 @@ pub struct ListingCertificate {
 }
 
 impl ListingCertificate {
-    fn proves(&self, ask: &Ask, now: Timestamp) -> bool {
-        ask.evidence == Evidence::Certificate(self.id)
-            && now < self.expires_at
+    /// Returns until when it proves all that an ask claims; the beginning of time where it does not.
+    fn proves_until(&self, ask: &Ask) -> Timestamp {
+        let proves = ask.evidence == Evidence::Certificate(self.id)
             && self.class.satisfies(ask.class)
             && ask.gpus <= self.gpus
-            && ask.figures.within(&self.figures)
+            && ask.figures.within(&self.figures);
+        match proves {
+            true => self.expires_at,
+            false => Timestamp::from_millis(0),
+        }
     }
 }
 
@@ -142,6 +149,8 @@ pub struct Book {
     certificates: BTreeMap<NodeId, ListingCertificate>,
     /// Registers over all makers.
     orders: usize,
+    /// The asks of all makers, for looking through.
+    shelves: Shelves,
 }
 
 impl Book {
@@ -153,6 +162,7 @@ impl Book {
             makers: BTreeMap::new(),
             certificates: BTreeMap::new(),
             orders: 0,
+            shelves: Shelves::default(),
         }
     }
 
@@ -183,6 +193,7 @@ impl Book {
             Message::Order(order) => self.write(order),
             Message::Beacon(beacon) => {
                 self.maker(node)?.hear(beacon)?;
+                self.shelve(node);
                 Ok(Change::Beacon { node })
             }
         }
@@ -215,6 +226,7 @@ impl Book {
         }
         self.maker(register.node)?.write(order)?;
         self.orders += usize::from(is_new);
+        self.shelve(register.node);
         Ok(if is_empty {
             Change::Cancelled { register }
         } else {
@@ -235,6 +247,16 @@ impl Book {
         Ok(self.makers.entry(node).or_default())
     }
 
+    /// Lays the asks of a maker out anew, after anything of it has changed.
+    fn shelve(&mut self, node: NodeId) {
+        let certificate = self.certificates.get(&node);
+        if let Some(maker) = self.makers.get_mut(&node) {
+            maker.shelve(node, &mut self.shelves, |ask| {
+                proven_until(certificate, ask)
+            });
+        }
+    }
+
     /// Takes a certificate whose signatures the caller has checked; the one that ends last wins.
     ///
     /// Returns whether it is now the node's certificate.
@@ -245,28 +267,34 @@ impl Book {
         let has_room = held.is_some() || self.certificates.len() < self.capacity.makers;
         let wins = is_better && has_room && now < certificate.expires_at;
         if wins {
-            self.certificates.insert(certificate.node, certificate);
+            let node = certificate.node;
+            self.certificates.insert(node, certificate);
+            self.shelve(node);
         }
         wins
     }
 
     /// Returns the standing of an ask of `node` at `now`.
     pub fn standing(&self, node: NodeId, ask: &Ask, now: Timestamp) -> Standing {
-        match self.certificates.get(&node) {
-            Some(certificate) if certificate.proves(ask, now) => Standing::Proven,
-            _ => Standing::Unproven,
+        match now < proven_until(self.certificates.get(&node), ask) {
+            true => Standing::Proven,
+            false => Standing::Unproven,
         }
     }
 
     /// Forgets what can no longer matter at `now`, and returns how many registers were freed.
     pub fn expire(&mut self, now: Timestamp) -> usize {
         let before = self.orders;
-        self.makers.retain(|_, maker| {
-            maker.expire(now);
-            !maker.is_idle()
-        });
         self.certificates
             .retain(|_, certificate| now < certificate.expires_at);
+        let (certificates, shelves) = (&self.certificates, &mut self.shelves);
+        self.makers.retain(|node, maker| {
+            maker.expire(now);
+            maker.shelve(*node, shelves, |ask| {
+                proven_until(certificates.get(node), ask)
+            });
+            !maker.is_idle()
+        });
         self.orders = self.makers.values().map(Maker::registers).sum();
         before - self.orders
     }
@@ -289,6 +317,12 @@ impl Book {
         }
         *hasher.finalize().as_bytes()
     }
+}
+
+/// Returns until when an ask is proved, by the certificate of its node.
+fn proven_until(certificate: Option<&ListingCertificate>, ask: &Ask) -> Timestamp {
+    let until = certificate.map(|certificate| certificate.proves_until(ask));
+    until.unwrap_or(Timestamp::from_millis(0))
 }
 
 #[cfg(test)]

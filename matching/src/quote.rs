@@ -14,7 +14,7 @@ use crate::rejections::Rejections;
 
 /// The bandwidth that an ask without a figure is assumed to have, in 10^9 bytes a second: less than
 /// any machine with two memory channels, so that leaving it out never pays.
-const ASSUMED_GB_PER_S: u16 = 5;
+pub(crate) const ASSUMED_GB_PER_S: u16 = 5;
 
 /// The precision that a job's matrix products run in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use market::Timestamp;
-use market::order::{Beacon, BookMessage, Order, Sequence, Slot};
+use market::gpu::GpuClass;
+use market::order::{Ask, Beacon, BookMessage, Order, OrderBody, Register, Sequence, Slot};
+use market::{NodeId, Timestamp};
 
 use super::Refused;
+use super::shelf::{Row, Shelves, Until};
 use crate::checked::Checked;
 
 /// The orders of one node.
@@ -16,6 +18,8 @@ use crate::checked::Checked;
 pub(super) struct Maker {
     beacon: Option<Checked<Beacon>>,
     slots: BTreeMap<Slot, Checked<Order>>,
+    /// Its asks as they lie on the book's shelves.
+    shelved: Vec<(GpuClass, Row)>,
 }
 
 impl Maker {
@@ -76,6 +80,39 @@ impl Maker {
         kept_until.min(order.expires_at)
     }
 
+    /// Lays its asks out on the shelves, in place of those that lay there; `proven_until` tells of an ask until when it
+    /// is proved. To be called whenever anything of it has changed.
+    pub(super) fn shelve(
+        &mut self,
+        node: NodeId,
+        shelves: &mut Shelves,
+        proven_until: impl Fn(&Ask) -> Timestamp,
+    ) {
+        let rows = self.slots.values().filter_map(|order| {
+            let order = order.value();
+            let OrderBody::Ask(ask) = &order.body else {
+                return None;
+            };
+            let register = Register {
+                node,
+                slot: order.slot,
+            };
+            let until = Until {
+                stands: self.stands_until(order),
+                proven: proven_until(ask),
+            };
+            Some((ask.class, Row::new(register, ask, until)))
+        });
+        let rows: Vec<(GpuClass, Row)> = rows.collect();
+        for (class, row) in self.shelved.iter().filter(|row| !rows.contains(row)) {
+            shelves.remove(*class, row);
+        }
+        for (class, row) in rows.iter().filter(|row| !self.shelved.contains(row)) {
+            shelves.insert(*class, *row);
+        }
+        self.shelved = rows;
+    }
+
     pub(super) fn expire(&mut self, now: Timestamp) {
         self.slots
             .retain(|_, order| matters(order.value().sequence, now));
@@ -86,6 +123,11 @@ impl Maker {
         {
             self.beacon = None;
         }
+    }
+
+    /// Returns the order in a slot.
+    pub(super) fn order(&self, slot: Slot) -> Option<&Checked<Order>> {
+        self.slots.get(&slot)
     }
 
     /// Returns the beacon and the orders that still matter, to pass on.

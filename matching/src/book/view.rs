@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use market::gpu::GpuClass;
-use market::order::{Ask, Bid, Order, OrderBody, Register};
+use market::order::{Ask, Bid, Order, OrderBody, Register, Slot};
 use market::{OrderId, PricePerHour, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Book, Standing};
+use super::{Book, Head, Row, Shelf, Standing};
 use crate::checked::Checked;
 
 /// An ask that stands in the book.
@@ -79,18 +79,8 @@ pub struct ClassSummary {
 impl Book {
     /// Returns the asks that stand at `now`, ordered by register.
     pub fn asks(&self, now: Timestamp) -> impl Iterator<Item = ListedAsk<'_>> {
-        self.standing_orders(now).filter_map(move |order| {
-            let OrderBody::Ask(ask) = &order.value().body else {
-                return None;
-            };
-            Some(ListedAsk {
-                register: register_of(order),
-                order: OrderId::from_bytes(*order.id()),
-                standing: self.standing(order.node(), ask, now),
-                expires_at: order.value().expires_at,
-                ask,
-            })
-        })
+        self.standing_orders(now)
+            .filter_map(move |order| self.listed(order, now))
     }
 
     /// Returns the bids that stand at `now`, ordered by register.
@@ -108,6 +98,37 @@ impl Book {
         })
     }
 
+    /// Returns the shelves on which the asks lie, class by class, slowest class first; also such asks as stand no more.
+    pub(crate) fn shelves(&self) -> impl Iterator<Item = (GpuClass, &Shelf)> {
+        self.shelves.classes()
+    }
+
+    /// Returns the ask of a row, if it stands at `now`.
+    pub(crate) fn ask_of(&self, row: &Row, now: Timestamp) -> Option<ListedAsk<'_>> {
+        let from = self.makers.range(row.node.first_node()..);
+        let of_head = from.take_while(|(node, _)| Head::from(*node) == row.node);
+        let mut orders = of_head.filter_map(|(_, maker)| maker.order(Slot::new(row.slot)?));
+        let asks = |order: &&Checked<Order>| match &order.value().body {
+            OrderBody::Ask(ask) => ask.price.0.nanocredits() == row.price,
+            OrderBody::Bid(_) | OrderBody::Empty => false,
+        };
+        let order = orders.find(asks)?;
+        self.listed(order, now)
+    }
+
+    fn listed<'a>(&'a self, order: &'a Checked<Order>, now: Timestamp) -> Option<ListedAsk<'a>> {
+        let OrderBody::Ask(ask) = &order.value().body else {
+            return None;
+        };
+        Some(ListedAsk {
+            register: register_of(order),
+            order: OrderId::from_bytes(*order.id()),
+            standing: self.standing(order.node(), ask, now),
+            expires_at: order.value().expires_at,
+            ask,
+        })
+    }
+
     /// Returns the ask that stands under this id at `now`.
     pub fn find_ask(&self, order: OrderId, now: Timestamp) -> Option<ListedAsk<'_>> {
         self.asks(now).find(|listed| listed.order == order)
@@ -116,9 +137,13 @@ impl Book {
     /// Returns the cheapest ask of exactly this class at `now`: proven ones first, then by price, then
     /// by register.
     pub fn best(&self, class: GpuClass, now: Timestamp) -> Option<ListedAsk<'_>> {
-        self.asks(now)
-            .filter(|listed| listed.ask.class == class)
-            .min_by_key(|listed| (listed.standing, listed.ask.price, listed.register))
+        let standing = |row: &&Row| match now < row.proven_until {
+            true => Standing::Proven,
+            false => Standing::Unproven,
+        };
+        let rows = self.rows(class, now);
+        let best = rows.min_by_key(|row| (standing(row), row.price, row.node, row.slot))?;
+        self.ask_of(best, now)
     }
 
     /// Returns the price levels of one side of exactly this class, best price first.
@@ -126,9 +151,9 @@ impl Book {
         let mut levels = BTreeMap::new();
         match side {
             Side::Asks => {
-                let asks = self.asks(now).map(|listed| listed.ask);
-                asks.filter(|ask| ask.class == class)
-                    .for_each(|ask| stack(&mut levels, ask.price, ask.gpus));
+                for row in self.rows(class, now) {
+                    stack(&mut levels, row.price(), row.gpus);
+                }
                 levels.into_values().collect()
             }
             Side::Bids => {
@@ -143,14 +168,17 @@ impl Book {
     /// Returns every class with an order that stands at `now`, slowest class first.
     pub fn classes(&self, now: Timestamp) -> BTreeMap<GpuClass, ClassSummary> {
         let mut classes: BTreeMap<GpuClass, ClassSummary> = BTreeMap::new();
-        for ask in self.asks(now).map(|listed| listed.ask) {
-            let summary = classes.entry(ask.class).or_default();
-            let best = summary
-                .best_ask
-                .map_or(ask.price, |best| best.min(ask.price));
-            summary.best_ask = Some(best);
-            summary.asks = summary.asks.saturating_add(1);
-            summary.gpus = summary.gpus.saturating_add(ask.gpus.into());
+        for (class, shelf) in self.shelves() {
+            let mut rows = shelf.rows().filter(|row| now < row.stands_until).peekable();
+            let Some(cheapest) = rows.peek() else {
+                continue;
+            };
+            let summary = classes.entry(class).or_default();
+            summary.best_ask = Some(cheapest.price());
+            for row in rows {
+                summary.asks = summary.asks.saturating_add(1);
+                summary.gpus = summary.gpus.saturating_add(row.gpus.into());
+            }
         }
         for bid in self.bids(now).map(|listed| listed.bid) {
             let summary = classes.entry(bid.class).or_default();
@@ -158,6 +186,14 @@ impl Book {
             summary.bids = summary.bids.saturating_add(1);
         }
         classes
+    }
+
+    /// Returns the rows of the asks of one class that stand at `now`, cheapest first.
+    pub(crate) fn rows(&self, class: GpuClass, now: Timestamp) -> impl Iterator<Item = &Row> {
+        let shelf = self.shelves.class(class).into_iter();
+        shelf
+            .flat_map(Shelf::rows)
+            .filter(move |row| now < row.stands_until)
     }
 
     fn standing_orders(&self, now: Timestamp) -> impl Iterator<Item = &Checked<Order>> {
