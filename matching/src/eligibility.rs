@@ -1,6 +1,6 @@
-//! Owns what a buyer needs, and whether an ask fits: the first reason why not, in a fixed order.
+//! Owns what a buyer needs, and the reasons why an ask may not fit, in a fixed order.
 //!
-//! Never ranks and never predicts; integer comparisons only.
+//! Never looks at an ask; `quote` does.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,7 +10,6 @@ use market::order::Attributes;
 use market::{AccountId, Amount, NodeId, PricePerHour};
 use serde::{Deserialize, Serialize};
 
-use crate::book::{ListedAsk, Posting, Standing};
 use crate::quote::Work;
 
 /// Whether a buyer takes a node's word for its figures.
@@ -107,6 +106,25 @@ pub enum Misfit {
     Budget,
 }
 
+impl Misfit {
+    /// All reasons, in the order in which they are tried.
+    pub const ALL: [Self; 13] = [
+        Self::OwnOffer,
+        Self::Denied,
+        Self::NotAllowed,
+        Self::Class,
+        Self::Memory,
+        Self::Gpus,
+        Self::Duration,
+        Self::Attributes,
+        Self::Sandbox,
+        Self::NoCertificate,
+        Self::TooSlow,
+        Self::Price,
+        Self::Budget,
+    ];
+}
+
 impl fmt::Display for Misfit {
     /// Prints words that follow a count: `too little memory`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,43 +144,4 @@ impl fmt::Display for Misfit {
             Self::Budget => "above your budget",
         })
     }
-}
-
-/// Returns the first reason that can be told without predicting anything, other than the price.
-pub(crate) fn misfit(need: &Need, listed: &ListedAsk<'_>, posting: Posting) -> Option<Misfit> {
-    let ask = listed.ask;
-    let node = &listed.register.node;
-    let is_accepted = |class: &GpuClass| ask.class.satisfies(*class);
-    let wants_proof = need.proof == Proof::Required || posting == Posting::Certified;
-    let reasons = [
-        (ask.account == need.buyer, Misfit::OwnOffer),
-        (need.denied.contains(node), Misfit::Denied),
-        (
-            need.allowed
-                .as_ref()
-                .is_some_and(|allowed| !allowed.contains(node)),
-            Misfit::NotAllowed,
-        ),
-        (
-            !need.classes.is_empty() && !need.classes.iter().any(is_accepted),
-            Misfit::Class,
-        ),
-        (
-            ask.figures.usable_bytes() < need.usable_bytes,
-            Misfit::Memory,
-        ),
-        (ask.gpus < need.gpus, Misfit::Gpus),
-        (ask.max_duration_s < need.duration_s, Misfit::Duration),
-        (
-            !ask.attributes.contains(need.attributes),
-            Misfit::Attributes,
-        ),
-        (ask.sandbox_level < need.sandbox_level, Misfit::Sandbox),
-        (
-            wants_proof && listed.standing == Standing::Unproven,
-            Misfit::NoCertificate,
-        ),
-    ];
-    let found = reasons.into_iter().find(|(applies, _)| *applies);
-    found.map(|(_, reason)| reason)
 }

@@ -27,7 +27,10 @@ pub use book::{
 pub use candle::{Candle, Interval, Tape, Trade, Volume};
 pub use checked::{Checked, Message, check};
 pub use eligibility::{Misfit, Need, Proof};
-pub use quote::{Offer, Precision, Quote, Work, draw, quote};
+pub use quote::{
+    Change as NeedChange, Hint, MAX_OFFERS, Offer, Precision, Quote, SCAN_LIMIT, Work, draw, judge,
+    quote,
+};
 pub use rejections::Rejections;
 
 #[cfg(test)]

@@ -3,18 +3,33 @@
 //! Never uses a float, and never the order of arrival: equal offers are told apart by a draw that no
 //! maker can steer, since it hashes a block header that did not exist when the ask was posted.
 
+mod best;
+mod hint;
+mod scan;
+
 use market::agreement::{Meter, Rates};
 use market::order::{Ask, Register};
 use market::{Amount, HeaderId, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Book, ListedAsk, Standing};
-use crate::eligibility::{Misfit, Need, misfit};
+use crate::book::{Book, ListedAsk, Posting, Row, Standing};
+use crate::eligibility::{Misfit, Need};
 use crate::rejections::Rejections;
+
+use best::Best;
+pub use hint::{Change, Hint};
+use scan::{Demand, Seen};
 
 /// The bandwidth that an ask without a figure is assumed to have, in 10^9 bytes a second: less than
 /// any machine with two memory channels, so that leaving it out never pays.
 pub(crate) const ASSUMED_GB_PER_S: u16 = 5;
+
+/// The most asks that a quote looks at: as many as a book of the usual capacity holds, and some more. Those beyond are
+/// told as not looked at.
+pub const SCAN_LIMIT: u32 = 1 << 17;
+
+/// The most offers that a quote lists; others that fit are only counted.
+pub const MAX_OFFERS: usize = 64;
 
 /// The precision that a job's matrix products run in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,21 +57,39 @@ impl Work {
     /// `max(flops / rate, bytes / bandwidth) / gpus`, rounded up. Saturates.
     pub fn predicted_ms(&self, ask: &Ask, gpus: u16) -> u64 {
         let figures = &ask.figures;
-        let mflops = match (self.precision, figures.f16_mflops) {
-            (Precision::F16, Some(f16)) => f16.max(figures.gemm_mflops),
-            _ => figures.gemm_mflops,
+        let gb_per_s = figures.gb_per_s.unwrap_or(ASSUMED_GB_PER_S).max(1);
+        let f16_mflops = figures.f16_mflops.unwrap_or(0);
+        let mflops = self.mflops(figures.gemm_mflops, f16_mflops);
+        self.predict(mflops, gb_per_s, gpus)
+    }
+
+    /// Returns the rate at which its products run: 10^6 operations a second, at least 1.
+    fn mflops(&self, gemm_mflops: u32, f16_mflops: u32) -> u32 {
+        let mflops = match self.precision {
+            Precision::F16 => f16_mflops.max(gemm_mflops),
+            Precision::F32 => gemm_mflops,
         };
-        let gb_per_s = figures.gb_per_s.unwrap_or(ASSUMED_GB_PER_S);
-        let gpus = u128::from(gpus.max(1));
-        // 10^6 operations a second are 10^3 a millisecond; 10^9 bytes a second are 10^6.
-        let flops_per_ms = u128::from(mflops.max(1)) * 1_000 * gpus;
-        let bytes_per_ms = u128::from(gb_per_s.max(1)) * 1_000_000 * gpus;
-        let arithmetic = self.flops.div_ceil(flops_per_ms);
-        let memory = self.bytes.div_ceil(bytes_per_ms);
+        mflops.max(1)
+    }
+
+    fn predict(&self, mflops: u32, gb_per_s: u16, gpus: u16) -> u64 {
+        let gpus = gpus.max(1);
+        let arithmetic = self.flops.div_ceil(flops_per_ms(mflops, gpus));
+        let memory = self.bytes.div_ceil(bytes_per_ms(gb_per_s, gpus));
         u64::try_from(arithmetic.max(memory))
             .unwrap_or(u64::MAX)
             .max(1)
     }
+}
+
+/// 10^6 operations a second are 10^3 a millisecond.
+fn flops_per_ms(mflops: u32, gpus: u16) -> u128 {
+    u128::from(mflops) * 1_000 * u128::from(gpus)
+}
+
+/// 10^9 bytes a second are 10^6 a millisecond.
+fn bytes_per_ms(gb_per_s: u16, gpus: u16) -> u128 {
+    u128::from(gb_per_s) * 1_000_000 * u128::from(gpus)
 }
 
 /// An ask that fits, and what the job would cost there.
@@ -81,8 +114,10 @@ pub struct Offer {
 /// The answer to a need.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Quote {
-    /// The fitting offers: proven ones first, then by expected cost, then by the draw.
+    /// The fitting offers, at most [`MAX_OFFERS`]: proven ones first, then by expected cost, then by the draw.
     pub offers: Vec<Offer>,
+    /// The one change of the need that would let most of the others fit.
+    pub hint: Option<Hint>,
     /// Why the other ones do not fit.
     pub rejections: Rejections,
 }
@@ -99,50 +134,76 @@ pub fn draw(header: &HeaderId, register: &Register) -> [u8; 32] {
 }
 
 /// Ranks the asks that stand at `now` for `need`; `header` is the one of [`draw`].
+///
+/// Looks at every ask up to [`SCAN_LIMIT`], and takes time in proportion to these.
 pub fn quote(book: &Book, need: &Need, header: &HeaderId, now: Timestamp) -> Quote {
-    let mut rejections = Rejections::default();
-    let mut offers = Vec::new();
-    for listed in book.asks(now) {
-        let fit = match misfit(need, &listed, book.posting()) {
-            None => offer(need, &listed),
-            Some(reason) => Err(reason),
-        };
-        rejections.count(fit.as_ref().err().copied());
-        offers.extend(fit.ok());
+    let demand = Demand::new(need, book.posting(), now);
+    let mut seen = Seen::default();
+    let mut best = Best::new(need, header);
+    for (class, shelf) in book.shelves() {
+        let is_accepted = demand.accepts(class);
+        for row in shelf.rows().filter(|row| now < row.stands_until) {
+            if seen.looked_at() >= SCAN_LIMIT {
+                seen.leave_out();
+                continue;
+            }
+            let misfits = demand.misfits(row, is_accepted);
+            let misfits = match misfits {
+                0 => demand.over_budget(row),
+                misfits => misfits,
+            };
+            match misfits {
+                0 => best.try_row(book, row, now),
+                misfits => seen.note(&demand, (class, row), misfits),
+            }
+            seen.count(misfits);
+        }
     }
-    offers.sort_by_cached_key(|offer| rank(need, offer, header));
-    Quote { offers, rejections }
+    Quote {
+        offers: best.into_offers(book, now),
+        hint: seen.hint(),
+        rejections: seen.rejections(),
+    }
 }
 
-/// Predicts time and cost on an ask that otherwise fits.
-fn offer(need: &Need, listed: &ListedAsk<'_>) -> Result<Offer, Misfit> {
+/// Tells why one ask does not fit a need, or what the job would cost there.
+///
+/// # Errors
+/// The first reason against it.
+pub fn judge(
+    need: &Need,
+    listed: &ListedAsk<'_>,
+    posting: Posting,
+    now: Timestamp,
+) -> Result<Offer, Misfit> {
+    let demand = Demand::new(need, posting, now);
+    let row = Row::of(listed);
+    let misfits = demand.misfits(&row, demand.accepts(listed.ask.class));
+    let misfits = match misfits {
+        0 => demand.over_budget(&row),
+        misfits => misfits,
+    };
+    match scan::first(misfits) {
+        Some(misfit) => Err(misfit),
+        None => offer(need, listed).ok_or(Misfit::Budget),
+    }
+}
+
+/// Predicts time and cost on an ask that fits.
+fn offer(need: &Need, listed: &ListedAsk<'_>) -> Option<Offer> {
     let ask = listed.ask;
-    let longest_ms = u64::from(need.duration_s) * 1_000;
     let predicted_ms = match &need.work {
         Some(work) => work.predicted_ms(ask, need.gpus),
-        None => longest_ms,
+        None => u64::from(need.duration_s) * 1_000,
     };
-    if predicted_ms > longest_ms {
-        return Err(Misfit::TooSlow);
-    }
-    if need
-        .max_price
-        .is_some_and(|max_price| ask.price > max_price)
-    {
-        return Err(Misfit::Price);
-    }
-    let total = expected_total(ask, need.gpus, predicted_ms).ok_or(Misfit::Budget)?;
-    if need.budget.is_some_and(|budget| total > budget) {
-        return Err(Misfit::Budget);
-    }
-    Ok(Offer {
+    Some(Offer {
         register: listed.register,
         order: listed.order,
         standing: listed.standing,
         expires_at: listed.expires_at,
         ask: ask.clone(),
         predicted_ms,
-        expected_total: total,
+        expected_total: expected_total(ask, need.gpus, predicted_ms)?,
     })
 }
 
@@ -161,15 +222,6 @@ fn expected_total(ask: &Ask, gpus: u16, running_ms: u64) -> Option<Amount> {
         hold_ms: 0,
     })?;
     Some(running.max(rates.first_tick()?))
-}
-
-/// What offers are sorted by. The cost is price x time before any rounding, so that two offers that
-/// round to the same amount still rank by which is cheaper.
-fn rank(need: &Need, offer: &Offer, header: &HeaderId) -> (Standing, u128, [u8; 32]) {
-    let cost = u128::from(offer.ask.price.0.nanocredits())
-        * u128::from(need.gpus)
-        * u128::from(offer.predicted_ms);
-    (offer.standing, cost, draw(header, &offer.register))
 }
 
 #[cfg(test)]

@@ -13,10 +13,35 @@ use crate::eligibility::Misfit;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Rejections {
     considered: u32,
+    /// Offers that were not looked at.
+    #[serde(default)]
+    left_out: u32,
     by_reason: BTreeMap<Misfit, u32>,
 }
 
 impl Rejections {
+    /// Makes the counts of `fitting` offers and of those with each reason against them; `left_out` were not looked at.
+    pub(crate) fn new(
+        fitting: u32,
+        reasons: impl Iterator<Item = (Misfit, u32)>,
+        left_out: u32,
+    ) -> Self {
+        let by_reason: BTreeMap<Misfit, u32> = reasons.filter(|(_, count)| *count > 0).collect();
+        let rejected = by_reason
+            .values()
+            .fold(0_u32, |sum, count| sum.saturating_add(*count));
+        Self {
+            considered: fitting.saturating_add(rejected),
+            left_out,
+            by_reason,
+        }
+    }
+
+    /// Returns how many offers were not looked at, because there are more than a quote looks at.
+    pub fn left_out(&self) -> u32 {
+        self.left_out
+    }
+
     /// Counts one offer: with the reason against it, or `None` where it fits.
     pub fn count(&mut self, misfit: Option<Misfit>) {
         self.considered = self.considered.saturating_add(1);
@@ -66,6 +91,10 @@ impl fmt::Display for Rejections {
             .iter()
             .map(|(reason, count)| format!("{count} {reason}"));
         let words: Vec<String> = fit.into_iter().chain(rejected).collect();
-        write!(f, ": {}", words.join(", "))
+        write!(f, ": {}", words.join(", "))?;
+        match self.left_out {
+            0 => Ok(()),
+            more => write!(f, "; {more} more were not looked at"),
+        }
     }
 }

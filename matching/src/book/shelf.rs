@@ -12,6 +12,7 @@ use market::gpu::GpuClass;
 use market::order::{Ask, Register};
 use market::{AccountId, Amount, NodeId, PricePerHour, Timestamp};
 
+use super::{ListedAsk, Standing};
 use crate::quote::ASSUMED_GB_PER_S;
 
 /// The most rows of a run; a longer one is cut in two.
@@ -100,6 +101,19 @@ impl Row {
         }
     }
 
+    /// Makes the row of an ask that stands, as long as nobody asks until when.
+    pub(crate) fn of(listed: &ListedAsk<'_>) -> Self {
+        let proven = match listed.standing {
+            Standing::Proven => Timestamp::from_millis(u64::MAX),
+            Standing::Unproven => Timestamp::from_millis(0),
+        };
+        let until = Until {
+            stands: listed.expires_at,
+            proven,
+        };
+        Self::new(listed.register, listed.ask, until)
+    }
+
     /// Returns the price of a GPU-hour.
     pub(crate) fn price(&self) -> PricePerHour {
         PricePerHour(Amount::from_nanocredits(self.price))
@@ -126,11 +140,6 @@ impl PartialEq for Shelf {
 impl Eq for Shelf {}
 
 impl Shelf {
-    /// Returns the rows, run by run.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = &[Row]> {
-        self.runs.iter().map(Vec::as_slice)
-    }
-
     /// Returns the rows, cheapest first; those of one price by node and slot.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.runs.iter().flatten()

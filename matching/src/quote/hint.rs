@@ -1,0 +1,181 @@
+//! Owns the hint: the one change of a need that would let most other offers fit.
+//!
+//! Never more than a few figures a kind of change, however many offers there are.
+
+use std::fmt;
+
+use market::gpu::GpuClass;
+use market::{Amount, PricePerHour};
+use serde::{Deserialize, Serialize};
+
+/// How many offers a change is stretched for: five more are a choice, and the sixth may cost the double.
+const ENOUGH: usize = 5;
+
+/// The most classes that are kept in mind.
+const CLASSES: usize = 16;
+
+/// A change of a need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Paying up to this for an hour of one GPU.
+    MaxPrice(PricePerHour),
+    /// Paying up to this in all.
+    Budget(Amount),
+    /// A longer time limit, in seconds.
+    TimeLimitS(u32),
+    /// A shorter time limit, in seconds.
+    DurationS(u32),
+    /// A job that needs no more memory than this, in MiB.
+    UsableMib(u32),
+    /// Fewer GPUs.
+    Gpus(u16),
+    /// This class too.
+    Class(GpuClass),
+    /// Unproven offers too.
+    Unproven,
+}
+
+/// A change that would help, and how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hint {
+    /// What to change; nothing else is in the way of these offers.
+    pub change: Change,
+    /// How many offers would fit then that do not now.
+    pub offers: u32,
+}
+
+impl fmt::Display for Hint {
+    /// Prints for example `at 0.24 cr/h: 5 offers`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.change {
+            Change::MaxPrice(price) => write!(f, "at {price}"),
+            Change::Budget(total) => write!(f, "with a budget of {total}"),
+            Change::TimeLimitS(seconds) => write!(f, "with a time limit of {seconds} s"),
+            Change::DurationS(seconds) => write!(f, "for at most {seconds} s"),
+            Change::UsableMib(mib) => write!(f, "if {mib} MiB were enough"),
+            Change::Gpus(gpus) => write!(f, "with {gpus} GPUs"),
+            Change::Class(class) => write!(f, "with {class} accepted too"),
+            Change::Unproven => write!(f, "with unproven offers accepted too"),
+        }?;
+        let plural = if self.offers == 1 { "" } else { "s" };
+        write!(f, ": {} offer{plural}", self.offers)
+    }
+}
+
+/// What one offer lacks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Finding {
+    /// Its price in nanocredits an hour is above the most.
+    Price(u64),
+    /// Its total in nanocredits is.
+    Budget(u64),
+    /// It would take so many seconds.
+    TimeLimitS(u32),
+    /// It is offered for so many seconds only.
+    DurationS(u32),
+    /// It has so much memory only, in MiB.
+    UsableMib(u32),
+    /// It has so many GPUs only.
+    Gpus(u16),
+    /// It is of another class.
+    Class(GpuClass),
+    /// It is not proved.
+    Unproven,
+}
+
+/// The nearest few figures, nearest first: the smallest.
+#[derive(Debug, Default)]
+struct Nearest {
+    figures: Vec<u64>,
+}
+
+impl Nearest {
+    fn note(&mut self, figure: u64) {
+        if self.figures.len() >= ENOUGH && self.figures.last().is_some_and(|it| *it <= figure) {
+            return;
+        }
+        let at = self.figures.partition_point(|it| *it <= figure);
+        self.figures.insert(at, figure);
+        self.figures.truncate(ENOUGH);
+    }
+
+    /// Returns the figure that lets all of them fit, and how many they are.
+    fn farthest(&self) -> Option<(u64, u32)> {
+        Some((*self.figures.last()?, self.figures.len() as u32))
+    }
+}
+
+/// What the offers lack that one change would let fit.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    prices: Nearest,
+    budgets: Nearest,
+    time_limits: Nearest,
+    /// Turned, so that the nearest is the smallest.
+    durations: Nearest,
+    memories: Nearest,
+    gpus: Nearest,
+    classes: Vec<(GpuClass, u32)>,
+    unproven: u32,
+}
+
+impl Hints {
+    pub(super) fn note(&mut self, finding: Finding) {
+        match finding {
+            Finding::Price(price) => self.prices.note(price),
+            Finding::Budget(total) => self.budgets.note(total),
+            Finding::TimeLimitS(seconds) => self.time_limits.note(seconds.into()),
+            Finding::DurationS(seconds) => self.durations.note(!u64::from(seconds)),
+            Finding::UsableMib(mib) => self.memories.note(!u64::from(mib)),
+            Finding::Gpus(gpus) => self.gpus.note(!u64::from(gpus)),
+            Finding::Unproven => self.unproven = self.unproven.saturating_add(1),
+            Finding::Class(class) => self.note_class(class),
+        }
+    }
+
+    fn note_class(&mut self, class: GpuClass) {
+        // Rows come class by class, so that the last one is the one.
+        let last = self.classes.last_mut().filter(|(last, _)| *last == class);
+        if let Some((_, count)) = last {
+            *count = count.saturating_add(1);
+        } else if self.classes.len() < CLASSES {
+            self.classes.push((class, 1));
+        }
+    }
+
+    /// Returns the change that lets most offers fit; of those that let enough of them, the first of [`Change`].
+    pub(super) fn best(&self) -> Option<Hint> {
+        let amount = |figure| Amount::from_nanocredits(figure);
+        let seconds = |figure: u64| u32::try_from(figure).unwrap_or(u32::MAX);
+        let turned = |figure: u64| u32::try_from(!figure).unwrap_or(u32::MAX);
+        let gpus = |figure: u64| u16::try_from(!figure).unwrap_or(u16::MAX);
+        let hint = |change: Change, offers: u32| Hint { change, offers };
+        let of = |nearest: &Nearest, change: &dyn Fn(u64) -> Change| {
+            let (figure, offers) = nearest.farthest()?;
+            Some(hint(change(figure), offers))
+        };
+        let class = self.classes.iter().rev().max_by_key(|(_, count)| *count);
+        let hints = [
+            of(&self.prices, &|it| {
+                Change::MaxPrice(PricePerHour(amount(it)))
+            }),
+            of(&self.budgets, &|it| Change::Budget(amount(it))),
+            of(&self.time_limits, &|it| Change::TimeLimitS(seconds(it))),
+            of(&self.durations, &|it| Change::DurationS(turned(it))),
+            of(&self.memories, &|it| Change::UsableMib(turned(it))),
+            of(&self.gpus, &|it| Change::Gpus(gpus(it))),
+            class.map(|(class, offers)| hint(Change::Class(*class), *offers)),
+            (self.unproven > 0).then(|| hint(Change::Unproven, self.unproven)),
+        ];
+        let hints = hints.into_iter().flatten();
+        let enough = |hint: &Hint| hint.offers.min(ENOUGH as u32);
+        hints.reduce(|best, hint| {
+            if enough(&hint) > enough(&best) {
+                hint
+            } else {
+                best
+            }
+        })
+    }
+}

@@ -1,0 +1,253 @@
+//! Owns looking at rows: all reasons against one, as bits, from comparisons of whole numbers alone.
+//!
+//! Never divides where it can be helped: what a need asks for is turned once into what a row must have.
+
+use market::gpu::GpuClass;
+use market::{Amount, Timestamp};
+
+use super::hint::{Finding, Hint, Hints};
+use super::{bytes_per_ms, flops_per_ms};
+use crate::book::{Head, Posting, Row};
+use crate::eligibility::{Misfit, Need, Proof};
+use crate::rejections::Rejections;
+
+/// Reasons against an ask, one bit each, in the order of [`Misfit::ALL`].
+pub(super) type Misfits = u16;
+
+const fn bit(misfit: Misfit) -> Misfits {
+    1 << misfit as u16
+}
+
+/// Returns the first reason, if there is one.
+pub(super) fn first(misfits: Misfits) -> Option<Misfit> {
+    Misfit::ALL.get(misfits.trailing_zeros() as usize).copied()
+}
+
+/// What a need asks of a row.
+pub(super) struct Demand<'a> {
+    need: &'a Need,
+    now: Timestamp,
+    buyer: Head,
+    denied: Vec<Head>,
+    allowed: Option<Vec<Head>>,
+    usable_mib: u64,
+    wants_proof: bool,
+    /// 10^6 operations a second below which the work takes too long.
+    least_mflops: u128,
+    /// 10^9 bytes a second below which it does.
+    least_gb_per_s: u128,
+    max_price: u64,
+    /// The budget in nanocredits times the milliseconds of an hour.
+    scaled_budget: u128,
+}
+
+/// Milliseconds of an hour.
+const HOUR_MS: u128 = 3_600_000;
+
+impl<'a> Demand<'a> {
+    pub(super) fn new(need: &'a Need, posting: Posting, now: Timestamp) -> Self {
+        let heads = |nodes: &std::collections::BTreeSet<market::NodeId>| {
+            // Sorted as the nodes are.
+            nodes.iter().map(Head::from).collect::<Vec<_>>()
+        };
+        let gpus = need.gpus.max(1);
+        let longest_ms = u128::from(longest_ms(need)).max(1);
+        let least = |work: u128, of_one: u128| work.div_ceil(longest_ms.saturating_mul(of_one));
+        let (flops, bytes) = need.work.map_or((0, 0), |work| (work.flops, work.bytes));
+        let budget = need.budget.map_or(u64::MAX, Amount::nanocredits);
+        Self {
+            need,
+            now,
+            buyer: Head::from(&need.buyer),
+            denied: heads(&need.denied),
+            allowed: need.allowed.as_ref().map(heads),
+            usable_mib: need.usable_bytes.div_ceil(1 << 20),
+            wants_proof: need.proof == Proof::Required || posting == Posting::Certified,
+            least_mflops: least(flops, flops_per_ms(1, gpus)),
+            least_gb_per_s: least(bytes, bytes_per_ms(1, gpus)),
+            max_price: need
+                .max_price
+                .map_or(u64::MAX, |price| price.0.nanocredits()),
+            scaled_budget: u128::from(budget) * HOUR_MS,
+        }
+    }
+
+    /// Tells whether a class stands for one of those that are accepted.
+    pub(super) fn accepts(&self, class: GpuClass) -> bool {
+        let classes = &self.need.classes;
+        classes.is_empty() || classes.iter().any(|accepted| class.satisfies(*accepted))
+    }
+
+    /// Returns all reasons against a row other than the budget.
+    pub(super) fn misfits(&self, row: &Row, is_accepted: bool) -> Misfits {
+        let need = self.need;
+        let missing = need.attributes.bits() & !row.attributes;
+        let unproven = self.wants_proof & (self.now >= row.proven_until);
+        let reasons = [
+            (Misfit::OwnOffer, row.account == self.buyer),
+            (Misfit::Class, !is_accepted),
+            (Misfit::Memory, u64::from(row.usable_mib) < self.usable_mib),
+            (Misfit::Gpus, row.gpus < need.gpus),
+            (Misfit::Duration, row.max_duration_s < need.duration_s),
+            (Misfit::Attributes, missing != 0),
+            (Misfit::Sandbox, row.sandbox_level < need.sandbox_level),
+            (Misfit::NoCertificate, unproven),
+            (Misfit::TooSlow, self.is_too_slow(row)),
+            (Misfit::Price, row.price > self.max_price),
+        ];
+        let mut misfits = 0;
+        for (misfit, applies) in reasons {
+            misfits |= Misfits::from(applies) << misfit as u16;
+        }
+        if self.denied.is_empty() && self.allowed.is_none() {
+            return misfits;
+        }
+        misfits | self.unwanted(row)
+    }
+
+    fn unwanted(&self, row: &Row) -> Misfits {
+        let is_in = |heads: &Vec<Head>| heads.binary_search(&row.node).is_ok();
+        let mut misfits = 0;
+        if is_in(&self.denied) {
+            misfits |= bit(Misfit::Denied);
+        }
+        if self.allowed.as_ref().is_some_and(|allowed| !is_in(allowed)) {
+            misfits |= bit(Misfit::NotAllowed);
+        }
+        misfits
+    }
+
+    fn is_too_slow(&self, row: &Row) -> bool {
+        let mflops = match self.need.work {
+            Some(work) => work.mflops(row.gemm_mflops, row.f16_mflops),
+            None => return false,
+        };
+        (u128::from(mflops) < self.least_mflops) | (u128::from(row.gb_per_s) < self.least_gb_per_s)
+    }
+
+    /// Returns whether a row that fits otherwise costs more than the budget.
+    pub(super) fn over_budget(&self, row: &Row) -> Misfits {
+        let tick_ms = u64::from(row.tick_ms);
+        let rate = self.rate(row);
+        // What the whole time would cost is often within it, which takes no prediction to tell.
+        let most = rate.saturating_mul(u128::from(longest_ms(self.need).max(tick_ms)));
+        if most <= self.scaled_budget {
+            return 0;
+        }
+        match self.scaled_total(row) <= self.scaled_budget {
+            true => 0,
+            false => bit(Misfit::Budget),
+        }
+    }
+
+    /// Returns nanocredits an hour.
+    fn rate(&self, row: &Row) -> u128 {
+        u128::from(row.price) * u128::from(self.need.gpus)
+    }
+
+    /// Returns what the job is expected to cost in nanocredits, times the milliseconds of an hour.
+    fn scaled_total(&self, row: &Row) -> u128 {
+        let running_ms = predicted_ms(self.need, row).max(row.tick_ms.into());
+        self.rate(row).saturating_mul(u128::from(running_ms))
+    }
+
+    /// Says what a row lacks that has one reason against it alone.
+    fn finding(&self, (class, row): (GpuClass, &Row), misfit: Misfit) -> Option<Finding> {
+        Some(match misfit {
+            Misfit::Price => Finding::Price(row.price),
+            Misfit::Memory => Finding::UsableMib(row.usable_mib),
+            Misfit::Gpus => Finding::Gpus(row.gpus),
+            Misfit::Duration => Finding::DurationS(row.max_duration_s),
+            Misfit::NoCertificate => Finding::Unproven,
+            Misfit::Class => Finding::Class(class),
+            Misfit::Budget => {
+                let total = self.scaled_total(row).div_ceil(HOUR_MS);
+                Finding::Budget(u64::try_from(total).ok()?)
+            }
+            Misfit::TooSlow => {
+                let predicted_ms = predicted_ms(self.need, row);
+                // A longer time than the ask allows is no change that helps.
+                let seconds = u32::try_from(predicted_ms.div_ceil(1_000)).ok()?;
+                (seconds <= row.max_duration_s).then_some(Finding::TimeLimitS(seconds))?
+            }
+            Misfit::OwnOffer
+            | Misfit::Denied
+            | Misfit::NotAllowed
+            | Misfit::Attributes
+            | Misfit::Sandbox => return None,
+        })
+    }
+}
+
+/// Returns the longest that the agreement may run.
+pub(super) fn longest_ms(need: &Need) -> u64 {
+    u64::from(need.duration_s) * 1_000
+}
+
+/// Predicts how long the job runs on a row.
+pub(super) fn predicted_ms(need: &Need, row: &Row) -> u64 {
+    match need.work {
+        Some(work) => {
+            let mflops = work.mflops(row.gemm_mflops, row.f16_mflops);
+            work.predict(mflops, row.gb_per_s, need.gpus)
+        }
+        None => longest_ms(need),
+    }
+}
+
+/// What was seen of all rows.
+#[derive(Default)]
+pub(super) struct Seen {
+    looked_at: u32,
+    left_out: u32,
+    fitting: u32,
+    by_reason: [u32; Misfit::ALL.len()],
+    hints: Hints,
+}
+
+impl Seen {
+    pub(super) fn looked_at(&self) -> u32 {
+        self.looked_at
+    }
+
+    pub(super) fn leave_out(&mut self) {
+        self.left_out = self.left_out.saturating_add(1);
+    }
+
+    pub(super) fn count(&mut self, misfits: Misfits) {
+        self.looked_at += 1;
+        match self.by_reason.get_mut(misfits.trailing_zeros() as usize) {
+            Some(count) => *count += 1,
+            None => self.fitting += 1,
+        }
+    }
+
+    /// Notes what a row lacks, where that is one thing only.
+    pub(super) fn note(&mut self, demand: &Demand<'_>, listed: (GpuClass, &Row), misfits: Misfits) {
+        if !misfits.is_power_of_two() {
+            return;
+        }
+        // All else fits: if the price did, would the budget?
+        if misfits != bit(Misfit::Budget) && demand.over_budget(listed.1) != 0 {
+            return;
+        }
+        let finding = first(misfits).and_then(|misfit| demand.finding(listed, misfit));
+        if let Some(finding) = finding {
+            self.hints.note(finding);
+        }
+    }
+
+    pub(super) fn hint(&self) -> Option<Hint> {
+        self.hints.best()
+    }
+
+    pub(super) fn rejections(&self) -> Rejections {
+        let reasons = Misfit::ALL.into_iter().zip(self.by_reason);
+        Rejections::new(self.fitting, reasons, self.left_out)
+    }
+}
+
+const _: () = assert!(matches!(
+    Misfit::ALL[Misfit::Budget as usize],
+    Misfit::Budget
+));
