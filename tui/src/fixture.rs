@@ -2,6 +2,8 @@
 //!
 //! Never used outside tests.
 
+pub(crate) mod past;
+
 use market::agreement::{Meter, Rates};
 use market::job::{InferSpec, JobKind, JobSpec, Limits};
 use market::lease::Phase;
