@@ -1,5 +1,7 @@
 //! A small market for the tests of this folder: keys, a genesis, signed operations.
 
+pub(crate) mod reachable;
+
 use std::time::Duration;
 
 use market::agreement::{Meter, Party, Rates, Terms};

@@ -30,6 +30,8 @@ pub struct MarketDataConfig {
     pub pull_every: Duration,
     /// The longest that a reader waits for newer trades.
     pub patience: Duration,
+    /// The same where some are known and the operator did not answer the last time.
+    pub patience_away: Duration,
     /// How much is kept.
     pub capacity: TapeCapacity,
 }
@@ -39,6 +41,7 @@ impl Default for MarketDataConfig {
         Self {
             pull_every: Duration::from_secs(2),
             patience: Duration::from_secs(2),
+            patience_away: Duration::from_millis(300),
             capacity: TapeCapacity::default(),
         }
     }
@@ -144,10 +147,17 @@ impl MarketDataActor {
         }
         let waits_for_pages = !self.work.is_empty() && !self.is_rebuilding();
         if waits_for_pages && self.waiting.len() < MAX_WAITING {
-            let deadline = Instant::now() + self.config.patience;
+            let deadline = Instant::now() + self.patience();
             self.waiting.push_back((deadline, read));
         } else {
             read(self.seen());
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        match (self.height, &self.problem) {
+            (Some(_), Some(_)) => self.config.patience_away,
+            _ => self.config.patience,
         }
     }
 

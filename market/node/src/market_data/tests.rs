@@ -12,13 +12,16 @@ use crate::clock::ProtocolClock;
 use crate::ledger::LedgerClient;
 use crate::ledger::client::Transport;
 use crate::ledger::protocol::{LedgerRequest, LedgerResponse, MAX_TRADES, TradesQuery};
+use crate::ledger::testing::reachable::{Reachable, remote, remote_of};
 use crate::ledger::testing::{Running, config, genesis, issue, key, nano, settled};
+use crate::network::fixture::within;
 use crate::store::{NodeStore, OperatorIndex};
 
 /// Market data that are read on from the operator at every reading.
 const AT_ONCE: MarketDataConfig = MarketDataConfig {
     pull_every: Duration::ZERO,
     patience: Duration::from_secs(60),
+    patience_away: Duration::from_secs(60),
     capacity: TapeCapacity {
         per_class: 100,
         total: 100,
@@ -57,10 +60,14 @@ async fn trade(running: &Running, payments: impl IntoIterator<Item = (u64, u64)>
 /// An operator under which three channels have settled, of which one paid nothing beyond its first tick.
 async fn traded(folder: &TempDir) -> Running {
     let running = Running::start(config(folder));
+    fund_and_trade(&running).await;
+    running
+}
+
+async fn fund_and_trade(running: &Running) {
     let money = issue(1, &key(1), 100_000_000);
     running.handle.submit(money).await.unwrap();
-    trade(&running, [(10, 400_000), (11, 1_000), (12, 70_000)]).await;
-    running
+    trade(running, [(10, 400_000), (11, 1_000), (12, 70_000)]).await;
 }
 
 async fn digest(data: &MarketData) -> ([u8; 32], usize, Option<u64>) {
@@ -182,21 +189,66 @@ async fn an_index_that_was_deleted_or_had_no_trades_gives_the_same_digest() {
 }
 
 #[tokio::test]
-async fn while_the_operator_is_away_what_is_known_is_read_with_its_height() {
+async fn while_the_operator_is_away_what_is_known_is_read_and_afterwards_what_came_since() {
     let folder = TempDir::new().unwrap();
-    let running = traded(&folder).await;
-    let client = client_of(&running, &folder, "node").await;
-    let (known, unknown) = (begin(AT_ONCE, &client), begin(AT_ONCE, &client));
-    let before = digest(&known).await;
-    running.kill().await;
+    let operator = Reachable::start(&folder).await;
+    fund_and_trade(&operator.running).await;
+    let client = remote(&operator, &folder).await;
+    let data = begin(AT_ONCE, &client);
+    let before = within(digest(&data)).await;
+    assert_eq!(before.0, index_digest(&operator.running).await);
+    let address = operator.kill().await;
 
-    let stale = tokio::time::timeout(Duration::from_secs(30), digest(&known));
-    assert_eq!(stale.await.unwrap(), before, "a reader is kept waiting");
-    // The index still answers, as long as a handle to it lives: what is gone is the task that proves.
-    let problem = known.rebuild().await.unwrap_err().to_string();
-    assert!(problem.contains("are as they were"), "{problem}");
-    assert_eq!(digest(&known).await.0, before.0);
-    assert_eq!(digest(&unknown).await.0, before.0);
+    let unknown = begin(AT_ONCE, &client);
+    assert_eq!(within(digest(&data)).await, before, "what is known stays");
+    let said = |seen: Seen<'_>| {
+        seen.settled()
+            .map(Tape::len)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(within(data.read(said)).await.unwrap(), Ok(3));
+    let problem = within(unknown.read(said)).await.unwrap().unwrap_err();
+    assert!(problem.contains("cannot be reached"), "{problem}");
+    let problem = within(data.rebuild()).await.unwrap_err().to_string();
+    assert!(problem.contains("are as they were: operator"), "{problem}");
+    assert_eq!(within(digest(&data)).await, before);
+
+    let back = Reachable::at(&folder, address).await;
+    trade(&back.running, [(30, 50_000)]).await;
+    // The link comes up again by itself; every reading asks anew.
+    let now = within(async {
+        loop {
+            let now = digest(&data).await;
+            if now.1 == 4 {
+                break now;
+            }
+        }
+    });
+    assert_eq!(now.await.0, index_digest(&back.running).await);
+    let rebuilt = within(data.rebuild()).await.unwrap();
+    assert_eq!(rebuilt.digest, rebuilt.digest_before);
+}
+
+#[tokio::test]
+async fn a_reader_waits_for_an_operator_that_says_nothing_only_so_long() {
+    let folder = TempDir::new().unwrap();
+    // Takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let address = format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap();
+    let client = remote_of(address, &folder).await;
+    let hasty = MarketDataConfig {
+        patience: Duration::from_millis(20),
+        ..AT_ONCE
+    };
+    let data = begin(hasty, &client);
+    let (_, trades, height) = within(digest(&data)).await;
+    assert_eq!((trades, height), (0, None));
+    let said = data.read(|seen| seen.settled().map(Tape::len));
+    assert_eq!(
+        within(said).await.unwrap(),
+        Err(MarketDataError::Reading(0))
+    );
 }
 
 #[tokio::test]
