@@ -13,6 +13,7 @@ use super::handle::{Ingress, MarketData, Read, Seen};
 use super::rebuild::{RebuildError, Rebuilding, Rebuilt, is_last, next_page, rebuild};
 use crate::ledger::LedgerClient;
 use crate::ledger::client::LedgerError;
+use crate::network::CallError;
 
 /// Things that wait for the task.
 const MAILBOX: usize = 64;
@@ -22,6 +23,13 @@ const MAX_WAITING: usize = 64;
 
 /// Pages that one task fetches before it brings them.
 const PAGES_AT_ONCE: usize = 16;
+
+/// Questions in a row that an operator closes without an answer, after which it is asked seldom: one of an older release
+/// does not know the question, and counts each against its sender.
+const CLOSED_IN_A_ROW: u32 = 2;
+
+/// How seldom: each is forgotten before the next.
+const PAUSE_WHEN_CLOSED: Duration = Duration::from_secs(300);
 
 /// How market data are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +97,8 @@ pub struct MarketDataActor {
     height: Option<u64>,
     problem: Option<String>,
     asked_at: Option<Instant>,
+    /// Questions in a row that were closed without an answer.
+    closed: u32,
     rebuild: Rebuild,
 }
 
@@ -106,6 +116,7 @@ pub fn start(config: MarketDataConfig, ledger: LedgerClient) -> (MarketData, Mar
         height: None,
         problem: None,
         asked_at: None,
+        closed: 0,
         rebuild: Rebuild::None,
     };
     (MarketData { mailbox: sender }, actor)
@@ -141,7 +152,11 @@ impl MarketDataActor {
     }
 
     fn on_read(&mut self, read: Read) {
-        let is_due = |asked: Instant| asked.elapsed() >= self.config.pull_every;
+        let pause = match self.closed {
+            ..CLOSED_IN_A_ROW => self.config.pull_every,
+            CLOSED_IN_A_ROW.. => self.config.pull_every.max(PAUSE_WHEN_CLOSED),
+        };
+        let is_due = |asked: Instant| asked.elapsed() >= pause;
         if self.work.is_empty() && self.asked_at.is_none_or(is_due) {
             self.pull();
         }
@@ -172,23 +187,39 @@ impl MarketDataActor {
 
     fn on_pages(&mut self, trades: Vec<Trade>, end: PagesEnd) {
         self.take(trades);
+        match &end {
+            PagesEnd::Failed(error) => self.on_failed(error),
+            PagesEnd::More | PagesEnd::All(_) => (self.problem, self.closed) = (None, 0),
+        }
         match end {
             // Once all are known, the newer ones are asked for when somebody reads.
-            PagesEnd::More => {
-                self.problem = None;
-                return self.pull();
-            }
-            PagesEnd::All(height) => {
-                self.problem = None;
-                self.height = self.height.max(Some(height));
-            }
-            PagesEnd::Failed(error) => {
-                tracing::debug!(%error, "no newer trades are to be had");
-                self.problem = Some(error.to_string());
-            }
+            PagesEnd::More => return self.pull(),
+            PagesEnd::All(height) => self.height = self.height.max(Some(height)),
+            PagesEnd::Failed(_) => {}
         }
         self.answer_all();
         self.begin_rebuild();
+    }
+
+    fn on_failed(&mut self, error: &LedgerError) {
+        tracing::debug!(%error, "no newer trades are to be had");
+        let is_closed = matches!(
+            error,
+            LedgerError::Unreachable {
+                source: CallError::Closed,
+                ..
+            }
+        );
+        self.closed = match is_closed {
+            true => self.closed.saturating_add(1),
+            false => 0,
+        };
+        self.problem = Some(match self.closed {
+            ..CLOSED_IN_A_ROW => error.to_string(),
+            CLOSED_IN_A_ROW.. => {
+                format!("{error}. An operator of an older release does not know what it was asked")
+            }
+        });
     }
 
     /// Records what came; the newest of it is where the next question begins.

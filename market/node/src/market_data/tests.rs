@@ -252,6 +252,22 @@ async fn a_reader_waits_for_an_operator_that_says_nothing_only_so_long() {
 }
 
 #[tokio::test]
+async fn an_operator_that_does_not_know_the_question_is_not_pressed() {
+    let folder = TempDir::new().unwrap();
+    let listen = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
+    let operator = Reachable::without_trades(config(&folder), listen).await;
+    let client = remote(&operator, &folder).await;
+    let data = begin(AT_ONCE, &client);
+    for _ in 0..5 {
+        within(digest(&data)).await;
+    }
+    assert_eq!(operator.closed(), 2);
+    let said = data.read(|seen| seen.settled().map(Tape::len));
+    let error = within(said).await.unwrap().unwrap_err().to_string();
+    assert!(error.contains("An operator of an older release"), "{error}");
+}
+
+#[tokio::test]
 async fn a_node_that_never_heard_of_trades_says_so() {
     let nobody = Seen {
         tape: &Tape::default(),

@@ -2,6 +2,9 @@
 //!
 //! Never used outside tests.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -13,24 +16,49 @@ use crate::ledger::{LedgerClient, OperatorConfig};
 use crate::network::{Client, Inbound, Multiaddr, NetworkConfig, Protocol, peer_of, start};
 use crate::store::NodeStore;
 
+/// What an operator does with a request.
+pub(crate) enum Conduct {
+    /// Answers as an operator does.
+    Honest,
+    /// Answers in another way.
+    Other(Box<LedgerResponse>),
+    /// Closes the stream without an answer.
+    Closes,
+}
+
 /// An operator that other nodes reach.
 pub(crate) struct Reachable {
     pub(crate) running: Running,
     address: Multiaddr,
+    closed: Arc<AtomicU32>,
     tasks: [JoinHandle<()>; 2],
     _network: Client,
 }
 
 impl Reachable {
     pub(crate) async fn at(folder: &TempDir, listen: Multiaddr) -> Self {
-        Self::answering(config(folder), listen, |_| None).await
+        Self::answering(config(folder), listen, |_| Conduct::Honest).await
     }
 
-    /// Answers in its own way where `answer` has one for a request.
+    /// Knows no question for trades.
+    pub(crate) async fn without_trades(config: OperatorConfig, listen: Multiaddr) -> Self {
+        Self::answering(config, listen, |request| match request {
+            LedgerRequest::Trades(_) => Conduct::Closes,
+            _ => Conduct::Honest,
+        })
+        .await
+    }
+
+    /// Returns how many requests it closed without an answer.
+    pub(crate) fn closed(&self) -> u32 {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Does with each request what `conduct` says.
     pub(crate) async fn answering(
         config: OperatorConfig,
         listen: Multiaddr,
-        answer: fn(&LedgerRequest) -> Option<LedgerResponse>,
+        conduct: fn(&LedgerRequest) -> Conduct,
     ) -> Self {
         let running = Running::start(config);
         let network = NetworkConfig {
@@ -41,22 +69,30 @@ impl Reachable {
         let event_loop = tokio::spawn(event_loop.run());
         let address = client.listen_addresses().await.remove(0);
         let handle = running.handle.clone();
+        let closed = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&closed);
         let answering = tokio::spawn(async move {
             while let Some(inbound) = inbound.recv().await {
-                if let Inbound::Ledger { request, reply, .. } = inbound {
-                    let handle = handle.clone();
-                    tokio::spawn(async move {
-                        reply.send(match answer(&request) {
-                            Some(response) => response,
-                            None => handle.answer(request).await,
-                        })
-                    });
+                let Inbound::Ledger { request, reply, .. } = inbound else {
+                    continue;
+                };
+                match conduct(&request) {
+                    Conduct::Honest => {
+                        let handle = handle.clone();
+                        tokio::spawn(async move { reply.send(handle.answer(request).await) });
+                    }
+                    Conduct::Other(answer) => reply.send(*answer),
+                    Conduct::Closes => {
+                        counted.fetch_add(1, Ordering::Relaxed);
+                        drop(reply);
+                    }
                 }
             }
         });
         Self {
             running,
             address,
+            closed,
             tasks: [answering, event_loop],
             _network: client,
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ledger::protocol::Unavailable;
-use crate::ledger::testing::reachable::{Reachable, remote};
+use crate::ledger::testing::reachable::{Conduct, Reachable, remote};
 use crate::network::fixture::within;
 
 #[tokio::test]
@@ -36,13 +36,19 @@ async fn a_transaction_waits_for_an_operator_that_is_being_restarted_and_applies
 }
 
 /// Does everything that an operator does, but takes no payment.
-fn censor(request: &LedgerRequest) -> Option<LedgerResponse> {
+fn censor(request: &LedgerRequest) -> Conduct {
     let LedgerRequest::Submit(transaction) = request else {
-        return None;
+        return Conduct::Honest;
     };
-    let verified = transaction.verify(&genesis().chain_id()).ok()?;
-    let is_payment = matches!(verified.transaction.operation, Operation::Transfer { .. });
-    is_payment.then_some(LedgerResponse::Unavailable(Unavailable::Busy))
+    let Ok(verified) = transaction.verify(&genesis().chain_id()) else {
+        return Conduct::Honest;
+    };
+    match verified.transaction.operation {
+        Operation::Transfer { .. } => {
+            Conduct::Other(Box::new(LedgerResponse::Unavailable(Unavailable::Busy)))
+        }
+        _ => Conduct::Honest,
+    }
 }
 
 #[tokio::test]
