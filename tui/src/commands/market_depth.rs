@@ -26,7 +26,7 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
 pub(super) fn text(view: &DepthView) -> String {
     let asks = side("Asks, cheapest first", "Nobody offers", &view.asks);
     let bids = side("Bids, dearest first", "Nobody bids", &view.bids);
-    format!("{} per GPU\n\n{asks}\n{bids}", view.class)
+    format!("{}, by the GPU and the hour\n\n{asks}\n{bids}", view.class)
 }
 
 fn side(title: &str, empty: &str, levels: &[LevelRow]) -> String {

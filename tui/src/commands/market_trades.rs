@@ -32,15 +32,16 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
         path.push_str(&format!("&class={class}"));
     }
     let view: TradesView = context.client().await?.get(&path).await?;
-    context.print(&view, text)
+    context.print(&view, |view| text(view, args.class))
 }
 
 /// Writes the table.
-pub(super) fn text(view: &TradesView) -> String {
-    if view.trades.is_empty() {
-        return "No channel has settled yet.\n".to_owned();
+pub(super) fn text(view: &TradesView, wanted: Option<GpuClass>) -> String {
+    match (view.trades.is_empty(), wanted) {
+        (false, _) => table(view).to_string(),
+        (true, None) => "No channel has settled yet.\n".to_owned(),
+        (true, Some(class)) => format!("No channel of class {class} has settled yet.\n"),
     }
-    table(view).to_string()
 }
 
 fn table(view: &TradesView) -> Table<10> {

@@ -293,7 +293,8 @@ impl MarketDataActor {
     /// The task ended without a word: nothing came.
     fn on_lost(&mut self, error: &tokio::task::JoinError) {
         tracing::error!(%error, "reading trades from the ledger ended unexpectedly");
-        self.problem = Some("reading them ended unexpectedly".to_owned());
+        self.problem =
+            Some("reading them ended unexpectedly; try again, and look at the log".to_owned());
         // Who waited for a rebuild hears that it ended, by the reply that is dropped.
         self.rebuild = Rebuild::None;
         self.answer_all();

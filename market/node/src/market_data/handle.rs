@@ -2,7 +2,6 @@
 //!
 //! Never waits longer than the task's patience, but for a rebuild, which takes as long as it takes.
 
-use market::Timestamp;
 use matching::Tape;
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,10 +22,7 @@ pub struct Seen<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MarketDataError {
     /// No operator has answered since the start.
-    #[error(
-        "this node knows no trades: no operator has told it any since it started ({0}). Check the connection and \
-         `nightshift status`, or try again later"
-    )]
+    #[error("this node knows no trades, because no operator has told it any since it started: {0}")]
     Unknown(String),
     /// A first reading is under way.
     #[error(
@@ -49,12 +45,6 @@ impl<'a> Seen<'a> {
             (None, Some(problem)) => Err(MarketDataError::Unknown(problem.to_owned())),
             (None, None) => Err(MarketDataError::Reading(self.tape.len())),
         }
-    }
-
-    /// Returns the time of the newest trade of all.
-    pub fn newest(&self) -> Option<Timestamp> {
-        let newest = self.tape.newest(None, 1);
-        newest.first().map(|trade| trade.settled_at)
     }
 }
 

@@ -24,7 +24,7 @@ fn candles_are_listed_oldest_first() {
 
 #[test]
 fn trades_are_listed_with_who_paid_whom() {
-    assert_snapshot!(market_trades::text(&past::trades()));
+    assert_snapshot!(market_trades::text(&past::trades(), None));
 }
 
 #[test]
@@ -70,7 +70,10 @@ fn a_market_without_trades_says_so() {
             market_history::text(&candles),
             "No channel of class 8T-12G has settled",
         ),
-        (market_trades::text(&trades), "No channel has settled yet"),
+        (
+            market_trades::text(&trades, None),
+            "No channel has settled yet",
+        ),
         (market_rates::text(&rates), "No class has a price"),
     ] {
         assert!(text.contains(said), "{text}");
