@@ -197,6 +197,50 @@ async fn a_node_that_pulls_has_the_operators_digest_and_stays_up_to_date() {
 }
 
 #[tokio::test]
+async fn more_trades_than_are_fetched_at_once_are_read_to_the_end() {
+    let folder = TempDir::new().unwrap();
+    let running = traded(&folder).await;
+    running.kill().await;
+    let index = index_of(&folder);
+    let last = *index.trades(ALL).unwrap().trades.last().unwrap();
+    let planted = (0..6_000).map(|number: u32| Trade {
+        place: TradePlace {
+            index: last.place.index + 1 + number,
+            ..last.place
+        },
+        ..last
+    });
+    let planted: Vec<Trade> = planted.collect();
+    index.plant(&planted);
+    drop(index);
+    let running = Running::start(config(&folder));
+    let client = client_of(&running, &folder, "node").await;
+    for total in [100_000, 70] {
+        let capacity = TapeCapacity {
+            per_class: total,
+            total,
+        };
+        let data = begin(
+            MarketDataConfig {
+                capacity,
+                ..AT_ONCE
+            },
+            &client,
+        );
+        let newest = data.read(|seen| {
+            let newest = seen.tape.newest(None, 1);
+            (seen.tape.len(), newest.first().map(|trade| trade.place))
+        });
+        let read = newest.await.unwrap();
+        let all = planted.len() + 3;
+        assert_eq!(
+            read,
+            (all.min(total), planted.last().map(|trade| trade.place))
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_index_that_was_deleted_or_had_no_trades_gives_the_same_digest() {
     let folder = TempDir::new().unwrap();
     let running = traded(&folder).await;
@@ -361,7 +405,7 @@ async fn planted(change: impl Fn(&mut Trade)) -> (RebuildError, Trade) {
     let index = index_of(&folder);
     let mut wrong = index.trades(ALL).unwrap().trades[1];
     change(&mut wrong);
-    index.plant(&wrong);
+    index.plant(&[wrong]);
     drop(index);
     let running = Running::start(config(&folder));
     let client = client_of(&running, &folder, "node").await;

@@ -82,13 +82,14 @@ impl OperatorIndex {
         Ok(TradesPage { height, trades })
     }
 
-    /// Puts a trade into the index that no block has, as an operator that lies would.
+    /// Puts trades into the index that no block has, as an operator that lies would.
     #[cfg(test)]
-    pub(crate) fn plant(&self, trade: &Trade) {
-        let value = encode(trade).expect("a trade is small");
-        self.db
-            .insert(trade_key(trade.place), value)
-            .expect("the index takes it");
+    pub(crate) fn plant(&self, trades: &[Trade]) {
+        for trade in trades {
+            let value = encode(trade).expect("a trade is small");
+            let planted = self.db.insert(trade_key(trade.place), value);
+            planted.expect("the index takes it");
+        }
         self.flush().expect("the disk has room");
     }
 
