@@ -1,40 +1,18 @@
-//! Owns what past trades say: candles, the last price, volume. All of it follows from settled channels.
+//! Owns candles: the first, highest, lowest and last price of spans of time.
 //!
-//! Never takes a trade from anywhere but the ledger, and never depends on the order in which trades
-//! were recorded.
+//! Never keeps one: candles are made from the tape's trades whenever they are asked for.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use market::gpu::GpuClass;
-use market::{Amount, ChannelId, PricePerHour, Timestamp};
+use market::{PricePerHour, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// One settled channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trade {
-    /// The channel.
-    pub channel: ChannelId,
-    /// The class that was sold.
-    pub class: GpuClass,
-    /// The price that was agreed.
-    pub price: PricePerHour,
-    /// What the channel paid.
-    pub paid: Amount,
-    /// The time of the block that settled it.
-    pub settled_at: Timestamp,
-}
+use crate::trade::{Trade, Volume};
 
-impl Trade {
-    /// Returns what was paid for, in GPU-milliseconds: `paid * 3_600_000 / price`, rounded down;
-    /// 0 for a price of 0. Saturates.
-    pub fn gpu_ms(&self) -> u64 {
-        let paid = u128::from(self.paid.nanocredits()) * 3_600_000;
-        let price = u128::from(self.price.0.nanocredits());
-        u64::try_from(paid.checked_div(price).unwrap_or(0)).unwrap_or(u64::MAX)
-    }
-}
+/// How many characters of a wrong text are shown again.
+const SHOWN_CHARS: usize = 40;
 
 /// How much time a candle spans; candles start at whole multiples of it since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +28,41 @@ pub enum Interval {
     Day,
 }
 
+/// A text that names no interval.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not the span of a candle; write 1m, 1h or 1d")]
+pub struct ParseIntervalError {
+    /// The text, cut to 40 characters.
+    text: String,
+}
+
+impl FromStr for Interval {
+    type Err = ParseIntervalError;
+
+    /// Parses `1m`, `1h` or `1d`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "1m" => Ok(Self::Minute),
+            "1h" => Ok(Self::Hour),
+            "1d" => Ok(Self::Day),
+            _ => Err(ParseIntervalError {
+                text: text.chars().take(SHOWN_CHARS).collect(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Interval {
+    /// Prints `1m`, `1h` or `1d`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Minute => "1m",
+            Self::Hour => "1h",
+            Self::Day => "1d",
+        })
+    }
+}
+
 impl Interval {
     /// Returns the span.
     pub const fn duration(self) -> Duration {
@@ -60,9 +73,15 @@ impl Interval {
         })
     }
 
-    fn start_of(self, at: Timestamp) -> Timestamp {
-        let span = self.duration().as_secs() * 1_000;
-        Timestamp::from_millis(at.as_millis() / span * span)
+    /// Returns the span in milliseconds, which is never 0.
+    pub(crate) const fn millis(self) -> u64 {
+        self.duration().as_secs().saturating_mul(1_000)
+    }
+
+    /// Returns where the candle begins that holds `at`.
+    pub fn start_of(self, at: Timestamp) -> Timestamp {
+        let into = at.as_millis().checked_rem(self.millis()).unwrap_or(0);
+        Timestamp::from_millis(at.as_millis().saturating_sub(into))
     }
 }
 
@@ -83,121 +102,20 @@ pub struct Candle {
     pub volume: Volume,
 }
 
-/// How much was traded. Sums saturate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Volume {
-    /// What was paid.
-    pub paid: Amount,
-    /// GPU time that was paid for, in milliseconds.
-    pub gpu_ms: u64,
-    /// Channels that settled.
-    pub trades: u32,
-}
-
-impl Volume {
-    fn add(&mut self, trade: &Trade) {
-        let most = Amount::from_nanocredits(u64::MAX);
-        self.paid = self.paid.checked_add(trade.paid).unwrap_or(most);
-        self.gpu_ms = self.gpu_ms.saturating_add(trade.gpu_ms());
-        self.trades = self.trades.saturating_add(1);
-    }
-}
-
-/// The trades of one class, oldest first; equal times are told apart by channel.
-type ClassTape = BTreeMap<(Timestamp, ChannelId), Trade>;
-
-/// The settled trades of a market, newest kept: a bounded window that the ledger can rebuild.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tape {
-    trades_per_class: usize,
-    classes: BTreeMap<GpuClass, ClassTape>,
-}
-
-impl Default for Tape {
-    /// Keeps the newest hundred thousand trades of each class.
-    fn default() -> Self {
-        Self::new(100_000)
-    }
-}
-
-impl Tape {
-    /// Makes an empty tape that keeps the newest `trades_per_class` trades of each class.
-    pub fn new(trades_per_class: usize) -> Self {
-        Self {
-            trades_per_class,
-            classes: BTreeMap::new(),
-        }
-    }
-
-    /// Records a settled channel; one that paid nothing is no trade. Recording twice changes nothing.
-    pub fn record(&mut self, trade: Trade) {
-        if trade.paid == Amount::ZERO || trade.price.0 == Amount::ZERO {
-            return;
-        }
-        let tape = self.classes.entry(trade.class).or_default();
-        tape.insert((trade.settled_at, trade.channel), trade);
-        if tape.len() > self.trades_per_class {
-            tape.pop_first();
-        }
-    }
-
-    /// Returns the classes that ever traded, slowest first.
-    pub fn classes(&self) -> impl Iterator<Item = GpuClass> {
-        self.classes.keys().copied()
-    }
-
-    /// Returns the newest trade of a class.
-    pub fn last(&self, class: GpuClass) -> Option<&Trade> {
-        let (_, trade) = self.classes.get(&class)?.last_key_value()?;
-        Some(trade)
-    }
-
-    /// Returns the trades of a class within `times`, oldest first.
-    pub fn trades(
-        &self,
-        class: GpuClass,
-        times: Range<Timestamp>,
-    ) -> impl DoubleEndedIterator<Item = &Trade> {
-        const FIRST: ChannelId = ChannelId::from_bytes([0; 32]);
-        let end = times.end.max(times.start);
-        let tape = self.classes.get(&class).into_iter();
-        let keys = (times.start, FIRST)..(end, FIRST);
-        tape.flat_map(move |tape| tape.range(keys.clone()).map(|(_, trade)| trade))
-    }
-
-    /// Returns the candles of a class from the trades within `times`, oldest first.
-    pub fn candles(
-        &self,
-        class: GpuClass,
-        interval: Interval,
-        times: Range<Timestamp>,
-    ) -> Vec<Candle> {
-        let mut candles: Vec<Candle> = Vec::new();
-        for trade in self.trades(class, times) {
+impl Candle {
+    /// Makes the candles of trades that come oldest first, oldest first.
+    pub(crate) fn of<'a>(interval: Interval, trades: impl Iterator<Item = &'a Trade>) -> Vec<Self> {
+        let mut candles: Vec<Self> = Vec::new();
+        for trade in trades {
             let start = interval.start_of(trade.settled_at);
             match candles.last_mut() {
                 Some(candle) if candle.start == start => candle.extend(trade),
-                _ => candles.push(Candle::open(start, trade)),
+                _ => candles.push(Self::open(start, trade)),
             }
         }
         candles
     }
 
-    /// Returns what was traded in the 24 hours that end with `now`.
-    pub fn volume_24h(&self, class: GpuClass, now: Timestamp) -> Volume {
-        let day = Interval::Day.duration().as_secs() * 1_000;
-        let after = now.as_millis().saturating_add(1);
-        let times =
-            Timestamp::from_millis(after.saturating_sub(day))..Timestamp::from_millis(after);
-        let mut volume = Volume::default();
-        for trade in self.trades(class, times) {
-            volume.add(trade);
-        }
-        volume
-    }
-}
-
-impl Candle {
     fn open(start: Timestamp, first: &Trade) -> Self {
         let mut volume = Volume::default();
         volume.add(first);

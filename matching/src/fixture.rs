@@ -8,10 +8,13 @@ use market::order::{
     Ask, AskFigures, Attributes, Beacon, BookMessage, Evidence, Order, OrderBody, Sequence, Slot,
 };
 use market::wire::{Payload, Signed};
-use market::{AccountId, Amount, BlobHash, ChainId, HeaderId, NodeId, PricePerHour, Timestamp};
+use market::{
+    AccountId, Amount, BlobHash, ChainId, ChannelId, HeaderId, NodeId, PricePerHour, Timestamp,
+};
 
 use crate::book::{Book, Capacity, Posting};
 use crate::checked::{Checked, Message};
+use crate::trade::{Trade, TradePlace};
 
 /// When the tests begin, in milliseconds.
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
@@ -112,4 +115,26 @@ pub(crate) fn book_of(asks: impl IntoIterator<Item = Ask>) -> Book {
         book.apply(posted(&order, maker), at(0)).unwrap();
     }
     book
+}
+
+pub(crate) fn account(number: u8) -> AccountId {
+    AccountId::from_bytes([number; 32])
+}
+
+/// A trade of a GPU-minute in the class `16T-12G`, by two accounts of its own, settled in block `at_ms`.
+pub(crate) fn trade(number: u8, at_ms: u64, price_nanocredits: u64) -> Trade {
+    Trade {
+        settled_at: Timestamp::from_millis(at_ms),
+        place: TradePlace {
+            height: at_ms,
+            index: number.into(),
+        },
+        channel: ChannelId::from_bytes([number; 32]),
+        class: class("16T-12G"),
+        price: price(price_nanocredits),
+        gpus: 1,
+        paid: Amount::from_nanocredits(price_nanocredits / 60),
+        payer: account(number),
+        payee: account(number.wrapping_add(128)),
+    }
 }

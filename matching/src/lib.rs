@@ -1,4 +1,5 @@
-//! The order book and what is read from it: who fits a need, what a job will cost where, and candles.
+//! The order book and what is read from it: who fits a need, what a job will cost where; and
+//! what settled trades say: candles, the class index, cross rates.
 //!
 //! This crate is pure and single-writer. It never performs I/O, never reads a clock, never takes a
 //! lock and never uses a float: `now` is passed in, and the same messages give the same answers on
@@ -9,29 +10,38 @@
 //!                      signature            ranges, quotas     |
 //!                                                              v
 //!                          Need -> quote() <- Book::asks -> depth, best, classes
-//! ledger -> Trade -> Tape -> candles, last price, volume
+//! ledger -> Trade -> Tape -> candles, last price, volume, class index
+//!                          best price of each class -> cross rates
 //! ```
 
 mod book;
 mod candle;
 mod checked;
+mod class_index;
 mod eligibility;
 pub mod limit_book;
 mod quote;
+mod rates;
 mod rejections;
+mod tape;
+mod trade;
 
 pub use book::{
     Book, Capacity, Change, ClassSummary, Level, ListedAsk, ListedBid, ListingCertificate, Posting,
     Refused, Side, Standing,
 };
-pub use candle::{Candle, Interval, Tape, Trade, Volume};
+pub use candle::{Candle, Interval, ParseIntervalError};
 pub use checked::{Checked, Message, check};
+pub use class_index::{ClassIndex, INDEX_PAYERS, NoPrice, PAIR_PARTS};
 pub use eligibility::{Misfit, Need, Proof};
 pub use quote::{
     Change as NeedChange, Hint, MAX_OFFERS, Offer, Precision, Quote, SCAN_LIMIT, Work, draw, judge,
     quote,
 };
+pub use rates::{ClassPrice, PriceSource, cross_rates_ppm};
 pub use rejections::Rejections;
+pub use tape::{Tape, TapeCapacity};
+pub use trade::{Misstated, Trade, TradePlace, Volume};
 
 #[cfg(test)]
 mod fixture;

@@ -20,6 +20,12 @@ mod ledger_verify;
 mod logs;
 mod man;
 mod market_book;
+mod market_classes;
+mod market_depth;
+mod market_history;
+mod market_rates;
+mod market_rebuild;
+mod market_trades;
 mod operator_cosign;
 mod operator_init;
 mod operator_issue;
@@ -71,7 +77,7 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Show this node in a live screen; starts the node where none runs
     Tui(tui::Args),
-    /// Look at what is offered
+    /// Look at what is offered and what was traded
     #[command(subcommand)]
     Market(MarketCommand),
     /// Rank the offers that fit a job, without buying
@@ -122,6 +128,18 @@ pub(crate) enum Command {
 pub(crate) enum MarketCommand {
     /// List the standing offers, cheapest first within a class
     Book(market_book::Args),
+    /// Show every class at a glance: best prices, last trade, volume, index
+    Classes(market_classes::Args),
+    /// Show the price levels of a class on both sides
+    Depth(market_depth::Args),
+    /// Show what an hour of a class is worth in hours of the others
+    Rates(market_rates::Args),
+    /// List the candles of a class
+    History(market_history::Args),
+    /// List the newest settled channels
+    Trades(market_trades::Args),
+    /// Make this node's market data again from the ledger, and check each trade
+    Rebuild(market_rebuild::Args),
 }
 
 /// What can be looked up of jobs.
@@ -247,7 +265,7 @@ pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Resu
         }
         Command::Status(args) => status::execute(args, context).await,
         Command::Tui(args) => Box::pin(tui::execute(args, context)).await,
-        Command::Market(MarketCommand::Book(args)) => market_book::execute(args, context).await,
+        Command::Market(command) => execute_market(command, context).await,
         Command::Quote(args) => quote::execute(args, context).await,
         Command::Job(JobCommand::Reference(args)) => job_reference::execute(args, context),
         Command::Ps(args) => ps::execute(args, context).await,
@@ -259,6 +277,18 @@ pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Resu
         Command::Man(args) => man::execute(&args),
         Command::Wallet(command) => execute_wallet(command, context).await,
         Command::Operator(command) => execute_operator(command, context).await,
+    }
+}
+
+async fn execute_market(command: MarketCommand, context: &Context) -> anyhow::Result<()> {
+    match command {
+        MarketCommand::Book(args) => market_book::execute(args, context).await,
+        MarketCommand::Classes(args) => market_classes::execute(args, context).await,
+        MarketCommand::Depth(args) => market_depth::execute(args, context).await,
+        MarketCommand::Rates(args) => market_rates::execute(args, context).await,
+        MarketCommand::History(args) => market_history::execute(args, context).await,
+        MarketCommand::Trades(args) => market_trades::execute(args, context).await,
+        MarketCommand::Rebuild(args) => market_rebuild::execute(args, context).await,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Never used outside tests.
 
 pub(crate) mod market_data;
+pub(crate) mod past;
 
 use market::agreement::{Meter, Rates};
 use market::job::{InferSpec, JobKind, JobSpec, Limits};

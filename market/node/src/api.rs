@@ -8,6 +8,7 @@ mod client;
 mod delegations;
 mod history;
 mod ledger;
+mod market_data;
 mod operator;
 mod routes;
 mod server;
@@ -15,6 +16,8 @@ mod views;
 
 pub use client::{ApiClient, ClientError, Lines};
 pub use history::{PageLimit, ParseCursorError, ParseLimitError};
+pub use market_data::{ParseCountError, RowCount};
+pub use matching::PriceSource;
 pub use routes::{
     VALID_FOR_BLOCKS, balance_of, book_row, node_router, transaction, transaction_at,
 };
@@ -25,8 +28,8 @@ pub use views::{
     ChannelView, ClassRow, ClassesView, DelegationRow, DelegationsView, DepthView, FetchRequest,
     GpuView, HeldView, HistoryRow, HistoryView, IndexView, IssueRequest, JobDetail, JobView,
     LeaseView, LedgerEntry, LevelRow, NetworkView, NumberedEvent, OfferView, OperatorView,
-    OperatorsEntry, PeerView, PendingRefund, PriceRequest, PriceSource, ProofEntry, ProviderState,
-    ProviderView, QuoteRequest, QuoteView, RatePrice, RatesView, RebuildView, RotatedView,
-    RunEvent, RunId, RunIdError, RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest,
-    TradeRow, TradesView, TransactionEntry, TxView, VolumeView,
+    OperatorsEntry, PeerView, PendingRefund, PriceRequest, ProofEntry, ProviderState, ProviderView,
+    QuoteRequest, QuoteView, RatePrice, RatesView, RebuildView, RotatedView, RunEvent, RunId,
+    RunIdError, RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest, TradeRow,
+    TradesView, TransactionEntry, TxView, VolumeView,
 };

@@ -19,6 +19,7 @@ pub mod lease;
 pub mod lease_protocol;
 pub mod ledger;
 pub mod log;
+pub mod market_data;
 pub mod membership;
 pub mod metrics;
 pub mod network;

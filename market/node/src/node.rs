@@ -1,4 +1,4 @@
-//! Owns putting a node together: store, network, ledger, book, blobs, leases and the dispatcher between
+//! Owns putting a node together: store, network, ledger, book, market data, blobs, leases and the dispatcher between
 //! them, started as a list of named steps.
 //!
 //! Never sells or buys: `provider` and `consumer` do, with the handles that a [`Node`] holds.
@@ -23,6 +23,7 @@ use crate::lease::{LeaseParts, RouterHandle, Takers};
 use crate::ledger::client::LedgerError;
 use crate::ledger::operator::OperatorError;
 use crate::ledger::{LedgerClient, OperatorHandle};
+use crate::market_data::MarketData;
 use crate::membership::{JoinString, Membership, MembershipError};
 use crate::metrics::{self, MetricsError};
 use crate::network::{Client, StartError};
@@ -59,6 +60,8 @@ pub struct Node {
     pub book: BookHandle,
     /// The ledger.
     pub ledger: LedgerClient,
+    /// Past trades.
+    pub market_data: MarketData,
     /// Inputs and outputs.
     pub blobs: BlobStore,
     /// Who may fetch which blob.
@@ -148,6 +151,7 @@ impl Node {
         )
         .await?;
         let book = steps::start_book(&membership, &identity, &clock, &network, &mut tasks);
+        let market_data = steps::start_market_data(&ledger, &mut tasks);
         let (router, leases) = crate::lease::LeaseRouter::new(config.takers);
         let chain = membership.chain;
         let standing = Standing::new(ledger.clone(), Arc::clone(&identity), chain);
@@ -160,6 +164,7 @@ impl Node {
             network,
             book,
             ledger,
+            market_data,
             blobs: disk.blobs,
             permissions: Permissions::new(),
             store: disk.store,

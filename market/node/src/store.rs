@@ -21,7 +21,7 @@ mod migrate;
 mod node;
 mod reconcile;
 
-pub use index::{IndexHead, OperatorIndex, TransactionPlace};
+pub use index::{IndexHead, OperatorIndex, TradesHead, TransactionPlace};
 pub use inspect::{Inspection, inspect};
 pub use migrate::Migrated;
 pub use node::{Direction, NodeStore, Record, RecordKind, Recovered};

@@ -267,6 +267,27 @@ fn depth_stacks_equal_prices_and_best_is_the_cheapest_of_the_class() {
 }
 
 #[test]
+fn mid_and_spread_need_both_sides_and_a_spread_a_book_that_is_not_crossed() {
+    let of = |bid: Option<u64>, ask: Option<u64>| {
+        let summary = ClassSummary {
+            best_bid: bid.map(price),
+            best_ask: ask.map(price),
+            ..ClassSummary::default()
+        };
+        (summary.mid(), summary.spread())
+    };
+    assert_eq!(
+        of(Some(180), Some(205)),
+        (Some(price(192)), Some(price(25)))
+    );
+    assert_eq!(of(Some(200), Some(200)), (Some(price(200)), Some(price(0))));
+    assert_eq!(of(Some(205), Some(180)), (Some(price(192)), None));
+    assert_eq!(of(None, Some(180)), (None, None));
+    assert_eq!(of(Some(180), None), (None, None));
+    assert_eq!(of(Some(u64::MAX), Some(u64::MAX)).0, Some(price(u64::MAX)));
+}
+
+#[test]
 fn a_late_joiner_gets_the_same_book_from_any_replica() {
     let mut book = book_of([ask(), ask(), ask()]);
     book.apply(heard(&beacon(10, 1), 2), at(10)).unwrap();

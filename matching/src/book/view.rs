@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use market::gpu::GpuClass;
 use market::order::{Ask, Bid, Order, OrderBody, Register, Slot};
-use market::{OrderId, PricePerHour, Timestamp};
+use market::{Amount, OrderId, PricePerHour, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Book, Head, Row, Shelf, Standing};
@@ -74,6 +74,24 @@ pub struct ClassSummary {
     pub bids: u32,
     /// GPUs that are asked for sale.
     pub gpus: u32,
+}
+
+impl ClassSummary {
+    /// Returns the price half-way between best bid and best ask, rounded down; `None` where one side is empty.
+    pub fn mid(&self) -> Option<PricePerHour> {
+        let (bid, ask) = (
+            self.best_bid?.0.nanocredits(),
+            self.best_ask?.0.nanocredits(),
+        );
+        Some(PricePerHour(Amount::from_nanocredits(bid.midpoint(ask))))
+    }
+
+    /// Returns the best ask less the best bid; `None` where one side is empty, or where they cross, which an
+    /// indicative book may show.
+    pub fn spread(&self) -> Option<PricePerHour> {
+        let spread = self.best_ask?.0.checked_sub(self.best_bid?.0)?;
+        Some(PricePerHour(spread))
+    }
 }
 
 impl Book {

@@ -34,6 +34,13 @@ fn what_readers_type_is_understood() {
         "nightshift ps",
         "nightshift tui",
         "nightshift market book",
+        "nightshift market classes --json",
+        "nightshift market depth cpu-0.06T-8G",
+        "nightshift market rates",
+        "nightshift market history 16T-12G --interval 1d --count 30",
+        "nightshift market trades",
+        "nightshift market trades 16T-12G --count 1000",
+        "nightshift market rebuild",
         "nightshift quote job.toml --explain",
         "nightshift wallet address",
         "nightshift wallet balance",
@@ -76,6 +83,22 @@ fn wrong_money_and_wrong_accounts_are_usage_errors() {
         ))
         .is_ok()
     );
+}
+
+#[test]
+fn wrong_questions_about_the_market_are_told_what_may_be_asked() {
+    for (wrong, said) in [
+        ("depth", "<CLASS>"),
+        ("depth big", "write for example 16T-12G"),
+        ("history 16T-12G --interval 5m", "write 1m, 1h or 1d"),
+        ("history 16T-12G --count 0", "1 to 1000"),
+        ("trades --count -1", "1 to 1000"),
+        ("trades 16T-11G", "the tiers are"),
+    ] {
+        let error = parse(&format!("nightshift market {wrong}")).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{wrong}");
+        assert!(error.to_string().contains(said), "{wrong}: {error}");
+    }
 }
 
 #[test]

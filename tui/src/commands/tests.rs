@@ -1,5 +1,7 @@
 //! Tests of what the reading commands print.
 
+mod past;
+
 use clap_complete::Shell;
 use insta::assert_snapshot;
 use market::Amount;

@@ -1,4 +1,4 @@
-//! Owns the endpoints that every node has: the book, the wallet and, on an operator, the operator's.
+//! Owns the endpoints that every node has: the book, market data, the wallet and, on an operator, the operator's.
 //!
 //! Never holds a rule: it reads handles and shapes views.
 
@@ -15,7 +15,7 @@ use super::views::{
     AuditView, BalanceView, BlockSummary, BookRow, BookView, IssueRequest, NetworkView,
     OperatorView, SubmitRequest, TxView,
 };
-use super::{delegations, history, ledger, operator};
+use super::{delegations, history, ledger, market_data, operator};
 use crate::book::AskView;
 use crate::identity::{IdentityError, fresh_nonce, load_key};
 use crate::ledger::OperatorHandle;
@@ -41,7 +41,8 @@ pub fn node_router(node: Node) -> Router {
         .route("/v1/wallet/balance", get(balance))
         .route("/v1/wallet/delegations", get(delegations::list))
         .route("/v1/wallet/history", get(history::history))
-        .route("/v1/wallet/submit", post(submit_signed));
+        .route("/v1/wallet/submit", post(submit_signed))
+        .merge(market_data::router());
     match node.operator.clone() {
         Some(handle) => router
             .route("/v1/operator/status", get(operator_status))

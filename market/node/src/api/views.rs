@@ -25,8 +25,8 @@ pub use ledger::{
     ProofEntry, TransactionEntry,
 };
 pub use market::{
-    CandlesView, ClassRow, ClassesView, DepthView, IndexView, LevelRow, PriceSource, RatePrice,
-    RatesView, RebuildView, TradeRow, TradesView, VolumeView,
+    CandlesView, ClassRow, ClassesView, DepthView, IndexView, LevelRow, RatePrice, RatesView,
+    RebuildView, TradeRow, TradesView, VolumeView,
 };
 pub use network::{NetworkView, PeerView, ShunnedView};
 pub use node::{BalanceView, StatusView};

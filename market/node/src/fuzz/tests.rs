@@ -6,10 +6,13 @@ use market::ledger::{
 };
 use market::voucher::Voucher;
 use market::wire::Signed;
+use market::{ChannelId, PricePerHour};
+use matching::{Trade, TradePlace};
 
 use super::*;
 use crate::ledger::protocol::{
-    AccountView, HistoryCursor, HistoryEntry, HistoryPage, HistoryQuery, LedgerStatus, Unavailable,
+    AccountView, HistoryCursor, HistoryEntry, HistoryPage, HistoryQuery, LedgerStatus, TradesPage,
+    TradesQuery, Unavailable,
 };
 use crate::ledger::snapshot::fuzz::sample;
 use crate::ledger::testing::{genesis, hand_over, issue, key, nano, transfer};
@@ -71,6 +74,24 @@ fn history(last: &Block) -> Vec<HistoryEntry> {
     movements.map(entry).collect()
 }
 
+/// A trade as an operator would tell of it; the small ledger has no channels.
+fn trade(last: &Block) -> Trade {
+    Trade {
+        settled_at: last.header.time,
+        place: TradePlace {
+            height: last.header.height,
+            index: 1,
+        },
+        channel: ChannelId::from_bytes([1; 32]),
+        class: "16T-12G".parse().unwrap(),
+        price: PricePerHour(nano(3_600)),
+        gpus: 2,
+        paid: nano(70),
+        payer: key(1).account(),
+        payee: key(2).account(),
+    }
+}
+
 fn requests(last: &Block) -> Vec<Entry> {
     let account = key(1).account();
     let signed = last.transactions[0].clone();
@@ -86,6 +107,7 @@ fn requests(last: &Block) -> Vec<Entry> {
         height: 2,
         index: 1,
     };
+    let trades = |after| LedgerRequest::Trades(TradesQuery { after, limit: 10 });
     let requests = [
         ("genesis", LedgerRequest::Genesis),
         ("status", LedgerRequest::Status),
@@ -97,6 +119,8 @@ fn requests(last: &Block) -> Vec<Entry> {
         ("before", page(HistoryPage::Before(Some(cursor)))),
         ("header", LedgerRequest::Header(2)),
         ("epochs", LedgerRequest::Epochs(2)),
+        ("trades", trades(None)),
+        ("trades-after", trades(Some(trade(last).place))),
     ];
     let encode = |(name, request)| ("ledger_request", name, wire::encode(&request));
     requests.map(encode).to_vec()
@@ -124,6 +148,10 @@ fn responses(state: &State, last: &Block) -> Vec<Entry> {
     };
     let id = is_transaction(last.receipts[0].cause).unwrap();
     let final_proof = last.prove(id).unwrap();
+    let trades = TradesPage {
+        height: 2,
+        trades: vec![trade(last)],
+    };
     let responses = [
         ("genesis", LedgerResponse::Genesis(Box::new(genesis()))),
         ("status", LedgerResponse::Status(Box::new(status))),
@@ -139,6 +167,7 @@ fn responses(state: &State, last: &Block) -> Vec<Entry> {
         ("header", LedgerResponse::Header(Box::new(last.certified()))),
         ("busy", LedgerResponse::Unavailable(Unavailable::Busy)),
         ("epochs", LedgerResponse::Epochs(vec![handed_over(state)])),
+        ("trades", LedgerResponse::Trades(trades)),
     ];
     let encode = |(name, response)| ("ledger_response", name, wire::encode(&response));
     responses.map(encode).to_vec()
@@ -149,7 +178,7 @@ fn disk(state: &State, blocks: &[Block]) -> Vec<Entry> {
     let payloads: Vec<Vec<u8>> = blocks.iter().map(wire::encode).collect();
     let (header, records) = segment(&payloads);
     let voucher = Voucher {
-        channel: market::ChannelId::from_bytes([1; 32]),
+        channel: ChannelId::from_bytes([1; 32]),
         sequence: 1,
         cumulative: nano(10),
         meter_hash: [0; 32],
@@ -198,6 +227,8 @@ fn disk(state: &State, blocks: &[Block]) -> Vec<Entry> {
             "history-bare",
             wire::encode(&history(last)[0]),
         ),
+        ("store_value", "trade", kept(&trade(last))),
+        ("store_value", "trade-bare", wire::encode(&trade(last))),
         ("store_value", "trusted", kept(&trusted)),
         ("store_value", "trusted-bare", wire::encode(&trusted)),
         ("store_value", "voucher", kept(&voucher)),

@@ -6,6 +6,7 @@
 
 mod error;
 mod known;
+mod trades;
 mod transport;
 mod trust;
 mod withheld;

@@ -12,6 +12,7 @@ use market::ledger::{
     SignedTransaction, StateProof, Transfer,
 };
 use market::{AccountId, Amount, Timestamp, TxId};
+use matching::{Trade, TradePlace};
 use serde::{Deserialize, Serialize};
 
 /// The most bytes of an encoded request.
@@ -22,6 +23,9 @@ pub const MAX_RESPONSE_BYTES: usize = 256 << 10;
 
 /// The most entries of one page of history.
 pub const MAX_HISTORY_ENTRIES: u16 = 256;
+
+/// The most trades of one page, some 150 bytes each.
+pub const MAX_TRADES: u16 = 256;
 
 /// The most channels in one view of an account.
 pub const MAX_ACCOUNT_CHANNELS: usize = 64;
@@ -51,6 +55,8 @@ pub enum LedgerRequest {
     Header(u64),
     /// The changes of the operators from a height on, which whoever trusts the set of that height needs to follow.
     Epochs(u64),
+    /// A page of the trades of all classes.
+    Trades(TradesQuery),
 }
 
 /// An operator's answer.
@@ -82,6 +88,8 @@ pub enum LedgerResponse {
     Unavailable(Unavailable),
     /// To [`LedgerRequest::Epochs`], oldest first, at most [`MAX_EPOCHS`].
     Epochs(Vec<EpochProof>),
+    /// To [`LedgerRequest::Trades`].
+    Trades(TradesPage),
 }
 
 /// Why an operator did not look at a request.
@@ -165,6 +173,27 @@ pub struct HistoryCursor {
     pub height: u64,
     /// The movement's place among all of the block's movements, from 0.
     pub index: u32,
+}
+
+/// Which page of the trades of all classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradesQuery {
+    /// Strictly after this place, or from the first.
+    pub after: Option<TradePlace>,
+    /// The most trades to return; more than [`MAX_TRADES`] counts as that.
+    pub limit: u16,
+}
+
+/// Trades in the order in which they settled.
+///
+/// What was traded by whom at which price can be held against the proof of each channel. That it settled in this block
+/// at this time, and that none is left out, is the operator's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradesPage {
+    /// The newest block whose trades are counted: where fewer came than were asked for, these are all up to it.
+    pub height: u64,
+    /// The trades, none of a newer block, at most [`MAX_TRADES`].
+    pub trades: Vec<Trade>,
 }
 
 /// One movement of money into or out of an account.

@@ -1,5 +1,7 @@
 //! A small market for the tests of this folder: keys, a genesis, signed operations.
 
+pub(crate) mod reachable;
+
 use std::time::Duration;
 
 use market::agreement::{Meter, Party, Rates, Terms};
@@ -8,6 +10,8 @@ use market::genesis::{Fees, Genesis};
 use market::keys::SecretKey;
 use market::lease::Phase;
 use market::ledger::{Memo, Operation, SignedTransaction, Transaction};
+use market::voucher::Voucher;
+use market::wire::Signed;
 use market::{Amount, ChainId, JobId, OrderId, PricePerHour, Timestamp};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -115,6 +119,35 @@ pub(crate) fn terms(payer: &SecretKey, payee: &SecretKey) -> Terms {
         payer_nonce: 1,
         expires_at: wall_now().saturating_add(Duration::from_secs(86_400)),
     }
+}
+
+/// Opens the channel of [`terms`] that `number` tells apart, as one transaction, and closes it with all in all `paid`
+/// nanocredits, as another. The account of `payer` needs 1,002,000 nanocredits.
+pub(crate) fn settled(
+    number: u64,
+    (payer, payee): (&SecretKey, &SecretKey),
+    paid: u64,
+) -> [SignedTransaction; 2] {
+    let terms = Terms {
+        payer_nonce: number,
+        ..terms(payer, payee)
+    };
+    let chain = genesis().chain_id();
+    let voucher = Voucher {
+        channel: terms.channel_id(&chain),
+        sequence: 1,
+        cumulative: nano(paid),
+        meter_hash: [0; 32],
+    };
+    let close = Operation::CoopClose {
+        channel: voucher.channel,
+        voucher: Some(Signed::sign(&voucher, payer, &chain)),
+    };
+    let open = Operation::Open { terms };
+    [
+        signed(number, open, &[payer, payee]),
+        signed(number, close, &[payee]),
+    ]
 }
 
 /// What a node keeps of a job that it bought under `terms`.

@@ -20,6 +20,7 @@ use crate::home::Home;
 use crate::identity::Identity;
 use crate::ledger::client::Transport;
 use crate::ledger::{LedgerClient, Operator, OperatorConfig, OperatorHandle};
+use crate::market_data::{self, MarketData, MarketDataConfig};
 use crate::membership::Membership;
 use crate::network::{self, Client, InboundStream, NetworkConfig, Topic};
 use crate::operator_keys;
@@ -174,6 +175,12 @@ pub(super) fn start_book(
         beacon_interval_s: market::order::DEFAULT_INTERVAL_S,
     };
     let (handle, actor) = book::start(config, clock.clone(), network.clone());
+    tasks.spawn(actor.run());
+    handle
+}
+
+pub(super) fn start_market_data(ledger: &LedgerClient, tasks: &mut JoinSet<()>) -> MarketData {
+    let (handle, actor) = market_data::start(MarketDataConfig::default(), ledger.clone());
     tasks.spawn(actor.run());
     handle
 }

@@ -5,10 +5,11 @@
 use market::ledger::TrustedSet;
 use market::voucher::Voucher;
 use market::wire::Signed;
+use matching::Trade;
 
 use super::{
-    DeserializeOwned, IndexHead, MAX_VALUE_BYTES, Serialize, StoreError, TransactionPlace, decode,
-    encode, unversioned, versioned,
+    DeserializeOwned, IndexHead, MAX_VALUE_BYTES, Serialize, StoreError, TradesHead,
+    TransactionPlace, decode, encode, unversioned, versioned,
 };
 use crate::ledger::protocol::HistoryEntry;
 
@@ -37,6 +38,8 @@ fn is_any_value(bytes: &[u8]) -> bool {
         is_value::<IndexHead>,
         is_value::<TransactionPlace>,
         is_value::<HistoryEntry>,
+        is_value::<Trade>,
+        is_value::<TradesHead>,
         is_value::<TrustedSet>,
         is_value::<Signed<Voucher>>,
     ];

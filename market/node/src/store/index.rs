@@ -1,7 +1,9 @@
 //! Owns the operator's index over the block log: where each block lies, which block holds each
-//! transaction, and each account's history.
+//! transaction, each account's history, and every trade.
 //!
 //! Never the truth: all of it can be built again from the log, and it is never ahead of the log.
+
+mod trades;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,6 +17,8 @@ use crate::ledger::protocol::{
     HistoryCursor, HistoryEntry, HistoryPage, HistoryQuery, MAX_HISTORY_ENTRIES,
 };
 use crate::log::Position;
+
+pub use trades::TradesHead;
 
 const SCHEMA: Schema = Schema::INDEX;
 
@@ -85,6 +89,7 @@ impl OperatorIndex {
         for id in block.receipts.iter().filter_map(|r| r.transaction()) {
             batch.insert(key(TRANSACTION, &[id.as_bytes()]), place.clone());
         }
+        trades::add(&mut batch, block)?;
         batch.insert(block_key(header.height), encode(&position)?);
         let head = IndexHead {
             height: header.height,

@@ -4,7 +4,7 @@
 
 use market::gpu::GpuClass;
 use market::{AccountId, Amount, ChannelId, PricePerHour, Timestamp};
-use matching::{Candle, Interval};
+use matching::{Candle, Interval, PriceSource};
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/market/classes`: every class with an order or a trade, slowest first.
@@ -156,18 +156,6 @@ pub struct RatePrice {
     pub price: PricePerHour,
     /// Where it comes from: the best that there is.
     pub source: PriceSource,
-}
-
-/// Where a price comes from, the most trustworthy first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PriceSource {
-    /// The class index.
-    Index,
-    /// Half-way between best bid and best ask.
-    Mid,
-    /// The newest trade.
-    Last,
 }
 
 /// `POST /v1/market/rebuild`: market data thrown away and made again from the ledger.

@@ -369,6 +369,26 @@ fn header_at(
     Ok(Some(block.header.id()))
 }
 
+/// Notes the trades of the blocks up to height `known` that the index has without them, as an earlier release left it.
+fn note_missing_trades(
+    index: &OperatorIndex,
+    (log, positions): (&LogReader, &[Position]),
+    known: u64,
+) -> Result<(), OperatorError> {
+    // Block `n` is record `n - 1`.
+    for record in index.trades_head()?..known {
+        let place = usize::try_from(record).ok();
+        let Some(position) = place.and_then(|place| positions.get(place)) else {
+            break;
+        };
+        index.note_trades(&replay::decode(&log.read(*position)?, record)?)?;
+        if record % REINDEX_BATCH == 0 {
+            index.flush()?;
+        }
+    }
+    Ok(())
+}
+
 /// Indexes the blocks that the index does not know; returns how many. Block `n` is record `n - 1`.
 fn catch_up(
     index: &OperatorIndex,
@@ -376,6 +396,7 @@ fn catch_up(
     positions: &[Position],
 ) -> Result<u64, OperatorError> {
     let known = index.head()?.map_or(0, |head| head.height);
+    note_missing_trades(index, (log, positions), known)?;
     let skipped = usize::try_from(known).unwrap_or(usize::MAX);
     let mut indexed = 0;
     for position in positions.iter().skip(skipped) {

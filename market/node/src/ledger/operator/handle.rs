@@ -19,7 +19,7 @@ use super::core::Core;
 use super::tally::{Tallied, Tally};
 use crate::ledger::protocol::{
     AccountView, HistoryEntry, HistoryQuery, LedgerRequest, LedgerResponse, LedgerStatus,
-    Unavailable,
+    TradesPage, TradesQuery, Unavailable,
 };
 use crate::ledger::replay::ReplayError;
 use crate::log::LogReader;
@@ -173,6 +173,12 @@ impl OperatorHandle {
         blocking(move || Ok(index.history(query)?)).await
     }
 
+    /// Returns a page of the trades of all classes.
+    pub async fn trades(&self, query: TradesQuery) -> Result<TradesPage, OperatorError> {
+        let index = self.index.clone();
+        blocking(move || Ok(index.trades(query)?)).await
+    }
+
     /// Returns the proof of a leaf of the newest state, or `None` and the height without it.
     pub async fn state_of(&self, key: Key) -> Result<(Option<StateProof>, u64), Unavailable> {
         self.ask(|reply| Command::StateOf(key, reply)).await
@@ -230,6 +236,7 @@ impl OperatorHandle {
                 None => absent(),
             },
             LedgerRequest::Epochs(height) => LedgerResponse::Epochs(self.epochs(height).await?),
+            LedgerRequest::Trades(query) => LedgerResponse::Trades(self.trades(query).await?),
         })
     }
 

@@ -1,92 +1,9 @@
 //! An operator that goes away and comes back, over real swarms.
 
-use tokio::task::JoinHandle;
-
 use super::*;
-use crate::ledger::OperatorConfig;
 use crate::ledger::protocol::Unavailable;
+use crate::ledger::testing::reachable::{Conduct, Reachable, remote};
 use crate::network::fixture::within;
-use crate::network::{Client, Inbound, Multiaddr, NetworkConfig, Protocol, peer_of, start};
-
-/// An operator that other nodes reach.
-struct Reachable {
-    running: Running,
-    address: Multiaddr,
-    tasks: [JoinHandle<()>; 2],
-    _network: Client,
-}
-
-impl Reachable {
-    async fn at(folder: &TempDir, listen: Multiaddr) -> Self {
-        Self::answering(config(folder), listen, |_| None).await
-    }
-
-    /// Answers in its own way where `answer` has one for a request.
-    async fn answering(
-        config: OperatorConfig,
-        listen: Multiaddr,
-        answer: fn(&LedgerRequest) -> Option<LedgerResponse>,
-    ) -> Self {
-        let running = Running::start(config);
-        let network = NetworkConfig {
-            listen: vec![listen],
-            ..NetworkConfig::new(key(200), genesis().chain_id())
-        };
-        let (client, mut inbound, event_loop) = start(network).await.unwrap();
-        let event_loop = tokio::spawn(event_loop.run());
-        let address = client.listen_addresses().await.remove(0);
-        let handle = running.handle.clone();
-        let answering = tokio::spawn(async move {
-            while let Some(inbound) = inbound.recv().await {
-                if let Inbound::Ledger { request, reply, .. } = inbound {
-                    let handle = handle.clone();
-                    tokio::spawn(async move {
-                        reply.send(match answer(&request) {
-                            Some(response) => response,
-                            None => handle.answer(request).await,
-                        })
-                    });
-                }
-            }
-        });
-        Self {
-            running,
-            address,
-            tasks: [answering, event_loop],
-            _network: client,
-        }
-    }
-
-    async fn start(folder: &TempDir) -> Self {
-        Self::at(folder, "/ip4/127.0.0.1/tcp/0".parse().unwrap()).await
-    }
-
-    /// Ends it as a kill would; returns where it was.
-    async fn kill(self) -> Multiaddr {
-        for task in self.tasks {
-            task.abort();
-            let _cancelled = task.await;
-        }
-        self.running.kill().await;
-        self.address
-    }
-}
-
-/// A client on a node of its own.
-async fn remote(operator: &Reachable, folder: &TempDir) -> LedgerClient {
-    let peer = peer_of(key(200).node());
-    let network = NetworkConfig {
-        bootstrap: vec![operator.address.clone().with(Protocol::P2p(peer))],
-        ..NetworkConfig::new(key(9), genesis().chain_id())
-    };
-    let (client, _inbound, event_loop) = start(network).await.unwrap();
-    tokio::spawn(event_loop.run());
-    let (store, _) = NodeStore::open(&folder.path().join("node"), &genesis().chain_id()).unwrap();
-    let transport = Transport::Remote(client);
-    LedgerClient::open(transport, &genesis(), store, ProtocolClock::new())
-        .await
-        .unwrap()
-}
 
 #[tokio::test]
 async fn a_transaction_waits_for_an_operator_that_is_being_restarted_and_applies_once() {
@@ -119,13 +36,19 @@ async fn a_transaction_waits_for_an_operator_that_is_being_restarted_and_applies
 }
 
 /// Does everything that an operator does, but takes no payment.
-fn censor(request: &LedgerRequest) -> Option<LedgerResponse> {
+fn censor(request: &LedgerRequest) -> Conduct {
     let LedgerRequest::Submit(transaction) = request else {
-        return None;
+        return Conduct::Honest;
     };
-    let verified = transaction.verify(&genesis().chain_id()).ok()?;
-    let is_payment = matches!(verified.transaction.operation, Operation::Transfer { .. });
-    is_payment.then_some(LedgerResponse::Unavailable(Unavailable::Busy))
+    let Ok(verified) = transaction.verify(&genesis().chain_id()) else {
+        return Conduct::Honest;
+    };
+    match verified.transaction.operation {
+        Operation::Transfer { .. } => {
+            Conduct::Other(Box::new(LedgerResponse::Unavailable(Unavailable::Busy)))
+        }
+        _ => Conduct::Honest,
+    }
 }
 
 #[tokio::test]
