@@ -16,6 +16,15 @@ pub(crate) enum Form {
     Json,
 }
 
+/// Returns how many characters a line of the standard output has, where that is a terminal.
+pub(crate) fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let (columns, _) = ratatui::crossterm::terminal::size().ok()?;
+    Some(columns.into())
+}
+
 /// Tells whether colours are wanted on a stream: on a terminal that has some, unless `NO_COLOR` is set.
 pub(crate) fn colours(is_terminal: bool) -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());

@@ -20,20 +20,12 @@ const TEXT_ROWS: usize = 16;
 const TEXT_WIDTH: usize = 120;
 
 /// Draws depth for a table to stand below: lines of at most `width` cells, with a heading.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "drawn above the table of a command")
-)]
 pub(crate) fn depth_text(view: &DepthView, width: usize) -> String {
     let heading = format!("{}: GPUs at each price or a better one", view.class);
     below(&heading, depth(view, text_size(width)))
 }
 
 /// Draws candles for a table to stand below: lines of at most `width` cells, with a heading.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "drawn above the table of a command")
-)]
 pub(crate) fn candles_text(view: &CandlesView, width: usize) -> String {
     let heading = format!("{}: what was traded, in cr/h", view.class);
     below(&heading, candles(view, text_size(width)))

@@ -8,7 +8,6 @@ use market::Timestamp;
 use market::lease::Phase;
 use market::receipt::Outcome;
 use market_node::api::{GpuView, JobView, PendingRefund, ProviderState};
-use matching::Interval;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -88,15 +87,6 @@ pub(crate) fn hours(gpu_ms: u64) -> String {
     match gpu_ms / 36_000 {
         0 if gpu_ms > 0 => "<0.01".to_owned(),
         hundredths => format!("{}.{:02}", hundredths / 100, hundredths % 100),
-    }
-}
-
-/// Names what a candle spans.
-pub(crate) fn interval(interval: Interval) -> &'static str {
-    match interval {
-        Interval::Minute => "1m",
-        Interval::Hour => "1h",
-        Interval::Day => "1d",
     }
 }
 

@@ -10,6 +10,9 @@ use crate::book::{Capacity, ListingCertificate, Posting};
 use crate::eligibility::Proof;
 use crate::fixture::*;
 
+mod hints;
+mod naive;
+
 fn need() -> Need {
     Need::new(AccountId::from_bytes([9; 32]), 3_600)
 }
@@ -300,6 +303,56 @@ proptest! {
             prop_assert!(need.budget.is_none_or(|budget| offer.expected_total <= budget));
             prop_assert!(need.max_price.is_none_or(|most| offer.ask.price <= most));
             prop_assert!(offer.predicted_ms <= 3_600_000);
+        }
+    }
+
+    #[test]
+    fn a_quote_says_what_the_naive_one_says(
+        asks in prop::collection::vec((any_ask(), any::<bool>()), 0..90),
+        need in any_need(),
+        proof in any::<bool>(),
+    ) {
+        let mut book = open_book();
+        for (maker, (ask, is_proven)) in (1u8..).zip(asks) {
+            let mut ask = ask;
+            if is_proven {
+                let id = BlobHash::from_bytes([maker; 32]);
+                ask.evidence = Evidence::Certificate(id);
+                let certificate = ListingCertificate {
+                    id,
+                    node: node(maker),
+                    class: ask.class,
+                    gpus: ask.gpus,
+                    figures: ask.figures,
+                    expires_at: at(60_000 * u64::from(maker)),
+                };
+                book.certify(certificate, at(0));
+            }
+            ask.attributes = [Attributes::TRAIN, Attributes::NONE][usize::from(maker) % 2];
+            let order = order(u64::from(maker % 3) * 50_000, OrderBody::Ask(ask));
+            book.apply(posted(&order, maker), at(100_000)).unwrap();
+        }
+        let need = Need {
+            proof: if proof { Proof::Required } else { Proof::Optional },
+            denied: [node(3), node(7)].into(),
+            allowed: proof.then(|| (2..60).map(node).collect()),
+            classes: vec![class("1T-8G"), class("cpu-0.06T-8G")],
+            attributes: Attributes::TRAIN,
+            ..need
+        };
+        for now in [at(100_000), at(180_000), at(230_000)] {
+            let (offers, reasons) = naive::naive_quote(&book, &need, now);
+            let quote = quote(&book, &need, &HEADER, now);
+            let listed = offers.len().min(MAX_OFFERS);
+            prop_assert_eq!(&quote.offers[..], &offers[..listed]);
+            let counted: std::collections::BTreeMap<_, _> =
+                quote.rejections.ranked().into_iter().collect();
+            prop_assert_eq!(counted, reasons);
+            for ask in book.asks(now) {
+                let judged = judge(&need, &ask, book.posting(), now);
+                let naive = offers.iter().find(|offer| offer.order == ask.order);
+                prop_assert_eq!(judged.ok(), naive.cloned());
+            }
         }
     }
 

@@ -1,12 +1,13 @@
 //! Owns `nightshift market depth`: the price levels of a class.
 //!
-//! Never sorts them; the node's are best first already.
+//! Never sorts them; the node's are best first already. On a terminal the table stands below a picture.
 
 use market::gpu::GpuClass;
 use market_node::api::{DepthView, LevelRow};
 
 use crate::cli::Context;
 use crate::table::{Side, Table};
+use crate::{output, picture};
 
 /// Arguments of `market depth`.
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,10 @@ pub(crate) struct Args {
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let path = format!("/v1/market/depth?class={}", args.class);
     let view: DepthView = context.client().await?.get(&path).await?;
-    context.print(&view, text)
+    context.print(&view, |view| {
+        let picture = output::width().map(|width| picture::depth_text(view, width));
+        format!("{}{}", picture.unwrap_or_default(), text(view))
+    })
 }
 
 /// Writes both sides.

@@ -1,6 +1,6 @@
 //! Owns `nightshift market history`: the candles of a class.
 //!
-//! Never computes one; the node does.
+//! Never computes one; the node does. On a terminal the table stands below a picture.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use matching::{Candle, Interval};
 
 use crate::cli::Context;
 use crate::table::{Side, Table};
-use crate::words;
+use crate::{output, picture, words};
 
 /// Arguments of `market history`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,10 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     } = args;
     let path = format!("/v1/market/history?class={class}&interval={interval}&count={count}");
     let view: CandlesView = context.client().await?.get(&path).await?;
-    context.print(&view, text)
+    context.print(&view, |view| {
+        let picture = output::width().map(|width| picture::candles_text(view, width));
+        format!("{}{}", picture.unwrap_or_default(), text(view))
+    })
 }
 
 /// Writes the table.

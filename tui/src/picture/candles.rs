@@ -24,7 +24,7 @@ const ROWS_BELOW: usize = 2;
 
 /// Draws candles, the newest at the right, with prices at the right, volume and times below.
 pub(crate) fn candles(view: &CandlesView, size: Size) -> Picture {
-    let interval = words::interval(view.interval);
+    let interval = view.interval;
     let Some(range) = merged(&view.candles) else {
         let class = view.class;
         let text = format!("Nothing was traded in {class} that candles of {interval} could show.");
@@ -89,7 +89,7 @@ fn told(range: &Candle) -> String {
 }
 
 fn legend(view: &CandlesView, a_column: usize) -> Vec<String> {
-    let interval = words::interval(view.interval);
+    let interval = view.interval;
     let count = words::plural(view.candles.len(), "candle");
     let merged = match a_column {
         1 => String::new(),

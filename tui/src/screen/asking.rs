@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 
 use super::market::{MarketNews, Subject};
 use super::model::Msg;
-use crate::words;
 
 /// Time between two polls of the node's view.
 const POLL: Duration = Duration::from_secs(1);
@@ -171,7 +170,7 @@ async fn market(
     if let Some(class) = subject.class {
         let depth = format!("/v1/market/depth?class={class}");
         news.depth = Some(client.get::<DepthView>(&depth).await?);
-        let interval = words::interval(subject.interval);
+        let interval = subject.interval;
         let history =
             format!("/v1/market/history?class={class}&interval={interval}&count={CANDLES}");
         news.candles = Some(client.get::<CandlesView>(&history).await?);

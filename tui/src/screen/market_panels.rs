@@ -253,7 +253,7 @@ fn depth_title(market: &MarketModel) -> String {
 }
 
 fn candles_title(market: &MarketModel) -> String {
-    let interval = words::interval(market.interval);
+    let interval = market.interval;
     format!(" Candles of {interval} (i: 1m, 1h, 1d) ")
 }
 

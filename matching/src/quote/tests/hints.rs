@@ -1,0 +1,106 @@
+//! What one change would help most.
+
+use super::*;
+
+fn hint_of(asks: impl IntoIterator<Item = Ask>, need: &Need) -> Option<String> {
+    let quote = quote(&book_of(asks), need, &HEADER, at(0));
+    quote.hint.map(|hint| hint.to_string())
+}
+
+#[test]
+fn a_little_more_money_lets_some_offers_fit() {
+    let need = Need {
+        max_price: Some(price(200_000_000)),
+        ..need()
+    };
+    let asks = [260, 240, 210, 230, 300, 240, 900].map(|milli| priced(milli * 1_000_000));
+    let hint = hint_of(asks, &need);
+    assert_eq!(hint.as_deref(), Some("at 0.26 cr/h: 5 offers"));
+}
+
+#[test]
+fn two_things_in_the_way_are_no_hint() {
+    let need = Need {
+        max_price: Some(price(1)),
+        usable_bytes: 9 << 30,
+        ..need()
+    };
+    assert_eq!(hint_of([ask(), ask()], &need), None);
+    let need = Need {
+        max_price: Some(price(1)),
+        budget: Some(Amount::from_nanocredits(1)),
+        ..self::need()
+    };
+    assert_eq!(hint_of([ask()], &need), None);
+}
+
+#[test]
+fn every_change_that_can_help_is_told_in_words() {
+    type Demand = fn(&mut Need);
+    let demands: [(&str, Demand); 8] = [
+        ("at 1 cr/h: 2 offers", |need| {
+            need.max_price = Some(price(5))
+        }),
+        ("with a budget of 1 cr: 2 offers", |need| {
+            need.budget = Some(Amount::from_nanocredits(5));
+        }),
+        ("for at most 3600 s: 2 offers", |need| {
+            need.duration_s = 3_601
+        }),
+        ("if 8192 MiB were enough: 2 offers", |need| {
+            need.usable_bytes = 9 << 30;
+        }),
+        ("with 1 GPUs: 2 offers", |need| need.gpus = 2),
+        ("with 1T-8G accepted too: 2 offers", |need| {
+            need.classes = vec![class("8T-8G")];
+        }),
+        ("with unproven offers accepted too: 2 offers", |need| {
+            need.proof = Proof::Required;
+        }),
+        ("with a time limit of 3600 s: 2 offers", |need| {
+            need.work = hour_of_work();
+            need.duration_s = 60;
+        }),
+    ];
+    for (words, demand) in demands {
+        let mut need = need();
+        demand(&mut need);
+        assert_eq!(hint_of([ask(), ask()], &need).as_deref(), Some(words));
+    }
+}
+
+#[test]
+fn what_no_change_helps_with_has_no_hint() {
+    let own = Need::new(ask().account, 60);
+    assert_eq!(hint_of([ask()], &own), None);
+    let strict = Need {
+        attributes: Attributes::ON_DEMAND,
+        ..need()
+    };
+    assert_eq!(hint_of([ask()], &strict), None);
+    assert_eq!(hint_of([ask()], &need()), None, "it fits");
+}
+
+#[test]
+fn the_price_of_a_hint_lets_the_offers_fit_that_it_promises() {
+    let asks = (1..=9).map(|step| priced(step * 100_000_000));
+    let book = book_of(asks);
+    let narrow = Need {
+        max_price: Some(price(150_000_000)),
+        ..need()
+    };
+    let before = quote(&book, &narrow, &HEADER, at(0));
+    let hint = before.hint.unwrap();
+    let Change::MaxPrice(most) = hint.change else {
+        panic!("{hint}");
+    };
+    let wide = Need {
+        max_price: Some(most),
+        ..narrow
+    };
+    let after = quote(&book, &wide, &HEADER, at(0));
+    assert_eq!(
+        after.offers.len(),
+        before.offers.len() + hint.offers as usize
+    );
+}
