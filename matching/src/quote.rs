@@ -8,11 +8,12 @@ mod hint;
 mod scan;
 
 use market::agreement::{Meter, Rates};
+use market::gpu::GpuClass;
 use market::order::{Ask, Register};
 use market::{Amount, HeaderId, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Book, ListedAsk, Posting, Row, Standing};
+use crate::book::{Book, ListedAsk, Posting, Row, Shelf, Standing};
 use crate::eligibility::{Misfit, Need};
 use crate::rejections::Rejections;
 
@@ -135,29 +136,33 @@ pub fn draw(header: &HeaderId, register: &Register) -> [u8; 32] {
 
 /// Ranks the asks that stand at `now` for `need`; `header` is the one of [`draw`].
 ///
-/// Looks at every ask up to [`SCAN_LIMIT`], and takes time in proportion to these.
+/// Looks at every ask where there are at most [`SCAN_LIMIT`]; beyond, at the cheapest of each class, those classes
+/// first that can do it. Takes time in proportion to the asks that it looks at.
 pub fn quote(book: &Book, need: &Need, header: &HeaderId, now: Timestamp) -> Quote {
     let demand = Demand::new(need, book.posting(), now);
     let mut seen = Seen::default();
     let mut best = Best::new(need, header);
-    for (class, shelf) in book.shelves() {
-        let is_accepted = demand.accepts(class);
-        for row in shelf.rows().filter(|row| now < row.stands_until) {
-            if seen.looked_at() >= SCAN_LIMIT {
-                seen.leave_out();
-                continue;
-            }
-            let misfits = demand.misfits(row, is_accepted);
-            let misfits = match misfits {
+    let mut shelves: Vec<(bool, GpuClass, &Shelf)> = book
+        .shelves()
+        .map(|(class, shelf)| (demand.accepts(class), class, shelf))
+        .collect();
+    // Stable: within both, the slowest class first.
+    shelves.sort_by_key(|(is_accepted, class, _)| !(*is_accepted && demand.holds(*class)));
+    for (number, (is_accepted, class, shelf)) in shelves.iter().enumerate() {
+        let share = seen.room() / (shelves.len() - number);
+        let rows = shelf.rows().take(share);
+        for row in rows.filter(|row| now < row.stands_until) {
+            let misfits = match demand.misfits(row, *is_accepted) {
                 0 => demand.over_budget(row),
                 misfits => misfits,
             };
             match misfits {
                 0 => best.try_row(book, row, now),
-                misfits => seen.note(&demand, (class, row), misfits),
+                misfits => seen.note(&demand, (*class, row), misfits),
             }
             seen.count(misfits);
         }
+        seen.leave_out(shelf.len().saturating_sub(share));
     }
     Quote {
         offers: best.into_offers(book, now),

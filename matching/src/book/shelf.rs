@@ -140,6 +140,11 @@ impl PartialEq for Shelf {
 impl Eq for Shelf {}
 
 impl Shelf {
+    /// Returns how many rows there are, those included that stand no more.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Returns the rows, cheapest first; those of one price by node and slot.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.runs.iter().flatten()

@@ -11,6 +11,12 @@ use super::{MAX_OFFERS, Offer, bytes_per_ms, draw, flops_per_ms, offer};
 use crate::book::{Book, Row, Standing};
 use crate::eligibility::Need;
 
+/// Bits of a cost that a comparison without a division leaves out.
+const COARSE: u32 = 20;
+
+/// The most work that it is made for; of more, it knows that it is at least as much.
+const MOST_WORK: u128 = 1 << 67;
+
 /// What offers are ranked by. The cost is price x time before any rounding, so that two offers that round to the
 /// same amount still rank by which is cheaper.
 type Rank = (Standing, u128, [u8; 32]);
@@ -91,12 +97,14 @@ impl<'a> Best<'a> {
         let Some(work) = self.need.work else {
             return rate.saturating_mul(longest_ms(self.need).into()) > cost;
         };
-        // rate * work / speed > cost, without the division.
-        let gpus = self.need.gpus.max(1);
+        // rate * work / speed > cost, without the division: the left side rounded down, the right side up. A rate is
+        // below 2^60, a speed below 2^53, and so is the cost of a time limit below 2^93: nothing here wraps.
+        let cost = (cost >> COARSE) + 1;
         let is_more = |amount: u128, speed: u128| {
-            let products = rate.checked_mul(amount).zip(cost.checked_mul(speed));
-            products.is_some_and(|(spent, affordable)| spent > affordable)
+            let spent = rate.wrapping_mul(amount.min(MOST_WORK)) >> COARSE;
+            spent > cost.wrapping_mul(speed)
         };
+        let gpus = self.need.gpus.max(1);
         let mflops = work.mflops(row.gemm_mflops, row.f16_mflops);
         is_more(work.flops, flops_per_ms(mflops, gpus))
             || is_more(work.bytes, bytes_per_ms(row.gb_per_s, gpus))

@@ -6,7 +6,7 @@ use market::gpu::GpuClass;
 use market::{Amount, Timestamp};
 
 use super::hint::{Finding, Hint, Hints};
-use super::{bytes_per_ms, flops_per_ms};
+use super::{Precision, SCAN_LIMIT, bytes_per_ms, flops_per_ms};
 use crate::book::{Head, Posting, Row};
 use crate::eligibility::{Misfit, Need, Proof};
 use crate::rejections::Rejections;
@@ -32,10 +32,12 @@ pub(super) struct Demand<'a> {
     allowed: Option<Vec<Head>>,
     usable_mib: u64,
     wants_proof: bool,
+    /// Whether the products may run in f16.
+    halves: bool,
     /// 10^6 operations a second below which the work takes too long.
-    least_mflops: u128,
+    least_mflops: u64,
     /// 10^9 bytes a second below which it does.
-    least_gb_per_s: u128,
+    least_gb_per_s: u64,
     max_price: u64,
     /// The budget in nanocredits times the milliseconds of an hour.
     scaled_budget: u128,
@@ -52,7 +54,10 @@ impl<'a> Demand<'a> {
         };
         let gpus = need.gpus.max(1);
         let longest_ms = u128::from(longest_ms(need)).max(1);
-        let least = |work: u128, of_one: u128| work.div_ceil(longest_ms.saturating_mul(of_one));
+        let least = |work: u128, of_one: u128| {
+            let least = work.div_ceil(longest_ms.saturating_mul(of_one));
+            u64::try_from(least).unwrap_or(u64::MAX)
+        };
         let (flops, bytes) = need.work.map_or((0, 0), |work| (work.flops, work.bytes));
         let budget = need.budget.map_or(u64::MAX, Amount::nanocredits);
         Self {
@@ -63,6 +68,9 @@ impl<'a> Demand<'a> {
             allowed: need.allowed.as_ref().map(heads),
             usable_mib: need.usable_bytes.div_ceil(1 << 20),
             wants_proof: need.proof == Proof::Required || posting == Posting::Certified,
+            halves: need
+                .work
+                .is_some_and(|work| work.precision == Precision::F16),
             least_mflops: least(flops, flops_per_ms(1, gpus)),
             least_gb_per_s: least(bytes, bytes_per_ms(1, gpus)),
             max_price: need
@@ -76,6 +84,11 @@ impl<'a> Demand<'a> {
     pub(super) fn accepts(&self, class: GpuClass) -> bool {
         let classes = &self.need.classes;
         classes.is_empty() || classes.iter().any(|accepted| class.satisfies(*accepted))
+    }
+
+    /// Tells whether cards of a class have the memory, by their tier.
+    pub(super) fn holds(&self, class: GpuClass) -> bool {
+        self.usable_mib <= u64::from(class.tier().gib()) << 10
     }
 
     /// Returns all reasons against a row other than the budget.
@@ -118,11 +131,9 @@ impl<'a> Demand<'a> {
     }
 
     fn is_too_slow(&self, row: &Row) -> bool {
-        let mflops = match self.need.work {
-            Some(work) => work.mflops(row.gemm_mflops, row.f16_mflops),
-            None => return false,
-        };
-        (u128::from(mflops) < self.least_mflops) | (u128::from(row.gb_per_s) < self.least_gb_per_s)
+        let halves = if self.halves { row.f16_mflops } else { 0 };
+        let mflops = row.gemm_mflops.max(halves).max(1);
+        (u64::from(mflops) < self.least_mflops) | (u64::from(row.gb_per_s) < self.least_gb_per_s)
     }
 
     /// Returns whether a row that fits otherwise costs more than the budget.
@@ -206,12 +217,14 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn looked_at(&self) -> u32 {
-        self.looked_at
+    /// Returns how many more may be looked at.
+    pub(super) fn room(&self) -> usize {
+        (SCAN_LIMIT as usize).saturating_sub(self.looked_at as usize)
     }
 
-    pub(super) fn leave_out(&mut self) {
-        self.left_out = self.left_out.saturating_add(1);
+    pub(super) fn leave_out(&mut self, rows: usize) {
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        self.left_out = self.left_out.saturating_add(rows);
     }
 
     pub(super) fn count(&mut self, misfits: Misfits) {
