@@ -8,7 +8,7 @@ use market::agreement::{Meter, Rates};
 use market::job::{JobKind, JobSpec};
 use market::order::Attributes;
 use market::{AccountId, Amount, JobId};
-use market_node::api::{BookRow, OfferView, QuoteView, book_row};
+use market_node::api::{BookRow, CostView, OfferView, QuoteView, book_row};
 use market_node::book::AskView;
 use market_node::node::Node;
 use matching::{Need, Offer, Precision, Quote, Rejections, Work};
@@ -86,19 +86,31 @@ pub(crate) fn view(quote: &Quote, job: JobId, deposit: Amount, node: &Node) -> Q
             .iter()
             .map(|offer| offer_view(offer, node))
             .collect(),
-        considered: usize::try_from(quote.rejections.considered()).unwrap_or(usize::MAX),
+        fitting: count(quote.rejections.fitting()),
+        considered: count(quote.rejections.considered()),
         rejections: rejections
             .into_iter()
-            .map(|(reason, count)| {
-                (
-                    reason.to_string(),
-                    usize::try_from(count).unwrap_or(usize::MAX),
-                )
-            })
+            .map(|(reason, offers)| (reason.to_string(), count(offers)))
             .collect(),
         summary: quote.rejections.to_string(),
+        hint: quote.hint.map(|hint| hint.to_string()),
+        expected: quote.offers.first().and_then(|offer| cost(offer, node)),
         deposit,
     }
+}
+
+fn count(offers: u32) -> usize {
+    usize::try_from(offers).unwrap_or(usize::MAX)
+}
+
+/// Adds the fees up that the buyer pays beside the price; `None` above what an amount holds.
+fn cost(offer: &Offer, node: &Node) -> Option<CostView> {
+    let (running, opening_fee) = (offer.expected_total, node.membership.genesis.fees.open);
+    Some(CostView {
+        total: running.checked_add(opening_fee)?,
+        running,
+        opening_fee,
+    })
 }
 
 pub(crate) fn offer_view(offer: &Offer, node: &Node) -> OfferView {

@@ -26,6 +26,10 @@ pub mod ledger;
 pub mod order;
 pub mod progress;
 pub mod receipt;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+pub mod reputation;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+pub mod share_cap;
 pub mod time;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod voucher;

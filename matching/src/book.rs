@@ -14,12 +14,13 @@ use market::gpu::GpuClass;
 use market::order::{
     Ask, AskFigures, BookMessage, Evidence, Order, OrderBody, OrderError, Register,
 };
-use market::{BlobHash, NodeId, OrderId, Timestamp};
+use market::reputation::Reputation;
+use market::{AccountId, BlobHash, NodeId, OrderId, Timestamp};
 
 use crate::checked::{Checked, Message};
 use maker::Maker;
-use shelf::Shelves;
 pub(crate) use shelf::{Head, Row, Shelf};
+use shelf::{Known, Shelves};
 
 pub use view::{ClassSummary, Level, ListedAsk, ListedBid, Side};
 
@@ -149,6 +150,8 @@ pub struct Book {
     certificates: BTreeMap<NodeId, ListingCertificate>,
     /// Registers over all makers.
     orders: usize,
+    /// What this node thinks of accounts that it has dealt with.
+    reputations: BTreeMap<AccountId, Reputation>,
     /// The asks of all makers, for looking through.
     shelves: Shelves,
 }
@@ -162,6 +165,7 @@ impl Book {
             makers: BTreeMap::new(),
             certificates: BTreeMap::new(),
             orders: 0,
+            reputations: BTreeMap::new(),
             shelves: Shelves::default(),
         }
     }
@@ -250,11 +254,26 @@ impl Book {
     /// Lays the asks of a maker out anew, after anything of it has changed.
     fn shelve(&mut self, node: NodeId) {
         let certificate = self.certificates.get(&node);
+        let reputations = &self.reputations;
         if let Some(maker) = self.makers.get_mut(&node) {
-            maker.shelve(node, &mut self.shelves, |ask| {
-                proven_until(certificate, ask)
-            });
+            let known = |ask: &Ask, until| known(ask, until, (certificate, reputations));
+            maker.shelve(node, &mut self.shelves, known);
         }
+    }
+
+    /// Notes what this node thinks of an account, by which its offers rank from now on. No other replica knows of it.
+    ///
+    /// Returns whether it was noted: of as many accounts as the book holds makers.
+    pub fn rate(&mut self, account: AccountId, reputation: Reputation) -> bool {
+        let has_room = self.reputations.len() < self.capacity.makers;
+        if !has_room && !self.reputations.contains_key(&account) {
+            return false;
+        }
+        self.reputations.insert(account, reputation);
+        let sells = |(node, maker): (&NodeId, &Maker)| maker.sells_for(account).then_some(*node);
+        let nodes: Vec<NodeId> = self.makers.iter().filter_map(sells).collect();
+        nodes.into_iter().for_each(|node| self.shelve(node));
+        true
     }
 
     /// Takes a certificate whose signatures the caller has checked; the one that ends last wins.
@@ -287,12 +306,12 @@ impl Book {
         let before = self.orders;
         self.certificates
             .retain(|_, certificate| now < certificate.expires_at);
-        let (certificates, shelves) = (&self.certificates, &mut self.shelves);
+        let (certificates, reputations) = (&self.certificates, &self.reputations);
+        let shelves = &mut self.shelves;
         self.makers.retain(|node, maker| {
             maker.expire(now);
-            maker.shelve(*node, shelves, |ask| {
-                proven_until(certificates.get(node), ask)
-            });
+            let knowledge = (certificates.get(node), reputations);
+            maker.shelve(*node, shelves, |ask, until| known(ask, until, knowledge));
             !maker.is_idle()
         });
         self.orders = self.makers.values().map(Maker::registers).sum();
@@ -316,6 +335,22 @@ impl Book {
             }
         }
         *hasher.finalize().as_bytes()
+    }
+}
+
+/// Returns what is known of an ask that stands `until`.
+fn known(
+    ask: &Ask,
+    until: Timestamp,
+    (certificate, reputations): (
+        Option<&ListingCertificate>,
+        &BTreeMap<AccountId, Reputation>,
+    ),
+) -> Known {
+    Known {
+        stands_until: until,
+        proven_until: proven_until(certificate, ask),
+        reputation: reputations.get(&ask.account).copied().unwrap_or_default(),
     }
 }
 

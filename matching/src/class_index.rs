@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use market::share_cap::share_cap;
 use market::{AccountId, PricePerHour};
 
 use crate::trade::Trade;
@@ -89,7 +90,7 @@ pub(crate) fn class_index<'a>(
     if payers < INDEX_PAYERS {
         return Err(too_few);
     }
-    let cap = cap(pairs.values().map(sum).collect());
+    let cap = share_cap(pairs.values().map(sum).collect(), PAIR_PARTS);
     let mut capped = Ladder::new();
     for ladder in pairs.values() {
         add_capped(&mut capped, ladder, cap);
@@ -116,30 +117,6 @@ fn sum(ladder: &Ladder) -> u128 {
     ladder
         .values()
         .fold(0, |sum, weight| sum.saturating_add(*weight))
-}
-
-/// Returns the largest `c` with `c * k <= sum of min(w, c)`, where `k` is the number of weights and at most
-/// [`PAIR_PARTS`]; 0 without weights.
-///
-/// Where the `j` lightest are below the cap, it is the sum of these divided by `k` less the number of the others. The
-/// first `j`, from all downwards, whose heaviest weight is within that cap is the one.
-pub(crate) fn cap(mut weights: Vec<u128>) -> u128 {
-    weights.sort_unstable();
-    let parts = PAIR_PARTS.min(weights.len());
-    let mut below = weights
-        .iter()
-        .fold(0_u128, |sum, weight| sum.saturating_add(*weight));
-    for (above, weight) in weights.iter().rev().take(parts).enumerate() {
-        let parts = parts.saturating_sub(above);
-        let cap = u128::try_from(parts)
-            .ok()
-            .and_then(|parts| below.checked_div(parts));
-        if let Some(cap) = cap.filter(|cap| cap >= weight) {
-            return cap;
-        }
-        below = below.saturating_sub(*weight);
-    }
-    0
 }
 
 /// Adds a pair's weights to `total`, cut in proportion so that they come to `cap` together where they are more.

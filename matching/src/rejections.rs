@@ -67,6 +67,11 @@ impl Rejections {
         counts.fold(0, |sum, count| sum.saturating_add(*count))
     }
 
+    /// Returns how many fit.
+    pub fn fitting(&self) -> u32 {
+        self.considered.saturating_sub(self.rejected())
+    }
+
     /// Returns each reason with its count, the most frequent first.
     pub fn ranked(&self) -> Vec<(Misfit, u32)> {
         let pairs = self.by_reason.iter();
@@ -84,7 +89,7 @@ impl fmt::Display for Rejections {
         }
         let plural = if self.considered == 1 { "" } else { "s" };
         write!(f, "{} offer{plural}", self.considered)?;
-        let fitting = self.considered.saturating_sub(self.rejected());
+        let fitting = self.fitting();
         let fit = (fitting > 0).then(|| format!("{fitting} fit"));
         let reasons = self.ranked();
         let rejected = reasons

@@ -17,9 +17,9 @@ use market::{
 };
 use market_node::api::{
     ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BlockSummary, BookRow, BookView,
-    BudgetView, GpuView, HistoryRow, HistoryView, JobDetail, JobView, LeaseView, OfferView,
-    OperatorView, PendingRefund, ProviderState, ProviderView, QuoteView, RunId, SandboxView,
-    StatusView, TxView,
+    BudgetView, CostView, GpuView, HistoryRow, HistoryView, JobDetail, JobView, LeaseView,
+    OfferView, OperatorView, PendingRefund, ProviderState, ProviderView, QuoteView, RunId,
+    SandboxView, StatusView, TxView,
 };
 
 pub(crate) fn amount(text: &str) -> Amount {
@@ -314,12 +314,19 @@ pub(crate) fn quote() -> QuoteView {
     QuoteView {
         job: JobId::from_bytes([0x10; 32]),
         offers: vec![offer("0.2"), offer("0.25")],
+        fitting: 2,
         considered: 5,
         rejections: vec![
             ("above your price".into(), 2),
             ("too little memory".into(), 1),
         ],
         summary: "5 offers: 2 above your price, 1 too little memory".to_owned(),
+        hint: Some("at 0.3 cr/h: 2 offers".to_owned()),
+        expected: Some(CostView {
+            total: amount("0.005100001"),
+            running: amount("0.005000001"),
+            opening_fee: amount("0.0001"),
+        }),
         deposit: amount("0.2"),
     }
 }

@@ -25,9 +25,9 @@ pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
     AccountAuditEntry, AccountEntry, ArtefactView, AttemptView, AuditView, BalanceView, BestPrice,
     BlockEntry, BlockSummary, BookRow, BookView, BudgetView, CandlesView, ChannelEntry,
-    ChannelView, ClassRow, ClassesView, DelegationRow, DelegationsView, DepthView, FetchRequest,
-    GpuView, HeldView, HistoryRow, HistoryView, IndexView, IssueRequest, JobDetail, JobView,
-    LeaseView, LedgerEntry, LevelRow, NetworkView, NumberedEvent, OfferView, OperatorView,
+    ChannelView, ClassRow, ClassesView, CostView, DelegationRow, DelegationsView, DepthView,
+    FetchRequest, GpuView, HeldView, HistoryRow, HistoryView, IndexView, IssueRequest, JobDetail,
+    JobView, LeaseView, LedgerEntry, LevelRow, NetworkView, NumberedEvent, OfferView, OperatorView,
     OperatorsEntry, PeerView, PendingRefund, PriceRequest, ProofEntry, ProviderState, ProviderView,
     QuoteRequest, QuoteView, RatePrice, RatesView, RebuildView, RotatedView, RunEvent, RunId,
     RunIdError, RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest, TradeRow,

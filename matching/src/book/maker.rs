@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use market::gpu::GpuClass;
 use market::order::{Ask, Beacon, BookMessage, Order, OrderBody, Register, Sequence, Slot};
-use market::{NodeId, Timestamp};
+use market::{AccountId, NodeId, Timestamp};
 
 use super::Refused;
-use super::shelf::{Row, Shelves, Until};
+use super::shelf::{Known, Row, Shelves};
 use crate::checked::Checked;
 
 /// The orders of one node.
@@ -80,13 +80,13 @@ impl Maker {
         kept_until.min(order.expires_at)
     }
 
-    /// Lays its asks out on the shelves, in place of those that lay there; `proven_until` tells of an ask until when it
-    /// is proved. To be called whenever anything of it has changed.
+    /// Lays its asks out on the shelves, in place of those that lay there; `known` tells of an ask what is known of it
+    /// beside until when it stands, which it is given. To be called whenever anything of it has changed.
     pub(super) fn shelve(
         &mut self,
         node: NodeId,
         shelves: &mut Shelves,
-        proven_until: impl Fn(&Ask) -> Timestamp,
+        known: impl Fn(&Ask, Timestamp) -> Known,
     ) {
         let rows = self.slots.values().filter_map(|order| {
             let order = order.value();
@@ -97,11 +97,8 @@ impl Maker {
                 node,
                 slot: order.slot,
             };
-            let until = Until {
-                stands: self.stands_until(order),
-                proven: proven_until(ask),
-            };
-            Some((ask.class, Row::new(register, ask, until)))
+            let known = known(ask, self.stands_until(order));
+            Some((ask.class, Row::new(register, ask, known)))
         });
         let rows: Vec<(GpuClass, Row)> = rows.collect();
         for (class, row) in self.shelved.iter().filter(|row| !rows.contains(row)) {
@@ -111,6 +108,14 @@ impl Maker {
             shelves.insert(*class, *row);
         }
         self.shelved = rows;
+    }
+
+    /// Tells whether it has an ask in the name of an account.
+    pub(super) fn sells_for(&self, account: AccountId) -> bool {
+        self.slots.values().any(|order| match &order.value().body {
+            OrderBody::Ask(ask) => ask.account == account,
+            OrderBody::Bid(_) | OrderBody::Empty => false,
+        })
     }
 
     pub(super) fn expire(&mut self, now: Timestamp) {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use market::gpu::GpuClass;
 use market::order::{Ask, Register};
+use market::reputation::Reputation;
 use market::{AccountId, Amount, NodeId, PricePerHour, Timestamp};
 
 use super::{ListedAsk, Standing};
@@ -42,6 +43,8 @@ pub(crate) struct Row {
     pub(crate) tick_ms: u32,
     /// At least 1; where the ask does not say, [`ASSUMED_GB_PER_S`].
     pub(crate) gb_per_s: u16,
+    /// What its cost is multiplied by before it is ranked, in 1/10^4.
+    pub(crate) cost_factor_bps: u16,
 }
 
 /// The first eight bytes of an id: to make another one that shares them takes 2^64 tries.
@@ -73,15 +76,19 @@ impl From<&AccountId> for Head {
     }
 }
 
-/// Until when an ask stands, and until when it is proved.
+/// What is known of an ask beside what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Until {
-    pub(crate) stands: Timestamp,
-    pub(crate) proven: Timestamp,
+pub(crate) struct Known {
+    /// Until when it stands.
+    pub(crate) stands_until: Timestamp,
+    /// Until when it is proved.
+    pub(crate) proven_until: Timestamp,
+    /// How far its account delivers.
+    pub(crate) reputation: Reputation,
 }
 
 impl Row {
-    pub(crate) fn new(register: Register, ask: &Ask, until: Until) -> Self {
+    pub(crate) fn new(register: Register, ask: &Ask, known: Known) -> Self {
         Self {
             price: ask.price.0.nanocredits(),
             node: Head::from(&register.node),
@@ -91,27 +98,29 @@ impl Row {
             max_duration_s: ask.max_duration_s,
             account: Head::from(&ask.account),
             attributes: ask.attributes.bits(),
-            stands_until: until.stands,
-            proven_until: until.proven,
+            stands_until: known.stands_until,
+            proven_until: known.proven_until,
             gemm_mflops: ask.figures.gemm_mflops,
             f16_mflops: ask.figures.f16_mflops.unwrap_or(0),
             usable_mib: ask.figures.usable_mib,
             tick_ms: ask.tick_ms,
             gb_per_s: ask.figures.gb_per_s.unwrap_or(ASSUMED_GB_PER_S).max(1),
+            cost_factor_bps: known.reputation.cost_factor_bps(),
         }
     }
 
     /// Makes the row of an ask that stands, as long as nobody asks until when.
     pub(crate) fn of(listed: &ListedAsk<'_>) -> Self {
-        let proven = match listed.standing {
+        let proven_until = match listed.standing {
             Standing::Proven => Timestamp::from_millis(u64::MAX),
             Standing::Unproven => Timestamp::from_millis(0),
         };
-        let until = Until {
-            stands: listed.expires_at,
-            proven,
+        let known = Known {
+            stands_until: listed.expires_at,
+            proven_until,
+            reputation: Reputation::default(),
         };
-        Self::new(listed.register, listed.ask, until)
+        Self::new(listed.register, listed.ask, known)
     }
 
     /// Returns the price of a GPU-hour.

@@ -11,13 +11,13 @@ use super::{MAX_OFFERS, Offer, bytes_per_ms, draw, flops_per_ms, offer};
 use crate::book::{Book, Row, Standing};
 use crate::eligibility::Need;
 
-/// Bits of a cost that a comparison without a division leaves out.
-const COARSE: u32 = 20;
+/// Bits of a price that a comparison without a division leaves out, twice.
+const COARSE: u32 = 11;
 
 /// The most work that it is made for; of more, it knows that it is at least as much.
-const MOST_WORK: u128 = 1 << 67;
+const MOST_WORK: u128 = 1 << 73;
 
-/// What offers are ranked by. The cost is price x time before any rounding, so that two offers that round to the
+/// What offers are ranked by. The cost is price x time x what is thought of the seller, before any rounding, so that two offers that round to the
 /// same amount still rank by which is cheaper.
 type Rank = (Standing, u128, [u8; 32]);
 
@@ -87,27 +87,29 @@ impl<'a> Best<'a> {
         }
     }
 
+    /// Returns what an hour counts: its price, dearer the less the seller is known to deliver.
     fn rate(&self, row: &Row) -> u128 {
-        u128::from(row.price) * u128::from(self.need.gpus)
+        let price = u128::from(row.price) * u128::from(self.need.gpus);
+        price * u128::from(row.cost_factor_bps)
     }
 
     /// Tells whether a row surely costs more than `cost`; a doubt is not sure.
     fn costs_more(&self, row: &Row, cost: u128) -> bool {
-        let rate = self.rate(row);
         let Some(work) = self.need.work else {
-            return rate.saturating_mul(longest_ms(self.need).into()) > cost;
+            return self.rate(row).saturating_mul(longest_ms(self.need).into()) > cost;
         };
-        // rate * work / speed > cost, without the division: the left side rounded down, the right side up. A rate is
-        // below 2^60, a speed below 2^53, and so is the cost of a time limit below 2^93: nothing here wraps.
-        let cost = (cost >> COARSE) + 1;
+        // price * work / speed > cost, without the division and the GPUs, of which twice as many take half the time. The
+        // left side is rounded down and the right side up. A price is below 2^65 with its factor, a speed below 2^42,
+        // a time limit below 2^32 and hence a cost below 2^107: nothing here wraps.
+        let price = u128::from(row.price) * u128::from(row.cost_factor_bps);
+        let cost = (cost >> (2 * COARSE)) + 1;
         let is_more = |amount: u128, speed: u128| {
-            let spent = rate.wrapping_mul(amount.min(MOST_WORK)) >> COARSE;
+            let spent = (price >> COARSE).wrapping_mul(amount.min(MOST_WORK)) >> COARSE;
             spent > cost.wrapping_mul(speed)
         };
-        let gpus = self.need.gpus.max(1);
         let mflops = work.mflops(row.gemm_mflops, row.f16_mflops);
-        is_more(work.flops, flops_per_ms(mflops, gpus))
-            || is_more(work.bytes, bytes_per_ms(row.gb_per_s, gpus))
+        is_more(work.flops, flops_per_ms(mflops, 1))
+            || is_more(work.bytes, bytes_per_ms(row.gb_per_s, 1))
     }
 
     /// Returns the offers, best first.

@@ -2,6 +2,7 @@
 
 use market::gpu::GpuClass;
 use market::order::{Attributes, Evidence, OrderBody};
+use market::reputation::Reputation;
 use market::{AccountId, BlobHash};
 use proptest::prelude::*;
 
@@ -211,6 +212,36 @@ fn a_proven_offer_ranks_before_a_cheaper_unproven_one() {
         ranked(&book),
         [(dear, Standing::Proven), (ask(), Standing::Unproven)]
     );
+}
+
+#[test]
+fn of_two_that_cost_the_same_the_one_that_is_known_to_deliver_is_first() {
+    let of = |account: u8, nanocredits| Ask {
+        account: AccountId::from_bytes([account; 32]),
+        ..priced(nanocredits)
+    };
+    let mut book = book_of([of(1, 100), of(2, 104), of(3, 104)]);
+    let deal = |outcome| market::reputation::Deal {
+        payer: AccountId::from_bytes([9; 32]),
+        fee: Amount::from_nanocredits(1),
+        outcome,
+    };
+    let first = |book: &Book| quote(book, &need(), &HEADER, at(0)).offers[0].ask.account;
+    assert_eq!(first(&book), of(1, 100).account);
+    let good = Reputation::of([deal(market::receipt::Outcome::Completed)]);
+    let bad = Reputation::of([deal(market::receipt::Outcome::Lost)]);
+    assert!(book.rate(of(3, 104).account, good));
+    assert_eq!(
+        first(&book),
+        of(1, 100).account,
+        "by 4 % dearer and 1.5 % better"
+    );
+    assert!(book.rate(of(1, 100).account, bad));
+    assert_eq!(first(&book), of(3, 104).account);
+    // Whoever comes later is known, too.
+    let order = order(0, OrderBody::Ask(of(1, 95)));
+    book.apply(posted(&order, 9), at(0)).unwrap();
+    assert_eq!(first(&book), of(3, 104).account);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{self, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use market_node::api::{OfferView, QuoteRequest, QuoteView};
+use market_node::api::{CostView, OfferView, QuoteRequest, QuoteView};
 
 use crate::cli::Context;
 use crate::exit::Ending;
@@ -61,23 +61,46 @@ pub(super) fn text(view: &QuoteView, detail: Detail) -> String {
         text.push_str(&table(&view.offers, detail.limit));
     }
     let shown = view.offers.len().min(detail.limit);
-    let fitting = words::plural(view.offers.len(), "offer");
+    let fitting = words::plural(view.fitting, "offer");
     let considered = view.considered;
     text.push_str(&format!(
         "Shown {shown} of {fitting} that fit; {considered} in the book.\n"
     ));
     if detail.explain || view.offers.is_empty() {
-        for (reason, count) in &view.rejections {
-            text.push_str(&format!("{count:>6}  {}\n", words::printable(reason)));
-        }
+        text.push_str(&reasons(view));
     }
-    if !view.offers.is_empty() {
+    if let Some(best) = view.offers.first() {
+        if let Some(cost) = view.expected.as_ref().filter(|_| detail.explain) {
+            text.push_str(&total(cost, best));
+        }
         let deposit = view.deposit;
         text.push_str(&format!(
             "A run takes the offer marked >, and locks {deposit} at most.\n"
         ));
     }
     text
+}
+
+/// Says why the others do not fit, and what would help most.
+fn reasons(view: &QuoteView) -> String {
+    let mut text = String::new();
+    for (reason, count) in &view.rejections {
+        text.push_str(&format!("{count:>6}  {}\n", words::printable(reason)));
+    }
+    if let Some(hint) = &view.hint {
+        let hint = words::printable(hint);
+        text.push_str(&format!("What would help most: {hint}.\n"));
+    }
+    text
+}
+
+/// Adds up what the best offer is expected to cost.
+fn total(cost: &CostView, best: &OfferView) -> String {
+    let time = words::duration(Duration::from_secs(best.expected_seconds));
+    format!(
+        "Expected total {}: {} for {time} at {}, {} for opening the channel.\n",
+        cost.total, cost.running, best.row.price, cost.opening_fee
+    )
 }
 
 fn table(offers: &[OfferView], limit: usize) -> String {

@@ -100,6 +100,8 @@ fn a_short_quote_counts_what_it_leaves_out() {
 fn a_quote_without_offers_always_says_why() {
     let view = QuoteView {
         offers: Vec::new(),
+        fitting: 0,
+        expected: None,
         ..fixture::quote()
     };
     let detail = Detail {

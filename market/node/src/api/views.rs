@@ -14,7 +14,7 @@ mod provider;
 mod run_id;
 mod wallet;
 
-pub use book::{BestPrice, BookRow, BookView, OfferView, QuoteRequest, QuoteView};
+pub use book::{BestPrice, BookRow, BookView, CostView, OfferView, QuoteRequest, QuoteView};
 pub use delegations::{DelegationRow, DelegationsView, HeldView};
 pub use jobs::{
     ArtefactView, AttemptView, BudgetView, FetchRequest, JobDetail, JobView, NumberedEvent,

@@ -80,16 +80,33 @@ pub struct QuoteRequest {
 pub struct QuoteView {
     /// The job.
     pub job: JobId,
-    /// Fitting offers, best first.
+    /// Fitting offers, best first; of very many, the best.
     pub offers: Vec<OfferView>,
+    /// How many offers fit.
+    pub fitting: usize,
     /// Offers looked at.
     pub considered: usize,
     /// How many offers fall to each reason.
     pub rejections: Vec<(String, usize)>,
     /// The same in one line, for example `3 offers: 1 above your price`.
     pub summary: String,
+    /// The one change of the job that would let most of the others fit, in words: `at 0.24 cr/h: 5 offers`.
+    pub hint: Option<String>,
+    /// What the best offer is expected to cost; `None` where nothing fits.
+    pub expected: Option<CostView>,
     /// What will be locked.
     pub deposit: Amount,
+}
+
+/// What a job is expected to cost the buyer, and its parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostView {
+    /// Everything.
+    pub total: Amount,
+    /// For the predicted time at the full rate, at least one tick.
+    pub running: Amount,
+    /// The ledger's fee for opening the channel.
+    pub opening_fee: Amount,
 }
 
 /// One fitting offer.
