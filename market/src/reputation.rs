@@ -81,7 +81,8 @@ impl Reputation {
         for (fees, kept) in voices.values() {
             let counts = (*fees).min(cap);
             weight = weight.saturating_add(counts);
-            said = said.saturating_add(counts.saturating_mul(kept / fees));
+            let voice = kept.checked_div(*fees).unwrap_or(0);
+            said = said.saturating_add(counts.saturating_mul(voice));
         }
         // The mean weighs weight / payers; both sides are taken times the payers, so that nothing is rounded.
         let before = UNKNOWN_PAYERS.saturating_mul(weight);
@@ -101,7 +102,7 @@ impl Reputation {
     /// Returns what an offer's cost is multiplied by before it is ranked, in 1/10^4: 10,000 for one that always
     /// delivers, 20,000 for one that never does.
     pub fn cost_factor_bps(self) -> u16 {
-        (2 * WHOLE as u16).saturating_sub(self.0)
+        20_000_u16.saturating_sub(self.0)
     }
 }
 

@@ -19,6 +19,7 @@ mod candle;
 mod checked;
 mod class_index;
 mod eligibility;
+mod instrument;
 pub mod limit_book;
 mod quote;
 mod rates;
@@ -34,6 +35,7 @@ pub use candle::{Candle, Interval, ParseIntervalError};
 pub use checked::{Checked, Message, check};
 pub use class_index::{ClassIndex, INDEX_PAYERS, NoPrice, PAIR_PARTS};
 pub use eligibility::{Misfit, Need, Proof};
+pub use instrument::{Instrument, Meeting};
 pub use quote::{
     Change as NeedChange, Hint, MAX_OFFERS, Offer, Precision, Quote, SCAN_LIMIT, Work, draw, judge,
     quote,
