@@ -7,7 +7,7 @@ use market_node::api::{DepthView, LevelRow};
 
 use crate::cli::Context;
 use crate::table::{Side, Table};
-use crate::{output, picture};
+use crate::{output, picture, words};
 
 /// Arguments of `market depth`.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,15 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
 pub(super) fn text(view: &DepthView) -> String {
     let asks = side("Asks, cheapest first", "Nobody offers", &view.asks);
     let bids = side("Bids, dearest first", "Nobody bids", &view.bids);
-    format!("{}, by the GPU and the hour\n\n{asks}\n{bids}", view.class)
+    let meeting = match view.meeting_gpus {
+        0 => String::new(),
+        gpus => format!(
+            "\n{} of orders that meet, and are about to trade, are left out.\n",
+            words::plural(gpus as usize, "GPU")
+        ),
+    };
+    let class = view.class;
+    format!("{class}, by the GPU and the hour\n\n{asks}\n{bids}{meeting}")
 }
 
 fn side(title: &str, empty: &str, levels: &[LevelRow]) -> String {

@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use market::Timestamp;
 use market::gpu::GpuClass;
-use matching::{ClassSummary, Side, Tape};
+use market::{HeaderId, Timestamp};
+use matching::limit_book::Direction;
+use matching::{ClassSummary, Instrument, Tape};
 
 use super::server::{ApiError, ApiResult};
 use super::views::{CandlesView, ClassesView, DepthView, RatesView, RebuildView, TradesView};
@@ -55,16 +56,20 @@ async fn classes(State(node): State<Node>) -> ApiResult<ClassesView> {
 
 async fn depth(State(node): State<Node>, query: Read<ClassWanted>) -> ApiResult<DepthView> {
     let class = query::of(query)?.class()?;
-    let side = async |side| match node.book.depth(class, side).await {
-        Ok(levels) => Ok(rows::level_rows(&levels)),
-        Err(error) => Err(ApiError::failed(error)),
-    };
-    Ok(Json(DepthView {
-        class,
-        time: node.clock.now(),
-        bids: side(Side::Bids).await?,
-        asks: side(Side::Asks).await?,
-    }))
+    let time = node.clock.now();
+    let read = node.book.read(move |book, now| {
+        // Who of one price goes first is drawn, which changes no level: no operator has to be asked for a header.
+        let header = HeaderId::from_bytes([0; 32]);
+        let instrument = Instrument::of(book, class, &header, now);
+        DepthView {
+            class,
+            time,
+            meeting_gpus: rows::meeting_gpus(&instrument),
+            bids: rows::level_rows(instrument.levels(Direction::Buy)),
+            asks: rows::level_rows(instrument.levels(Direction::Sell)),
+        }
+    });
+    read.await.map(Json).map_err(ApiError::failed)
 }
 
 async fn history(State(node): State<Node>, query: Read<CandlesWanted>) -> ApiResult<CandlesView> {

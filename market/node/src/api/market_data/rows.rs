@@ -4,9 +4,10 @@
 
 use market::gpu::GpuClass;
 use market::{PricePerHour, Timestamp};
+use matching::limit_book::PriceLevel;
 use matching::{
-    ClassIndex, ClassPrice, ClassSummary, INDEX_PAYERS, Level, NoPrice, PriceSource, Tape, Trade,
-    Volume, cross_rates_ppm,
+    ClassIndex, ClassPrice, ClassSummary, INDEX_PAYERS, Instrument, NoPrice, PriceSource, Tape,
+    Trade, Volume, cross_rates_ppm,
 };
 
 use super::super::views::{
@@ -61,18 +62,25 @@ fn volume_view(volume: Volume) -> VolumeView {
 }
 
 /// Shapes the levels of one side, which come best first.
-pub(super) fn level_rows(levels: &[Level]) -> Vec<LevelRow> {
+pub(super) fn level_rows(levels: impl Iterator<Item = PriceLevel>) -> Vec<LevelRow> {
     let mut cumulative_gpus = 0_u32;
-    let row = |level: &Level| {
-        cumulative_gpus = cumulative_gpus.saturating_add(level.gpus);
+    let row = |level: PriceLevel| {
+        let gpus = u32::try_from(level.quantity).unwrap_or(u32::MAX);
+        cumulative_gpus = cumulative_gpus.saturating_add(gpus);
         LevelRow {
             price: level.price,
-            gpus: level.gpus,
+            gpus,
             orders: level.orders,
             cumulative_gpus,
         }
     };
-    levels.iter().map(row).collect()
+    levels.map(row).collect()
+}
+
+/// Sums up the GPUs of orders that meet.
+pub(super) fn meeting_gpus(instrument: &Instrument) -> u32 {
+    let meetings = instrument.meetings().iter();
+    meetings.fold(0, |sum: u32, met| sum.saturating_add(met.gpus))
 }
 
 /// Shapes one settled channel.

@@ -3,7 +3,8 @@
 use axum::extract::Query;
 use axum::http::Uri;
 use market::{AccountId, Amount, ChannelId, PricePerHour};
-use matching::{Interval, Level, PriceSource, Trade, TradePlace};
+use matching::limit_book::PriceLevel;
+use matching::{Interval, PriceSource, Trade, TradePlace};
 
 use super::*;
 
@@ -131,12 +132,12 @@ fn rates_are_made_of_the_best_price_of_each_class() {
 
 #[test]
 fn levels_add_up_from_the_best() {
-    let level = |nanocredits, gpus| Level {
+    let level = |nanocredits, gpus: u32| PriceLevel {
         price: price(nanocredits),
-        gpus,
+        quantity: gpus.into(),
         orders: 1,
     };
-    let rows = rows::level_rows(&[level(1, 4), level(2, 3), level(3, u32::MAX)]);
+    let rows = rows::level_rows([level(1, 4), level(2, 3), level(3, u32::MAX)].into_iter());
     let cumulative: Vec<u32> = rows.iter().map(|row| row.cumulative_gpus).collect();
     assert_eq!(cumulative, [4, 7, u32::MAX]);
 }

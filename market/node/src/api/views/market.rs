@@ -69,13 +69,15 @@ pub struct VolumeView {
     pub trades: u32,
 }
 
-/// `GET /v1/market/depth?class=C`: the price levels of a class, best first on both sides.
+/// `GET /v1/market/depth?class=C`: the price levels of a class, best first on both sides, without the orders that meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DepthView {
     /// The class.
     pub class: GpuClass,
     /// Protocol time of the view.
     pub time: Option<Timestamp>,
+    /// GPUs of orders that meet: they are about to trade, and stand in neither side.
+    pub meeting_gpus: u32,
     /// Offers to buy, dearest first.
     pub bids: Vec<LevelRow>,
     /// Offers to sell, cheapest first.
