@@ -19,7 +19,7 @@ use market::{AccountId, BlobHash, NodeId, OrderId, Timestamp};
 
 use crate::checked::{Checked, Message};
 use maker::Maker;
-pub(crate) use shelf::{Head, Row, Shelf};
+pub(crate) use shelf::{Head, Row, Run, Shelf};
 use shelf::{Known, Shelves};
 
 pub use view::{ClassSummary, Level, ListedAsk, ListedBid, Side};
@@ -142,7 +142,7 @@ pub enum Refused {
 }
 
 /// A replica of the order book.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Book {
     posting: Posting,
     capacity: Capacity,
@@ -155,6 +155,20 @@ pub struct Book {
     /// The asks of all makers, for looking through.
     shelves: Shelves,
 }
+
+impl PartialEq for Book {
+    /// The same registers, beacons, certificates and opinions. How asks are laid out follows from these, and from when
+    /// memory was last freed.
+    fn eq(&self, other: &Self) -> bool {
+        self.posting == other.posting
+            && self.capacity == other.capacity
+            && self.makers == other.makers
+            && self.certificates == other.certificates
+            && self.reputations == other.reputations
+    }
+}
+
+impl Eq for Book {}
 
 impl Book {
     /// Makes an empty book.
@@ -257,7 +271,9 @@ impl Book {
         let reputations = &self.reputations;
         if let Some(maker) = self.makers.get_mut(&node) {
             let known = |ask: &Ask, until| known(ask, until, (certificate, reputations));
-            maker.shelve(node, &mut self.shelves, known);
+            // What does not stand any more is left to `expire`: nothing here knows what time it is.
+            let beginning = Timestamp::from_millis(0);
+            maker.shelve((node, beginning), &mut self.shelves, known);
         }
     }
 
@@ -311,7 +327,9 @@ impl Book {
         self.makers.retain(|node, maker| {
             maker.expire(now);
             let knowledge = (certificates.get(node), reputations);
-            maker.shelve(*node, shelves, |ask, until| known(ask, until, knowledge));
+            maker.shelve((*node, now), shelves, |ask, until| {
+                known(ask, until, knowledge)
+            });
             !maker.is_idle()
         });
         self.orders = self.makers.values().map(Maker::registers).sum();

@@ -13,20 +13,20 @@ use market::order::{Ask, Register};
 use market::{Amount, HeaderId, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Book, ListedAsk, Posting, Row, Shelf, Standing};
+use crate::book::{Book, ListedAsk, Row, Run, Shelf, Standing};
 use crate::eligibility::{Misfit, Need};
 use crate::rejections::Rejections;
 
 use best::Best;
 pub use hint::{Change, Hint};
-use scan::{Demand, Seen};
+use scan::{Demand, Seen, Verdict};
 
 /// The bandwidth that an ask without a figure is assumed to have, in 10^9 bytes a second: less than
 /// any machine with two memory channels, so that leaving it out never pays.
 pub(crate) const ASSUMED_GB_PER_S: u16 = 5;
 
-/// The most asks that a quote looks at: as many as a book of the usual capacity holds, and some more. Those beyond are
-/// told as not looked at.
+/// The most asks that a quote looks at one by one: as many as a book of the usual capacity holds, and some more. Those
+/// beyond are told as not looked at.
 pub const SCAN_LIMIT: u32 = 1 << 17;
 
 /// The most offers that a quote lists; others that fit are only counted.
@@ -136,12 +136,12 @@ pub fn draw(header: &HeaderId, register: &Register) -> [u8; 32] {
 
 /// Ranks the asks that stand at `now` for `need`; `header` is the one of [`draw`].
 ///
-/// Looks at every ask where there are at most [`SCAN_LIMIT`]; beyond, at the cheapest of each class, those classes
-/// first that can do it. Takes time in proportion to the asks that it looks at.
+/// Looks at runs of alike asks, and one by one at those of which that does not tell enough, at most [`SCAN_LIMIT`]:
+/// those classes first that can do it, and the cheapest of each.
 pub fn quote(book: &Book, need: &Need, header: &HeaderId, now: Timestamp) -> Quote {
-    let demand = Demand::new(need, book.posting(), now);
+    let demand = Demand::new(need, book, now);
     let mut seen = Seen::default();
-    let mut best = Best::new(need, header);
+    let mut best = Best::new(need, (book, header), now);
     let mut shelves: Vec<(bool, GpuClass, &Shelf)> = book
         .shelves()
         .map(|(class, shelf)| (demand.accepts(class), class, shelf))
@@ -150,38 +150,78 @@ pub fn quote(book: &Book, need: &Need, header: &HeaderId, now: Timestamp) -> Quo
     shelves.sort_by_key(|(is_accepted, class, _)| !(*is_accepted && demand.holds(*class)));
     for (number, (is_accepted, class, shelf)) in shelves.iter().enumerate() {
         let share = seen.room() / (shelves.len() - number);
-        let rows = shelf.rows().take(share);
-        for row in rows.filter(|row| now < row.stands_until) {
-            let misfits = match demand.misfits(row, *is_accepted) {
-                0 => demand.over_budget(row),
-                misfits => misfits,
-            };
-            match misfits {
-                0 => best.try_row(book, row, now),
-                misfits => seen.note(&demand, (*class, row), misfits),
-            }
-            seen.count(misfits);
+        let mut look = Look {
+            demand: &demand,
+            listed_as: (*class, *is_accepted),
+            room: share,
+        };
+        for run in shelf.runs() {
+            look.at_run(run, &mut seen, &mut best);
         }
-        seen.leave_out(shelf.len().saturating_sub(share));
     }
     Quote {
-        offers: best.into_offers(book, now),
+        offers: best.into_offers(),
         hint: seen.hint(),
         rejections: seen.rejections(),
     }
 }
 
-/// Tells why one ask does not fit a need, or what the job would cost there.
+/// A look at the asks of one class.
+struct Look<'a> {
+    demand: &'a Demand<'a>,
+    /// The class, and whether the need accepts it.
+    listed_as: (GpuClass, bool),
+    /// How many more rows are looked at one by one.
+    room: usize,
+}
+
+impl Look<'_> {
+    fn at_run(&mut self, run: &Run, seen: &mut Seen, best: &mut Best<'_>) {
+        let (class, is_accepted) = self.listed_as;
+        let verdict = self.demand.verdict(run, is_accepted);
+        let tells_all = |verdict: &Verdict| match verdict.all {
+            0 => !best.may_take(run.best()),
+            _ => seen.note_run(self.demand, (class, run), *verdict),
+        };
+        if let Some(verdict) = verdict.filter(tells_all) {
+            return seen.count(verdict.all, run.rows().len());
+        }
+        let rows = run.rows().iter();
+        for row in rows.filter(|row| self.demand.now < row.stands_until) {
+            if self.room == 0 {
+                seen.leave_out();
+                continue;
+            }
+            self.room -= 1;
+            self.at_row(row, seen, best);
+        }
+    }
+
+    fn at_row(&self, row: &Row, seen: &mut Seen, best: &mut Best<'_>) {
+        let (class, is_accepted) = self.listed_as;
+        let misfits = match self.demand.misfits(row, is_accepted) {
+            0 => self.demand.over_budget(row),
+            misfits => misfits,
+        };
+        match misfits {
+            0 => best.try_row(row),
+            misfits => seen.note(self.demand, (class, row), misfits),
+        }
+        seen.look(misfits);
+    }
+}
+
+/// Tells why one ask that stands does not fit a need, or what the job would cost there.
 ///
 /// # Errors
 /// The first reason against it.
 pub fn judge(
+    book: &Book,
     need: &Need,
     listed: &ListedAsk<'_>,
-    posting: Posting,
     now: Timestamp,
 ) -> Result<Offer, Misfit> {
-    let demand = Demand::new(need, posting, now);
+    let demand = Demand::new(need, book, now);
     let row = Row::of(listed);
     let misfits = demand.misfits(&row, demand.accepts(listed.ask.class));
     let misfits = match misfits {

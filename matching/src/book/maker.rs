@@ -14,13 +14,21 @@ use super::shelf::{Known, Row, Shelves};
 use crate::checked::Checked;
 
 /// The orders of one node.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Maker {
     beacon: Option<Checked<Beacon>>,
     slots: BTreeMap<Slot, Checked<Order>>,
     /// Its asks as they lie on the book's shelves.
     shelved: Vec<(GpuClass, Row)>,
 }
+
+impl PartialEq for Maker {
+    fn eq(&self, other: &Self) -> bool {
+        self.beacon == other.beacon && self.slots == other.slots
+    }
+}
+
+impl Eq for Maker {}
 
 impl Maker {
     pub(super) fn holds(&self, slot: Slot) -> bool {
@@ -81,10 +89,11 @@ impl Maker {
     }
 
     /// Lays its asks out on the shelves, in place of those that lay there; `known` tells of an ask what is known of it
-    /// beside until when it stands, which it is given. To be called whenever anything of it has changed.
+    /// beside until when it stands, which it is given. What stood until `now` or before lies on no shelf. To be called
+    /// whenever anything of it has changed.
     pub(super) fn shelve(
         &mut self,
-        node: NodeId,
+        (node, now): (NodeId, Timestamp),
         shelves: &mut Shelves,
         known: impl Fn(&Ask, Timestamp) -> Known,
     ) {
@@ -97,7 +106,11 @@ impl Maker {
                 node,
                 slot: order.slot,
             };
-            let known = known(ask, self.stands_until(order));
+            let until = self.stands_until(order);
+            if until <= now {
+                return None;
+            }
+            let known = known(ask, until);
             Some((ask.class, Row::new(register, ask, known)))
         });
         let rows: Vec<(GpuClass, Row)> = rows.collect();

@@ -1,10 +1,9 @@
 //! Owns the asks of a book laid out for looking through: by class, cheapest first, the figures of each in one row.
 //!
-//! Never decides anything and holds nothing that does not follow from the book: rows that are equal are of equal
-//! asks, whatever the order in which these came.
+//! Never decides anything, and holds nothing that does not follow from the book's registers.
 //!
-//! A quote looks at every row, so that what makes it quick is how they lie: eighty bytes one after the other, in
-//! runs of a few hundred, so that putting one in moves little.
+//! They lie in runs of at most a few hundred, each with bounds of what its rows are like. Since a class is alike in
+//! most and its prices rise, the bounds of most runs tell all that a quote wants to know of them.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +15,8 @@ use market::{AccountId, Amount, NodeId, PricePerHour, Timestamp};
 use super::{ListedAsk, Standing};
 use crate::quote::ASSUMED_GB_PER_S;
 
-/// The most rows of a run; a longer one is cut in two.
-const RUN: usize = 256;
+/// The most rows of a run; a longer one is cut in two. In tests few, so that small books have many runs.
+const RUN: usize = if cfg!(test) { 8 } else { 256 };
 
 /// What a quote looks at of one ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,34 +132,128 @@ impl Row {
     }
 }
 
-/// The asks of one class, cheapest first.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shelf {
-    runs: Vec<Vec<Row>>,
-    len: usize,
+/// A run of rows, and what is known of all of them without looking.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    rows: Vec<Row>,
+    worst: Row,
+    best: Row,
 }
 
-impl PartialEq for Shelf {
-    fn eq(&self, other: &Self) -> bool {
-        self.len == other.len && self.rows().eq(other.rows())
+impl Run {
+    fn new(row: Row) -> Self {
+        Self {
+            rows: vec![row],
+            worst: row,
+            best: row,
+        }
+    }
+
+    /// Returns the rows, cheapest first; at least one.
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Returns a row that is in no figure better than any of the run. Whose it is means nothing.
+    pub(crate) fn worst(&self) -> &Row {
+        &self.worst
+    }
+
+    /// Returns a row that is in no figure worse than any of the run. Whose it is means nothing.
+    pub(crate) fn best(&self) -> &Row {
+        &self.best
+    }
+
+    fn insert(&mut self, row: Row) {
+        let at = self.rows.partition_point(|it| it.key() <= row.key());
+        self.rows.insert(at, row);
+        self.worst.worsen(&row);
+        self.best.better(&row);
+    }
+
+    fn split(&mut self) -> Self {
+        let rest = Self {
+            rows: self.rows.split_off(RUN / 2),
+            ..*self
+        };
+        self.bound();
+        rest.bounded()
+    }
+
+    fn bounded(mut self) -> Self {
+        self.bound();
+        self
+    }
+
+    /// Takes its bounds from its rows.
+    fn bound(&mut self) {
+        let Some((first, others)) = self.rows.split_first() else {
+            return;
+        };
+        (self.worst, self.best) = (*first, *first);
+        for row in others {
+            self.worst.worsen(row);
+            self.best.better(row);
+        }
     }
 }
 
-impl Eq for Shelf {}
+impl Row {
+    /// Takes each figure from the row that is worse in it.
+    fn worsen(&mut self, other: &Self) {
+        self.price = self.price.max(other.price);
+        self.sandbox_level = self.sandbox_level.min(other.sandbox_level);
+        self.gpus = self.gpus.min(other.gpus);
+        self.max_duration_s = self.max_duration_s.min(other.max_duration_s);
+        self.attributes &= other.attributes;
+        self.stands_until = self.stands_until.min(other.stands_until);
+        self.proven_until = self.proven_until.min(other.proven_until);
+        self.gemm_mflops = self.gemm_mflops.min(other.gemm_mflops);
+        self.f16_mflops = self.f16_mflops.min(other.f16_mflops);
+        self.usable_mib = self.usable_mib.min(other.usable_mib);
+        self.tick_ms = self.tick_ms.max(other.tick_ms);
+        self.gb_per_s = self.gb_per_s.min(other.gb_per_s);
+        self.cost_factor_bps = self.cost_factor_bps.max(other.cost_factor_bps);
+    }
+
+    /// Takes each figure from the row that is better in it.
+    fn better(&mut self, other: &Self) {
+        self.price = self.price.min(other.price);
+        self.sandbox_level = self.sandbox_level.max(other.sandbox_level);
+        self.gpus = self.gpus.max(other.gpus);
+        self.max_duration_s = self.max_duration_s.max(other.max_duration_s);
+        self.attributes |= other.attributes;
+        self.stands_until = self.stands_until.max(other.stands_until);
+        self.proven_until = self.proven_until.max(other.proven_until);
+        self.gemm_mflops = self.gemm_mflops.max(other.gemm_mflops);
+        self.f16_mflops = self.f16_mflops.max(other.f16_mflops);
+        self.usable_mib = self.usable_mib.max(other.usable_mib);
+        self.tick_ms = self.tick_ms.min(other.tick_ms);
+        self.gb_per_s = self.gb_per_s.max(other.gb_per_s);
+        self.cost_factor_bps = self.cost_factor_bps.min(other.cost_factor_bps);
+    }
+}
+
+/// The asks of one class, cheapest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shelf {
+    runs: Vec<Run>,
+    len: usize,
+}
 
 impl Shelf {
-    /// Returns how many rows there are, those included that stand no more.
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    /// Returns the runs, cheapest first.
+    pub(crate) fn runs(&self) -> &[Run] {
+        &self.runs
     }
 
     /// Returns the rows, cheapest first; those of one price by node and slot.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.runs.iter().flatten()
+        self.runs.iter().flat_map(Run::rows)
     }
 
     fn run_of(&self, row: &Row) -> usize {
-        let starts_before = |run: &Vec<Row>| run.first().is_some_and(|it| it.key() <= row.key());
+        let starts_before = |run: &Run| run.rows.first().is_some_and(|it| it.key() <= row.key());
         self.runs.partition_point(starts_before).saturating_sub(1)
     }
 
@@ -168,12 +261,12 @@ impl Shelf {
         self.len += 1;
         let at = self.run_of(&row);
         let Some(run) = self.runs.get_mut(at) else {
-            self.runs.push(vec![row]);
+            self.runs.push(Run::new(row));
             return;
         };
-        run.insert(run.partition_point(|it| it.key() <= row.key()), row);
-        if run.len() > RUN {
-            let rest = run.split_off(RUN / 2);
+        run.insert(row);
+        if run.rows.len() > RUN {
+            let rest = run.split();
             self.runs.insert(at + 1, rest);
         }
     }
@@ -185,15 +278,16 @@ impl Shelf {
             let Some(run) = self.runs.get_mut(at) else {
                 return;
             };
-            if let Some(place) = run.iter().position(|it| it == row) {
-                run.remove(place);
+            if let Some(place) = run.rows.iter().position(|it| it == row) {
+                run.rows.remove(place);
                 self.len -= 1;
-                if run.is_empty() {
-                    self.runs.remove(at);
+                match run.rows.is_empty() {
+                    true => drop(self.runs.remove(at)),
+                    false => run.bound(),
                 }
                 return;
             }
-            if run.first().is_some_and(|it| it.key() < row.key()) {
+            if run.rows.first().is_some_and(|it| it.key() < row.key()) {
                 return;
             }
         }
@@ -201,14 +295,18 @@ impl Shelf {
 }
 
 /// The asks of all classes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Shelves {
     classes: BTreeMap<GpuClass, Shelf>,
+    /// How many asks each account has.
+    sellers: BTreeMap<Head, u32>,
 }
 
 impl Shelves {
     pub(crate) fn insert(&mut self, class: GpuClass, row: Row) {
         self.classes.entry(class).or_default().insert(row);
+        let asks = self.sellers.entry(row.account).or_default();
+        *asks = asks.saturating_add(1);
     }
 
     pub(crate) fn remove(&mut self, class: GpuClass, row: &Row) {
@@ -219,6 +317,17 @@ impl Shelves {
         if shelf.len == 0 {
             self.classes.remove(&class);
         }
+        if let Some(asks) = self.sellers.get_mut(&row.account) {
+            *asks = asks.saturating_sub(1);
+            if *asks == 0 {
+                self.sellers.remove(&row.account);
+            }
+        }
+    }
+
+    /// Tells whether an account has asks.
+    pub(crate) fn sells(&self, account: Head) -> bool {
+        self.sellers.contains_key(&account)
     }
 
     /// Returns the asks of each class, slowest class first.
@@ -233,3 +342,6 @@ impl Shelves {
 }
 
 const _: () = assert!(size_of::<Row>() == 80);
+
+#[cfg(test)]
+mod tests;

@@ -121,6 +121,11 @@ impl Book {
         self.shelves.classes()
     }
 
+    /// Tells whether an account has asks on the shelves.
+    pub(crate) fn sells(&self, account: Head) -> bool {
+        self.shelves.sells(account)
+    }
+
     /// Returns the ask of a row, if it stands at `now`.
     pub(crate) fn ask_of(&self, row: &Row, now: Timestamp) -> Option<ListedAsk<'_>> {
         let from = self.makers.range(row.node.first_node()..);

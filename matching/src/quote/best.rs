@@ -2,6 +2,7 @@
 //!
 //! Never predicts for a row that cannot be among them, which a multiplication tells.
 
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use market::{HeaderId, Timestamp};
@@ -29,13 +30,13 @@ struct Ranked {
 }
 
 impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.rank.cmp(&other.rank)
     }
 }
@@ -43,44 +44,65 @@ impl Ord for Ranked {
 /// The best offers so far.
 pub(super) struct Best<'a> {
     need: &'a Need,
+    book: &'a Book,
     header: &'a HeaderId,
+    now: Timestamp,
     /// The worst of them on top.
     heap: BinaryHeap<Ranked>,
 }
 
 impl<'a> Best<'a> {
-    pub(super) fn new(need: &'a Need, header: &'a HeaderId) -> Self {
+    pub(super) fn new(
+        need: &'a Need,
+        (book, header): (&'a Book, &'a HeaderId),
+        now: Timestamp,
+    ) -> Self {
         Self {
             need,
+            book,
             header,
+            now,
             heap: BinaryHeap::with_capacity(MAX_OFFERS + 1),
         }
     }
 
-    /// Takes a row that fits, where it is among the best.
-    pub(super) fn try_row(&mut self, book: &Book, row: &Row, now: Timestamp) {
-        let standing = match now < row.proven_until {
+    fn standing(&self, row: &Row) -> Standing {
+        match self.now < row.proven_until {
             true => Standing::Proven,
             false => Standing::Unproven,
+        }
+    }
+
+    /// Tells whether a row could be among the best; a doubt is a yes.
+    pub(super) fn may_take(&self, row: &Row) -> bool {
+        let full = self.heap.len() >= MAX_OFFERS;
+        let Some(worst) = self.heap.peek().filter(|_| full) else {
+            return true;
         };
-        let worst = self.heap.peek().filter(|_| self.heap.len() >= MAX_OFFERS);
-        let worst = worst.map(|worst| (worst.rank.0, worst.rank.1));
-        if let Some((worst_standing, worst_cost)) = worst
-            && (standing > worst_standing
-                || (standing == worst_standing && self.costs_more(row, worst_cost)))
-        {
+        let (worst_standing, worst_cost, _) = worst.rank;
+        match self.standing(row).cmp(&worst_standing) {
+            Ordering::Less => true,
+            Ordering::Equal => !self.costs_more(row, worst_cost),
+            Ordering::Greater => false,
+        }
+    }
+
+    /// Takes a row that fits, where it is among the best.
+    pub(super) fn try_row(&mut self, row: &Row) {
+        if !self.may_take(row) {
             return;
         }
         let cost = self
             .rate(row)
             .saturating_mul(predicted_ms(self.need, row).into());
-        if worst.is_some_and(|worst| (standing, cost) > worst) {
-            return;
-        }
-        let Some(listed) = book.ask_of(row, now) else {
+        let Some(listed) = self.book.ask_of(row, self.now) else {
             return;
         };
-        let rank = (standing, cost, draw(self.header, &listed.register));
+        let rank = (
+            self.standing(row),
+            cost,
+            draw(self.header, &listed.register),
+        );
         self.heap.push(Ranked { rank, row: *row });
         if self.heap.len() > MAX_OFFERS {
             self.heap.pop();
@@ -113,8 +135,10 @@ impl<'a> Best<'a> {
     }
 
     /// Returns the offers, best first.
-    pub(super) fn into_offers(self, book: &Book, now: Timestamp) -> Vec<Offer> {
-        let need = self.need;
+    pub(super) fn into_offers(self) -> Vec<Offer> {
+        let Self {
+            need, book, now, ..
+        } = self;
         let ranked = self.heap.into_sorted_vec();
         let offers = ranked.iter().filter_map(|ranked| {
             let listed = book.ask_of(&ranked.row, now)?;

@@ -8,6 +8,8 @@ use market::gpu::GpuClass;
 use market::{Amount, PricePerHour};
 use serde::{Deserialize, Serialize};
 
+use crate::eligibility::{Need, Proof};
+
 /// How many offers a change is stretched for: five more are a choice, and the sixth may cost the double.
 const ENOUGH: usize = 5;
 
@@ -54,12 +56,30 @@ impl fmt::Display for Hint {
             Change::TimeLimitS(seconds) => write!(f, "with a time limit of {seconds} s"),
             Change::DurationS(seconds) => write!(f, "for at most {seconds} s"),
             Change::UsableMib(mib) => write!(f, "if {mib} MiB were enough"),
+            Change::Gpus(1) => f.write_str("with 1 GPU"),
             Change::Gpus(gpus) => write!(f, "with {gpus} GPUs"),
             Change::Class(class) => write!(f, "with {class} accepted too"),
             Change::Unproven => write!(f, "with unproven offers accepted too"),
         }?;
         let plural = if self.offers == 1 { "" } else { "s" };
         write!(f, ": {} offer{plural}", self.offers)
+    }
+}
+
+impl Change {
+    /// Returns the need with this change made.
+    pub fn made(&self, need: &Need) -> Need {
+        let mut need = need.clone();
+        match *self {
+            Self::MaxPrice(price) => need.max_price = Some(price),
+            Self::Budget(total) => need.budget = Some(total),
+            Self::TimeLimitS(seconds) | Self::DurationS(seconds) => need.duration_s = seconds,
+            Self::UsableMib(mib) => need.usable_bytes = u64::from(mib) << 20,
+            Self::Gpus(gpus) => need.gpus = gpus,
+            Self::Class(class) => need.classes.push(class),
+            Self::Unproven => need.proof = Proof::Optional,
+        }
+        need
     }
 }
 
@@ -84,20 +104,24 @@ pub(super) enum Finding {
     Unproven,
 }
 
-/// The nearest few figures, nearest first: the smallest.
+/// The nearest `N` figures, nearest first: the smallest.
 #[derive(Debug, Default)]
-struct Nearest {
+struct Nearest<const N: usize> {
     figures: Vec<u64>,
 }
 
-impl Nearest {
+impl<const N: usize> Nearest<N> {
+    fn wants(&self, figure: u64) -> bool {
+        self.figures.len() < N || self.figures.last().is_none_or(|it| figure < *it)
+    }
+
     fn note(&mut self, figure: u64) {
-        if self.figures.len() >= ENOUGH && self.figures.last().is_some_and(|it| *it <= figure) {
+        if !self.wants(figure) {
             return;
         }
         let at = self.figures.partition_point(|it| *it <= figure);
         self.figures.insert(at, figure);
-        self.figures.truncate(ENOUGH);
+        self.figures.truncate(N);
     }
 
     /// Returns the figure that lets all of them fit, and how many they are.
@@ -109,18 +133,49 @@ impl Nearest {
 /// What the offers lack that one change would let fit.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    prices: Nearest,
-    budgets: Nearest,
-    time_limits: Nearest,
+    prices: Nearest<ENOUGH>,
+    budgets: Nearest<ENOUGH>,
     /// Turned, so that the nearest is the smallest.
-    durations: Nearest,
-    memories: Nearest,
-    gpus: Nearest,
+    memories: Nearest<ENOUGH>,
+    /// What helps one of these can be in the way of another: only the nearest is told.
+    time_limits: Nearest<1>,
+    durations: Nearest<1>,
+    gpus: Nearest<1>,
     classes: Vec<(GpuClass, u32)>,
     unproven: u32,
 }
 
+impl Finding {
+    /// Returns the change that lets the offer fit.
+    pub(super) fn change(self) -> Change {
+        let amount = Amount::from_nanocredits;
+        match self {
+            Self::Price(price) => Change::MaxPrice(PricePerHour(amount(price))),
+            Self::Budget(total) => Change::Budget(amount(total)),
+            Self::TimeLimitS(seconds) => Change::TimeLimitS(seconds),
+            Self::DurationS(seconds) => Change::DurationS(seconds),
+            Self::UsableMib(mib) => Change::UsableMib(mib),
+            Self::Gpus(gpus) => Change::Gpus(gpus),
+            Self::Class(class) => Change::Class(class),
+            Self::Unproven => Change::Unproven,
+        }
+    }
+}
+
 impl Hints {
+    /// Tells whether a finding, or a farther one, could change a hint.
+    pub(super) fn wants(&self, finding: Finding) -> bool {
+        match finding {
+            Finding::Price(price) => self.prices.wants(price),
+            Finding::Budget(total) => self.budgets.wants(total),
+            Finding::TimeLimitS(seconds) => self.time_limits.wants(seconds.into()),
+            Finding::DurationS(seconds) => self.durations.wants(!u64::from(seconds)),
+            Finding::UsableMib(mib) => self.memories.wants(!u64::from(mib)),
+            Finding::Gpus(gpus) => self.gpus.wants(!u64::from(gpus)),
+            Finding::Class(_) | Finding::Unproven => true,
+        }
+    }
+
     pub(super) fn note(&mut self, finding: Finding) {
         match finding {
             Finding::Price(price) => self.prices.note(price),
@@ -151,20 +206,24 @@ impl Hints {
         let turned = |figure: u64| u32::try_from(!figure).unwrap_or(u32::MAX);
         let gpus = |figure: u64| u16::try_from(!figure).unwrap_or(u16::MAX);
         let hint = |change: Change, offers: u32| Hint { change, offers };
-        let of = |nearest: &Nearest, change: &dyn Fn(u64) -> Change| {
+        fn of<const N: usize>(
+            nearest: &Nearest<N>,
+            change: impl Fn(u64) -> Change,
+        ) -> Option<Hint> {
             let (figure, offers) = nearest.farthest()?;
-            Some(hint(change(figure), offers))
-        };
+            let change = change(figure);
+            Some(Hint { change, offers })
+        }
         let class = self.classes.iter().rev().max_by_key(|(_, count)| *count);
         let hints = [
-            of(&self.prices, &|it| {
+            of(&self.prices, |it| {
                 Change::MaxPrice(PricePerHour(amount(it)))
             }),
-            of(&self.budgets, &|it| Change::Budget(amount(it))),
-            of(&self.time_limits, &|it| Change::TimeLimitS(seconds(it))),
-            of(&self.durations, &|it| Change::DurationS(turned(it))),
-            of(&self.memories, &|it| Change::UsableMib(turned(it))),
-            of(&self.gpus, &|it| Change::Gpus(gpus(it))),
+            of(&self.budgets, |it| Change::Budget(amount(it))),
+            of(&self.time_limits, |it| Change::TimeLimitS(seconds(it))),
+            of(&self.durations, |it| Change::DurationS(turned(it))),
+            of(&self.memories, |it| Change::UsableMib(turned(it))),
+            of(&self.gpus, |it| Change::Gpus(gpus(it))),
             class.map(|(class, offers)| hint(Change::Class(*class), *offers)),
             (self.unproven > 0).then(|| hint(Change::Unproven, self.unproven)),
         ];

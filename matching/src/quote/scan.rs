@@ -5,9 +5,9 @@
 use market::gpu::GpuClass;
 use market::{Amount, Timestamp};
 
-use super::hint::{Finding, Hint, Hints};
+use super::hint::{Change, Finding, Hint, Hints};
 use super::{Precision, SCAN_LIMIT, bytes_per_ms, flops_per_ms};
-use crate::book::{Head, Posting, Row};
+use crate::book::{Book, Head, Posting, Row, Run};
 use crate::eligibility::{Misfit, Need, Proof};
 use crate::rejections::Rejections;
 
@@ -23,11 +23,20 @@ pub(super) fn first(misfits: Misfits) -> Option<Misfit> {
     Misfit::ALL.get(misfits.trailing_zeros() as usize).copied()
 }
 
+/// What is against all rows of a run, and against some of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Verdict {
+    pub(super) all: Misfits,
+    some: Misfits,
+}
+
 /// What a need asks of a row.
 pub(super) struct Demand<'a> {
     need: &'a Need,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     buyer: Head,
+    /// Whether it matters whose an ask is.
+    asks_whose: bool,
     denied: Vec<Head>,
     allowed: Option<Vec<Head>>,
     usable_mib: u64,
@@ -47,7 +56,15 @@ pub(super) struct Demand<'a> {
 const HOUR_MS: u128 = 3_600_000;
 
 impl<'a> Demand<'a> {
-    pub(super) fn new(need: &'a Need, posting: Posting, now: Timestamp) -> Self {
+    pub(super) fn new(need: &'a Need, book: &Book, now: Timestamp) -> Self {
+        let wants_proof = need.proof == Proof::Required || book.posting() == Posting::Certified;
+        let has_lists = need.allowed.is_some() || !need.denied.is_empty();
+        let mut demand = Self::of(need, now, wants_proof);
+        demand.asks_whose = has_lists || book.sells(demand.buyer);
+        demand
+    }
+
+    fn of(need: &'a Need, now: Timestamp, wants_proof: bool) -> Self {
         let heads = |nodes: &std::collections::BTreeSet<market::NodeId>| {
             // Sorted as the nodes are.
             nodes.iter().map(Head::from).collect::<Vec<_>>()
@@ -60,14 +77,16 @@ impl<'a> Demand<'a> {
         };
         let (flops, bytes) = need.work.map_or((0, 0), |work| (work.flops, work.bytes));
         let budget = need.budget.map_or(u64::MAX, Amount::nanocredits);
+        let buyer = Head::from(&need.buyer);
         Self {
             need,
             now,
-            buyer: Head::from(&need.buyer),
+            buyer,
+            asks_whose: true,
             denied: heads(&need.denied),
             allowed: need.allowed.as_ref().map(heads),
             usable_mib: need.usable_bytes.div_ceil(1 << 20),
-            wants_proof: need.proof == Proof::Required || posting == Posting::Certified,
+            wants_proof,
             halves: need
                 .work
                 .is_some_and(|work| work.precision == Precision::F16),
@@ -118,6 +137,26 @@ impl<'a> Demand<'a> {
         misfits | self.unwanted(row)
     }
 
+    /// Tells what the bounds of a run say of all its rows: `None` where these differ in what is first against them, or
+    /// some stand no more.
+    pub(super) fn verdict(&self, run: &Run, is_accepted: bool) -> Option<Verdict> {
+        if self.asks_whose || run.worst().stands_until <= self.now {
+            return None;
+        }
+        // What the worst does not lack none lacks; what the best lacks all lack. Whose the bounds are means nothing.
+        let against = |row: &Row| {
+            let misfits = self.misfits(row, is_accepted) | self.over_budget(row);
+            misfits & !bit(Misfit::OwnOffer)
+        };
+        let some = against(run.worst());
+        if some == 0 {
+            return Some(Verdict { all: 0, some });
+        }
+        let all = against(run.best());
+        let earlier = (1 << all.trailing_zeros().min(15)) - 1;
+        (all != 0 && some & earlier == 0).then_some(Verdict { all, some })
+    }
+
     fn unwanted(&self, row: &Row) -> Misfits {
         let is_in = |heads: &Vec<Head>| heads.binary_search(&row.node).is_ok();
         let mut misfits = 0;
@@ -160,6 +199,17 @@ impl<'a> Demand<'a> {
     fn scaled_total(&self, row: &Row) -> u128 {
         let running_ms = predicted_ms(self.need, row).max(row.tick_ms.into());
         self.rate(row).saturating_mul(u128::from(running_ms))
+    }
+
+    /// Tells whether a row fits once a change is made.
+    fn fits_after(&self, change: Change, (class, row): (GpuClass, &Row)) -> bool {
+        let need = match change {
+            // What these loosen tightens nothing else, and the budget alone is looked at last.
+            Change::Class(_) | Change::Unproven => return self.over_budget(row) == 0,
+            change => change.made(self.need),
+        };
+        let demand = Demand::of(&need, self.now, self.wants_proof);
+        demand.misfits(row, demand.accepts(class)) | demand.over_budget(row) == 0
     }
 
     /// Says what a row lacks that has one reason against it alone.
@@ -222,16 +272,46 @@ impl Seen {
         (SCAN_LIMIT as usize).saturating_sub(self.looked_at as usize)
     }
 
-    pub(super) fn leave_out(&mut self, rows: usize) {
-        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-        self.left_out = self.left_out.saturating_add(rows);
+    pub(super) fn leave_out(&mut self) {
+        self.left_out = self.left_out.saturating_add(1);
     }
 
-    pub(super) fn count(&mut self, misfits: Misfits) {
+    /// Counts a row that was looked at by itself.
+    pub(super) fn look(&mut self, misfits: Misfits) {
         self.looked_at += 1;
-        match self.by_reason.get_mut(misfits.trailing_zeros() as usize) {
-            Some(count) => *count += 1,
-            None => self.fitting += 1,
+        self.count(misfits, 1);
+    }
+
+    /// Counts rows with the same first reason against them.
+    pub(super) fn count(&mut self, misfits: Misfits, rows: usize) {
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        let count = self.by_reason.get_mut(misfits.trailing_zeros() as usize);
+        let count = count.unwrap_or(&mut self.fitting);
+        *count = count.saturating_add(rows);
+    }
+
+    /// Notes what the rows of a run lack; returns whether its bounds tell that.
+    pub(super) fn note_run(
+        &mut self,
+        demand: &Demand<'_>,
+        (class, run): (GpuClass, &Run),
+        verdict: Verdict,
+    ) -> bool {
+        if !verdict.all.is_power_of_two() {
+            return true;
+        }
+        let finding = first(verdict.all).and_then(|it| demand.finding((class, run.best()), it));
+        match finding {
+            None => true,
+            // All of them lack this alone.
+            Some(finding @ (Finding::Class(_) | Finding::Unproven)) => {
+                let is_all = verdict.some == verdict.all;
+                if is_all {
+                    run.rows().iter().for_each(|_| self.hints.note(finding));
+                }
+                is_all
+            }
+            Some(finding) => !self.hints.wants(finding),
         }
     }
 
@@ -240,12 +320,10 @@ impl Seen {
         if !misfits.is_power_of_two() {
             return;
         }
-        // All else fits: if the price did, would the budget?
-        if misfits != bit(Misfit::Budget) && demand.over_budget(listed.1) != 0 {
-            return;
-        }
         let finding = first(misfits).and_then(|misfit| demand.finding(listed, misfit));
-        if let Some(finding) = finding {
+        if let Some(finding) = finding.filter(|finding| self.hints.wants(*finding))
+            && demand.fits_after(finding.change(), listed)
+        {
             self.hints.note(finding);
         }
     }

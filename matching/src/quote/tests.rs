@@ -380,7 +380,7 @@ proptest! {
                 quote.rejections.ranked().into_iter().collect();
             prop_assert_eq!(counted, reasons);
             for ask in book.asks(now) {
-                let judged = judge(&need, &ask, book.posting(), now);
+                let judged = judge(&book, &need, &ask, now);
                 let naive = offers.iter().find(|offer| offer.order == ask.order);
                 prop_assert_eq!(judged.ok(), naive.cloned());
             }

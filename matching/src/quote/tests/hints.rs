@@ -44,20 +44,20 @@ fn every_change_that_can_help_is_told_in_words() {
         ("with a budget of 1 cr: 2 offers", |need| {
             need.budget = Some(Amount::from_nanocredits(5));
         }),
-        ("for at most 3600 s: 2 offers", |need| {
+        ("for at most 3600 s: 1 offer", |need| {
             need.duration_s = 3_601
         }),
         ("if 8192 MiB were enough: 2 offers", |need| {
             need.usable_bytes = 9 << 30;
         }),
-        ("with 1 GPUs: 2 offers", |need| need.gpus = 2),
+        ("with 1 GPU: 1 offer", |need| need.gpus = 2),
         ("with 1T-8G accepted too: 2 offers", |need| {
             need.classes = vec![class("8T-8G")];
         }),
         ("with unproven offers accepted too: 2 offers", |need| {
             need.proof = Proof::Required;
         }),
-        ("with a time limit of 3600 s: 2 offers", |need| {
+        ("with a time limit of 3600 s: 1 offer", |need| {
             need.work = hour_of_work();
             need.duration_s = 60;
         }),
@@ -103,4 +103,36 @@ fn the_price_of_a_hint_lets_the_offers_fit_that_it_promises() {
         after.offers.len(),
         before.offers.len() + hint.offers as usize
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn a_hint_keeps_what_it_promises(
+        asks in prop::collection::vec(any_ask(), 1..60),
+        need in any_need(),
+        proof in any::<bool>(),
+        classes in prop::collection::vec(prop::sample::select(vec!["1T-8G", "2T-8G", "64T-48G"]), 0..2),
+    ) {
+        let book = book_of(asks);
+        let need = Need {
+            proof: if proof { Proof::Required } else { Proof::Optional },
+            classes: classes.into_iter().map(class).collect(),
+            ..need
+        };
+        let before = quote(&book, &need, &HEADER, at(0));
+        if let Some(hint) = before.hint {
+            let after = quote(&book, &hint.change.made(&need), &HEADER, at(0));
+            let more = after.rejections.fitting() as i64 - before.rejections.fitting() as i64;
+            // Another time limit, or fewer GPUs, can be in the way of others; every other change only lets more fit.
+            let lost = match hint.change {
+                Change::TimeLimitS(_) | Change::DurationS(_) | Change::Gpus(_) => {
+                    i64::from(before.rejections.fitting())
+                }
+                _ => 0,
+            };
+            prop_assert!(more + lost >= i64::from(hint.offers), "{hint}: {more} more");
+        }
+    }
 }
