@@ -167,7 +167,7 @@ fn quotes() {
         "{:>9} {:<16} {:>9} {:>9} {:>9} {:>9}  what was found",
         "asks", "need", "p50 us", "p99 us", "most us", "ns/ask"
     );
-    for count in [1_000, 10_000, 100_000] {
+    for count in [1_000, 10_000, 100_000, 1_000_000] {
         let mut draws = Draws(u64::from(count));
         let capacity = Capacity {
             makers: count as usize,
