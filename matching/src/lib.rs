@@ -9,14 +9,17 @@
 //!                      signature            ranges, quotas     |
 //!                                                              v
 //!                          Need -> quote() <- Book::asks -> depth, best, classes
+//!                own ask -> position(), touch(), crossable() -> why it is not filled, which bids it may serve
 //! ledger -> Trade -> Tape -> candles, last price, volume
 //! ```
 
 mod book;
 mod candle;
 mod checked;
+mod crossing;
 mod eligibility;
 pub mod limit_book;
+mod position;
 mod quote;
 mod rejections;
 
@@ -26,7 +29,9 @@ pub use book::{
 };
 pub use candle::{Candle, Interval, Tape, Trade, Volume};
 pub use checked::{Checked, Message, check};
+pub use crossing::{Crossable, MAX_CROSSABLE, crossable, serves};
 pub use eligibility::{Misfit, Need, Proof};
+pub use position::{OwnAsk, Position, Touch, position, touch};
 pub use quote::{Offer, Precision, Quote, Work, draw, quote};
 pub use rejections::Rejections;
 
