@@ -9,24 +9,27 @@ mod delegations;
 mod history;
 mod ledger;
 mod operator;
+mod orders;
 mod routes;
 mod server;
 mod views;
 
 pub use client::{ApiClient, ClientError, Lines};
 pub use history::{PageLimit, ParseCursorError, ParseLimitError};
+pub use orders::{cancel_slot, own_order, own_orders};
 pub use routes::{
     VALID_FOR_BLOCKS, balance_of, book_row, node_router, transaction, transaction_at,
 };
 pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
-    AccountAuditEntry, AccountEntry, ArtefactView, AttemptView, AuditView, BalanceView, BestPrice,
-    BlockEntry, BlockSummary, BookRow, BookView, BudgetView, CandlesView, ChannelEntry,
+    AccountAuditEntry, AccountEntry, ArtefactView, AskChange, AttemptView, AuditView, BalanceView,
+    BestPrice, BlockEntry, BlockSummary, BookRow, BookView, BudgetView, CandlesView, ChannelEntry,
     ChannelView, ClassRow, ClassesView, DelegationRow, DelegationsView, DepthView, FetchRequest,
     GpuView, HeldView, HistoryRow, HistoryView, IndexView, IssueRequest, JobDetail, JobView,
     LeaseView, LedgerEntry, LevelRow, NetworkView, NumberedEvent, OfferView, OperatorView,
-    OperatorsEntry, PeerView, PendingRefund, PriceRequest, PriceSource, ProofEntry, ProviderState,
-    ProviderView, QuoteRequest, QuoteView, RatePrice, RatesView, RebuildView, RotatedView,
-    RunEvent, RunId, RunIdError, RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest,
-    TradeRow, TradesView, TransactionEntry, TxView, VolumeView,
+    OperatorsEntry, OrderRow, OrderSide, OrderState, OrdersView, PeerView, PendingRefund,
+    PriceRequest, PriceSource, ProofEntry, ProviderState, ProviderView, QuoteRequest, QuoteView,
+    RatePrice, RatesView, RebuildView, RotatedView, RunEvent, RunId, RunIdError, RunRequest,
+    SandboxView, ShunnedView, StandingAsk, StatusView, SubmitRequest, TradeRow, TradesView,
+    TransactionEntry, TxView, VolumeView,
 };
