@@ -152,6 +152,7 @@ impl Seller {
                 });
                 self.reprice_at = now.saturating_add(self.config.pricing.interval);
                 self.problem = None;
+                self.look_at_once();
                 true
             }
             Err(error) => {
@@ -214,6 +215,11 @@ impl Seller {
     /// Lets the strategy's price be posted without waiting for its time, after a fresh look at the book.
     pub(super) fn price_at_once(&mut self) {
         self.reprice_at = Timestamp::from_millis(0);
+        self.look_at_once();
+    }
+
+    /// Lets the book be read at the next tick, however young the last look is.
+    fn look_at_once(&mut self) {
         if let Some(look) = &mut self.look {
             look.at = Timestamp::from_millis(0);
         }

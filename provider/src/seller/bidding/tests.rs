@@ -110,6 +110,29 @@ impl Bidder {
     }
 }
 
+impl Bidder {
+    /// Posts an ask like the shop's at another price, and waits until the shop's book has it.
+    async fn ask(&self, shop: &mut Shop, asked: u64) {
+        let mut ask = shop.seller.offered.as_ref().unwrap().offered.ask.clone();
+        (ask.account, ask.price) = (self.node.identity.account, price(asked));
+        let slot = Slot::new(0).unwrap();
+        let posted = self.node.book.post(slot, OrderBody::Ask(ask), LIMIT);
+        let order = posted.await.unwrap();
+        let book = shop.seller.node.book.clone();
+        let mut changes = book.watch();
+        within(async {
+            loop {
+                changes.mark_unchanged();
+                if book.find_ask(order).await.unwrap().is_some() {
+                    return;
+                }
+                changes.changed().await.unwrap();
+            }
+        })
+        .await;
+    }
+}
+
 impl Shop {
     /// Looks at the book and posts the ask as far as that is due, now.
     async fn look(&mut self) {
@@ -284,4 +307,50 @@ async fn a_busy_or_paused_seller_offers_to_nobody() {
     shop.seller.serve_bids().await;
     assert!(!shop.seller.bidding.is_waiting());
     assert!(bidder.offers.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_strategy_follows_the_market_and_no_faster_than_its_interval_lets_it() {
+    let mut shop = Shop::open().await;
+    let rival = Bidder::join(&shop).await;
+    let change = AskChange {
+        strategy: Some(Strategy::Undercut),
+        undercut_step: Some(price(100_000)),
+        floor: Some(price(1_000_000)),
+        ..AskChange::default()
+    };
+    let view = shop.wish(|done| Wish::Pricing(change, done)).await;
+    assert_eq!(view.price, price(3_600_000), "nobody else offers the class");
+    rival.ask(&mut shop, 3_000_000).await;
+    // The look is due, the price is not: the last one is younger than the interval.
+    let due = shop.seller.reprice_at;
+    shop.seller.price_at_once();
+    shop.seller.reprice_at = due;
+    shop.seller.keep_offering().await;
+    assert_eq!(shop.asked(), price(3_600_000));
+    let view = shop.wish(Wish::View).await;
+    assert!(
+        view.ask.why.starts_with("it becomes 0.0029 cr/h soon"),
+        "{}",
+        view.ask.why
+    );
+    assert!(view.why.contains("1 cheaper offer in"), "{}", view.why);
+    shop.seller.reprice_at = shop.now();
+    shop.seller.keep_offering().await;
+    assert_eq!(shop.asked(), price(2_900_000));
+    shop.look().await;
+    let order = shop.seller.offered.as_ref().unwrap().offered.order;
+    shop.look().await;
+    let again = shop.seller.offered.as_ref().unwrap().offered.order;
+    assert_eq!(order, again, "the own ask is not undercut");
+    rival.ask(&mut shop, 900_000).await;
+    shop.look().await;
+    shop.seller.keep_offering().await;
+    let view = shop.wish(Wish::View).await;
+    assert_eq!(view.price, price(1_000_000), "never below the floor");
+    assert!(
+        view.why.contains("and your floor is 0.001 cr/h"),
+        "{}",
+        view.why
+    );
 }
