@@ -8,7 +8,8 @@
 //! floor: its price no longer moves, so the other's does not either. How fast they fall, and how much they gossip on
 //! the way, is bounded by the time between two prices (`sell.reprice_s`, at least 2 s, 10 s by default): other nodes
 //! pass on one message a second of each maker, and twenty at once. From 0.25 cr/h to a floor of 0.05 cr/h two of them
-//! take 200 steps of 0.001 cr/h, which are at most 100 orders of each in a thousand seconds.
+//! take 200 steps of 0.001 cr/h, which are at most 100 orders of each in a thousand seconds. Offers to standing bids
+//! add at most two orders in five seconds.
 
 use std::fmt;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! Never used outside tests.
 
 pub(crate) mod market_data;
+pub(crate) mod own_orders;
 
 use market::agreement::{Meter, Rates};
 use market::job::{InferSpec, JobKind, JobSpec, Limits};
@@ -17,10 +18,9 @@ use market::{
 use market_node::api::{
     ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BlockSummary, BookRow, BookView,
     BudgetView, GpuView, HistoryRow, HistoryView, JobDetail, JobView, LeaseView, OfferView,
-    OperatorView, OrderRow, OrderSide, OrderState, OrdersView, PendingRefund, ProviderState,
-    ProviderView, QuoteView, RunId, SandboxView, StandingAsk, StatusView, TxView,
+    OperatorView, PendingRefund, ProviderState, ProviderView, QuoteView, RunId, SandboxView,
+    StatusView, TxView,
 };
-use market_node::config::Strategy;
 
 pub(crate) fn amount(text: &str) -> Amount {
     text.parse().unwrap()
@@ -30,7 +30,7 @@ pub(crate) fn price(text: &str) -> PricePerHour {
     PricePerHour(amount(text))
 }
 
-fn time() -> Timestamp {
+pub(crate) fn time() -> Timestamp {
     Timestamp::from_millis(1_782_907_445_000)
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn provider(state: ProviderState, why: &str) -> StatusView {
         state,
         why: why.to_owned(),
         price: price("0.25"),
-        ask: standing_ask(),
+        ask: own_orders::standing_ask(),
         position: None,
         earned: amount("31.000000007"),
         earned_today: amount("0.75"),
@@ -103,54 +103,6 @@ pub(crate) fn provider(state: ProviderState, why: &str) -> StatusView {
     StatusView {
         provider: Some(selling),
         ..consumer()
-    }
-}
-
-/// An ask of this node, at a price that follows nobody.
-pub(crate) fn standing_ask() -> StandingAsk {
-    StandingAsk {
-        order: Some(OrderId::from_bytes([0x0d; 32])),
-        class: "8T-12G".parse().unwrap(),
-        price: price("0.25"),
-        why: "your fixed price".to_owned(),
-        strategy: Strategy::Fixed,
-        set_price: price("0.25"),
-        floor: price("0.05"),
-        least: price("0.06"),
-        undercut_step: price("0.001"),
-        watts: 200,
-        tariff: amount("0.3"),
-        margin: price("0.01"),
-    }
-}
-
-/// This node's orders: its ask, and a bid.
-pub(crate) fn orders() -> OrdersView {
-    let time = time();
-    let ask = OrderRow {
-        order: OrderId::from_bytes([0x0d; 32]),
-        slot: 0,
-        side: OrderSide::Ask,
-        class: "8T-12G".parse().unwrap(),
-        price: price("0.25"),
-        gpus: 1,
-        since: Timestamp::from_millis(time.as_millis() - 130_000),
-        ends_in_s: 21_470,
-        state: OrderState::Standing,
-        why: "not filled: 12 cheaper offers in 8T-12G; at 0.219 cr/h you would be next".to_owned(),
-    };
-    let bid = OrderRow {
-        order: OrderId::from_bytes([0x1b; 32]),
-        slot: 3,
-        side: OrderSide::Bid,
-        class: "16T-16G".parse().unwrap(),
-        price: price("0.4"),
-        why: String::new(),
-        ..ask.clone()
-    };
-    OrdersView {
-        time,
-        orders: vec![ask, bid],
     }
 }
 

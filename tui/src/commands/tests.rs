@@ -14,7 +14,7 @@ use super::{
     ask, cancel_order, completions, describe, logs, man, market_book, operator_status, orders, ps,
     quote, status, wallet_balance, wallet_history, wallet_send,
 };
-use crate::fixture;
+use crate::fixture::{self, own_orders};
 
 #[test]
 fn status_of_a_provider_with_a_lease() {
@@ -273,15 +273,15 @@ fn the_manual_names_the_commands_and_the_exit_codes() {
 
 #[test]
 fn orders_are_listed_with_why_they_are_not_filled() {
-    assert_snapshot!(orders::text(&fixture::orders()));
-    let mut none = fixture::orders();
+    assert_snapshot!(orders::text(&own_orders::orders()));
+    let mut none = own_orders::orders();
     none.orders.clear();
     assert!(orders::text(&none).starts_with("No order of this node stands"));
 }
 
 #[test]
 fn a_cancelled_order_says_what_that_means() {
-    let mut row = fixture::orders().orders.remove(0);
+    let mut row = own_orders::orders().orders.remove(0);
     row.why = "none is posted \x1b until".to_owned();
     let text = cancel_order::text(&row);
     assert!(

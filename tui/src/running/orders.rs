@@ -65,3 +65,6 @@ async fn cancel(State(parts): State<OrderParts>, Path(order): Path<String>) -> A
     };
     Ok(Json(row))
 }
+
+#[cfg(test)]
+mod tests;

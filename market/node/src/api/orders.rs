@@ -84,3 +84,6 @@ fn bid_row(listed: &ListedBid<'_>, now: Timestamp) -> OrderRow {
         why: String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;
