@@ -188,7 +188,10 @@ fn the_environment_beats_the_file_and_a_flag_beats_both() {
 fn every_key_has_a_variable_that_decides_it() {
     for key in KEYS {
         let text = match key.kind {
-            Kind::Integer { least, .. } => least.to_string(),
+            Kind::Integer { least, most, .. } => {
+                let is_default = key.default_value().as_integer() == i64::try_from(least).ok();
+                if is_default { most } else { least }.to_string()
+            }
             Kind::Price | Kind::Tariff => "0.75".to_owned(),
             Kind::Counterparties => format!("{},{}", address(), "0a".repeat(32)),
             Kind::Addresses => "/ip4/10.0.0.1/tcp/7".to_owned(),
