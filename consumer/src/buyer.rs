@@ -356,12 +356,7 @@ impl Buyer {
 
     /// Returns the id of the header at the last height that is a multiple of 60, which draws lots among equals.
     async fn draw_header(&self) -> Result<HeaderId, RunError> {
-        let height = self.node.clock.height().unwrap_or(0);
-        let header = self.node.ledger.header(height - height % 60).await;
-        let header = header.map_err(RunError::operator)?;
-        Ok(header.map_or(HeaderId::from_bytes([0; 32]), |certified| {
-            certified.header.id()
-        }))
+        self.node.draw_header().await.map_err(RunError::operator)
     }
 }
 

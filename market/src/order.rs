@@ -36,6 +36,7 @@ pub use beacon::{Beacon, DEFAULT_INTERVAL_S, MAX_INTERVAL_S};
 pub use bid::Bid;
 pub use message::{BookMessage, Bulletin, BulletinError, MAX_BULLETIN_MESSAGES};
 
+use crate::amount::{Amount, PricePerHour};
 use crate::ids::NodeId;
 use crate::time::Timestamp;
 use crate::wire::Payload;
@@ -263,8 +264,10 @@ fn check_ranges(ranges: &[Range]) -> Result<(), OrderError> {
     }
 }
 
-/// The dearest price that the book takes: a million credits a GPU-hour, in nanocredits.
-const MAX_PRICE: u64 = 1_000_000 * crate::amount::NANOCREDITS_PER_CREDIT;
+/// The dearest price that the book takes: a million credits a GPU-hour.
+pub const MAX_PRICE: PricePerHour = PricePerHour(Amount::from_nanocredits(
+    1_000_000 * crate::amount::NANOCREDITS_PER_CREDIT,
+));
 
 /// The longest duration that the book takes: 30 days, in seconds.
 const MAX_DURATION_S: u64 = 30 * 24 * 3600;

@@ -10,6 +10,7 @@
 //!                      signature            ranges, quotas     |
 //!                                                              v
 //!                          Need -> quote() <- Book::asks -> depth, best, classes
+//!                own ask -> position(), touch(), crossable() -> why it is not filled, which bids it may serve
 //! ledger -> Trade -> Tape -> candles, last price, volume, class index
 //!                          best price of each class -> cross rates
 //! ```
@@ -18,9 +19,11 @@ mod book;
 mod candle;
 mod checked;
 mod class_index;
+mod crossing;
 mod eligibility;
 mod instrument;
 pub mod limit_book;
+mod position;
 mod quote;
 mod rates;
 mod rejections;
@@ -34,8 +37,10 @@ pub use book::{
 pub use candle::{Candle, Interval, ParseIntervalError};
 pub use checked::{Checked, Message, check};
 pub use class_index::{ClassIndex, INDEX_PAYERS, NoPrice, PAIR_PARTS};
+pub use crossing::{Crossable, MAX_CROSSABLE, crossable, serves};
 pub use eligibility::{Misfit, Need, Proof};
 pub use instrument::{Instrument, Meeting};
+pub use position::{OwnAsk, Position, Touch, position, touch};
 pub use quote::{
     Change as NeedChange, Hint, MAX_OFFERS, Offer, Precision, Quote, SCAN_LIMIT, Work, draw, judge,
     quote,

@@ -13,6 +13,7 @@ mod api;
 mod gauge;
 mod kill_switch;
 mod lease;
+pub mod pricing;
 mod reservation;
 mod seller;
 pub mod worker;

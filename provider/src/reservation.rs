@@ -10,6 +10,7 @@ use market::job::{JobSpec, Limits};
 use market::ledger::{Operation, SignedTransaction, VerifiedTransaction};
 use market::order::Ask;
 use market::{ChainId, NodeId, OrderId, Timestamp};
+use market_node::config::SellSettings;
 use market_node::identity::Identity;
 use market_node::lease_protocol::{Refusal, Reservation};
 
@@ -23,9 +24,11 @@ pub(crate) struct Offered {
 
 /// Where and when a reservation arrived.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival {
+pub(crate) struct Arrival<'a> {
     pub(crate) from: NodeId,
     pub(crate) now: Timestamp,
+    /// Who is sold to.
+    pub(crate) wanted: &'a SellSettings,
 }
 
 /// A reservation that this provider takes.
@@ -42,7 +45,7 @@ pub(crate) fn accept(
     reservation: Reservation,
     offered: &Offered,
     identity: &Identity,
-    arrival: Arrival,
+    arrival: Arrival<'_>,
     chain: &ChainId,
 ) -> Result<Accepted, Refusal> {
     let verified = reservation
@@ -74,7 +77,7 @@ fn check_parties(
     terms: &Terms,
     verified: &VerifiedTransaction,
     identity: &Identity,
-    arrival: Arrival,
+    arrival: Arrival<'_>,
     chain: &ChainId,
 ) -> Result<(), Refusal> {
     let refuse = |reason: &str| Err(Refusal::Terms(reason.to_owned()));
@@ -99,7 +102,10 @@ fn check_parties(
     if !allowed && terms.payer.account.as_bytes() != terms.payer.node.as_bytes() {
         return refuse("the payer's account has not delegated buying to its node");
     }
-    Ok(())
+    let welcome = arrival
+        .wanted
+        .welcomes(terms.payer.account, terms.payer.node);
+    welcome.map_err(|unwelcome| Refusal::Terms(unwelcome.to_string()))
 }
 
 fn check_terms(terms: &Terms, offered: &Offered, now: Timestamp) -> Result<(), Refusal> {

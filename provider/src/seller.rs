@@ -2,45 +2,45 @@
 //!
 //! One task owns the state. It sells the best adapter and never runs a second lease beside the first.
 
+mod bidding;
+mod doubts;
+mod handle;
+mod offering;
 mod opening;
 mod view;
 mod words;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use market::lease::Input;
-use market::order::{Ask, AskFigures, Attributes, Evidence, OrderBody, Slot};
 use market::wire;
-use market::{AccountId, AgreementId, Amount, BlobHash, PricePerHour, Signed, Timestamp};
-use market_node::api::ProviderView;
-use market_node::disk::check_room;
+use market::{AccountId, AgreementId, Amount, BlobHash, OrderId, PricePerHour, Signed, Timestamp};
 use market_node::lease::{LeaseHandle, ReserveRequest};
 use market_node::lease_protocol::{LeaseResponse, Refusal};
 use market_node::node::Node;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tracing::Instrument as _;
 
 use crate::gauge::Gauge;
 use crate::kill_switch::KillSwitch;
 use crate::lease::JobStage;
-use crate::reservation::{self, Accepted, Arrival, Offered};
+use crate::pricing::Pricing;
+use crate::reservation::{self, Accepted, Arrival};
 
+use bidding::{Answer, Bidding};
+pub use handle::SellerHandle;
+use handle::Wish;
+use offering::{Look, Posted};
 use opening::Opening;
 pub(crate) use view::layer_names;
 
 /// Reservations that wait for an answer; more are refused by closing their streams.
 const RESERVATIONS: usize = 32;
 
-/// How long an ask stands before it is posted again.
-const ASK_LIFETIME: Duration = Duration::from_secs(6 * 3600);
-
-/// How soon posting is tried again where it failed.
-const POST_RETRY: Duration = Duration::from_millis(500);
-
-/// The level of a sandbox that stops every attack of its quick test.
-const SANDBOX_LEVEL: u8 = 1;
+/// How often the seller looks whether something is to be posted.
+const TICK: Duration = Duration::from_millis(500);
 
 /// Makes the queue between a node's lease router and its seller.
 pub fn channel() -> (mpsc::Sender<ReserveRequest>, mpsc::Receiver<ReserveRequest>) {
@@ -50,82 +50,14 @@ pub fn channel() -> (mpsc::Sender<ReserveRequest>, mpsc::Receiver<ReserveRequest
 /// How this node sells.
 #[derive(Debug, Clone, Copy)]
 pub struct SellerConfig {
-    /// Asked price of a GPU-hour.
-    pub price: PricePerHour,
+    /// How the asked price of a GPU-hour is made.
+    pub pricing: Pricing,
     /// Share of the price while inputs come in and in pauses, in 1/10^4.
     pub hold_bps: u16,
     /// Length of a payment tick in milliseconds.
     pub tick_ms: u32,
     /// The longest lease in seconds.
     pub max_duration_s: u32,
-}
-
-#[derive(Debug)]
-enum Wish {
-    View(oneshot::Sender<ProviderView>),
-    /// With how long it took to end the worker, where there was one.
-    Pause(Option<Duration>, oneshot::Sender<ProviderView>),
-    Resume(oneshot::Sender<ProviderView>),
-    Price(PricePerHour, oneshot::Sender<ProviderView>),
-}
-
-/// Talks to the seller. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct SellerHandle {
-    wishes: mpsc::Sender<Wish>,
-    occupied: watch::Receiver<bool>,
-    switch: watch::Receiver<KillSwitch>,
-}
-
-impl SellerHandle {
-    /// Returns selling at a glance; `None` when the seller has stopped.
-    pub async fn view(&self) -> Option<ProviderView> {
-        self.ask(Wish::View).await
-    }
-
-    /// Stops the running job at once and withdraws all offers. The worker is ended before anything else, past
-    /// every queue; then the work done is settled.
-    pub async fn pause(&self) -> Option<ProviderView> {
-        let wished_at = Instant::now();
-        let switch = self.switch.borrow().clone();
-        let pulled = tokio::task::spawn_blocking(move || switch.pull()).await;
-        let took = pulled.unwrap_or(false).then(|| wished_at.elapsed());
-        if let Some(took) = took {
-            let took_ms = took.as_millis();
-            tracing::info!(took_ms, "the worker is gone; the machine is its owner's");
-        }
-        self.ask(|done| Wish::Pause(took, done)).await
-    }
-
-    /// Offers again.
-    pub async fn resume(&self) -> Option<ProviderView> {
-        self.ask(Wish::Resume).await
-    }
-
-    /// Asks another price from the next reservation on.
-    pub async fn set_price(&self, price: PricePerHour) -> Option<ProviderView> {
-        self.ask(|done| Wish::Price(price, done)).await
-    }
-
-    /// Returns whether a lease runs, opens or waits for its receipt, now and whenever that changes.
-    pub fn occupancy(&self) -> watch::Receiver<bool> {
-        self.occupied.clone()
-    }
-
-    /// Waits until no lease runs, opens or waits for its receipt, or the seller has stopped.
-    pub async fn idle(&self) {
-        let mut occupied = self.occupied.clone();
-        let _stopped = occupied.wait_for(|occupied| !occupied).await;
-    }
-
-    async fn ask(
-        &self,
-        wish: impl FnOnce(oneshot::Sender<ProviderView>) -> Wish,
-    ) -> Option<ProviderView> {
-        let (done, answer) = oneshot::channel();
-        self.wishes.send(wish(done)).await.ok()?;
-        answer.await.ok()
-    }
 }
 
 /// The running lease.
@@ -145,6 +77,10 @@ enum Note {
     Paid(AgreementId, Amount),
     /// The lease is over, or never began.
     Over(AgreementId, Option<Amount>),
+    /// The node of this bid answered an offer, or did not.
+    Answered(OrderId, Answer),
+    /// The draw among equal orders, for the blocks from this height on.
+    Drawn(u64, market::HeaderId),
 }
 
 /// Selling. Spawn [`Seller::run`] as a task of the node.
@@ -160,9 +96,15 @@ pub struct Seller {
     notes: mpsc::Sender<Note>,
     noted: mpsc::Receiver<Note>,
     // State.
-    offered: Option<Offered>,
-    offered_at: Option<Timestamp>,
+    offered: Option<Posted>,
+    /// Until when a strategy's new price waits.
+    reprice_at: Timestamp,
+    look: Option<Look>,
+    book_version: watch::Receiver<u64>,
+    bidding: Bidding,
     paused: bool,
+    /// The owner cancelled the ask: nothing is offered until it says so.
+    withheld: bool,
     current: Option<Current>,
     /// Leases that are paid and wait for the payer's seal.
     sealing: BTreeSet<AgreementId>,
@@ -177,7 +119,7 @@ impl std::fmt::Debug for Seller {
         write!(
             f,
             "Seller({:?})",
-            self.offered.as_ref().map(|offer| offer.order)
+            self.offered.as_ref().map(|posted| posted.offered.order)
         )
     }
 }
@@ -196,7 +138,6 @@ impl Seller {
         let (switch_in, switch) = watch::channel(KillSwitch::default());
         let seller = Self {
             report_hash: report_hash(&node, &gauge),
-            node,
             gauge: Arc::new(gauge),
             config,
             reservations,
@@ -204,14 +145,19 @@ impl Seller {
             notes,
             noted,
             offered: None,
-            offered_at: None,
+            reprice_at: Timestamp::from_millis(0),
+            look: None,
+            book_version: node.book.watch(),
+            bidding: Bidding::default(),
             paused: false,
+            withheld: false,
             current: None,
             sealing: BTreeSet::new(),
             occupied: occupied_in,
             switch: switch_in,
             yield_took: None,
             problem: None,
+            node,
         };
         let handle = SellerHandle {
             wishes: wish,
@@ -223,7 +169,7 @@ impl Seller {
 
     /// Runs until every handle is dropped.
     pub async fn run(mut self) {
-        let mut retry = tokio::time::interval(POST_RETRY);
+        let mut ticks = tokio::time::interval(TICK);
         loop {
             tokio::select! {
                 Some(request) = self.reservations.recv() => self.reserve(request),
@@ -232,77 +178,11 @@ impl Seller {
                     Some(wish) => self.grant(wish).await,
                     None => return,
                 },
-                _ = retry.tick() => self.keep_offering().await,
+                _ = ticks.tick() => {
+                    self.keep_offering().await;
+                    self.serve_bids().await;
+                }
             }
-        }
-    }
-
-    /// Posts the ask where none stands and one should, and again before it lapses.
-    async fn keep_offering(&mut self) {
-        if self.paused || self.current.is_some() {
-            return;
-        }
-        if let Some(revoked) = self.node.standing.known() {
-            self.problem = Some(revoked.to_string());
-            return self.withdraw().await;
-        }
-        let reserve = self.node.settings.disk.reserve_bytes();
-        if let Err(low) = check_room(self.node.home.path(), reserve, 0) {
-            self.problem = Some(low.to_string());
-            return self.withdraw().await;
-        }
-        let Some(now) = self.node.clock.now() else {
-            self.problem = Some("no operator has answered yet".to_owned());
-            return;
-        };
-        let fresh = self
-            .offered_at
-            .is_some_and(|at| now.saturating_since(at) < ASK_LIFETIME / 2);
-        if self.offered.is_some() && fresh {
-            return;
-        }
-        let Some(ask) = self.ask() else {
-            self.problem = Some("the measured figures do not fit an ask".to_owned());
-            return;
-        };
-        let posted = self
-            .node
-            .book
-            .post(slot(), OrderBody::Ask(ask.clone()), ASK_LIFETIME);
-        match posted.await {
-            Ok(order) => {
-                let report = self.gauge.report.clone();
-                self.offered = Some(Offered { order, ask, report });
-                self.offered_at = Some(now);
-                self.problem = None;
-            }
-            Err(error) => self.problem = Some(format!("the offer is not posted: {error}")),
-        }
-    }
-
-    fn ask(&self) -> Option<Ask> {
-        Some(Ask {
-            account: self.node.identity.account,
-            class: self.gauge.class,
-            price: self.config.price,
-            gpus: 1,
-            max_duration_s: self.config.max_duration_s,
-            figures: AskFigures::of(&self.gauge.report.figures)?,
-            upload_mb_per_s: None,
-            network_mbit_per_s: None,
-            attributes: Attributes::TRAIN | Attributes::INFER,
-            sandbox_level: SANDBOX_LEVEL,
-            evidence: Evidence::Report(self.report_hash),
-            hold_bps: self.config.hold_bps,
-            tick_ms: self.config.tick_ms,
-        })
-    }
-
-    async fn withdraw(&mut self) {
-        if self.offered.take().is_some()
-            && let Err(error) = self.node.book.cancel(slot()).await
-        {
-            tracing::warn!(%error, "the offer could not be withdrawn; it lapses by itself");
         }
     }
 
@@ -328,6 +208,7 @@ impl Seller {
             lease: None,
             stage,
         });
+        self.bidding.reserved_by(from);
         self.occupied.send_replace(true);
         let switch = KillSwitch::default();
         self.switch.send_replace(switch.clone());
@@ -349,17 +230,21 @@ impl Seller {
         from: market::NodeId,
         reservation: market_node::lease_protocol::Reservation,
     ) -> Result<Accepted, Refusal> {
-        if self.paused {
+        if self.paused || self.withheld {
             return Err(Refusal::Paused);
         }
         if self.current.is_some() {
             return Err(Refusal::Busy);
         }
-        let (Some(offered), Some(now)) = (&self.offered, self.node.clock.now()) else {
+        let (Some(posted), Some(now)) = (&self.offered, self.node.clock.now()) else {
             return Err(Refusal::OfferChanged("nothing is offered now".to_owned()));
         };
-        let arrival = Arrival { from, now };
-        let identity = &self.node.identity;
+        let arrival = Arrival {
+            from,
+            now,
+            wanted: &self.node.settings.sell,
+        };
+        let (offered, identity) = (&posted.offered, &self.node.identity);
         reservation::accept(reservation, offered, identity, arrival, &self.node.chain())
     }
 
@@ -390,6 +275,8 @@ impl Seller {
                 self.sealing.insert(agreement);
                 self.make_room(agreement).await;
             }
+            Note::Answered(bid, answer) => self.answered(bid, &answer),
+            Note::Drawn(height, header) => self.bidding.drawn(height, header),
         }
     }
 
@@ -403,6 +290,7 @@ impl Seller {
         let occupied = self.current.is_some() || !self.sealing.is_empty();
         self.occupied.send_replace(occupied);
         if ends {
+            self.price_at_once();
             self.keep_offering().await;
         }
     }
@@ -414,32 +302,36 @@ impl Seller {
     }
 
     async fn grant(&mut self, wish: Wish) {
-        let done = match wish {
-            Wish::View(done) => done,
-            Wish::Pause(took, done) => {
-                self.paused = true;
-                self.yield_took = took.or(self.yield_took);
-                // A lease that began between the wish and this moment.
-                self.pull_switch().await;
-                if let Some(lease) = self.current.as_ref().and_then(|c| c.lease.as_ref()) {
-                    lease.input(Input::Yield).await;
-                }
+        match wish {
+            Wish::View(_) => {}
+            Wish::Pause(took, _) => self.pause(took).await,
+            Wish::Resume(_) => {
+                (self.paused, self.withheld) = (false, false);
+                self.keep_offering().await;
+            }
+            Wish::Pricing(ref change, _) => self.change_pricing(change).await,
+            Wish::Withhold(_) => {
+                self.withheld = true;
                 self.withdraw().await;
-                done
             }
-            Wish::Resume(done) => {
-                self.paused = false;
-                self.keep_offering().await;
-                done
-            }
-            Wish::Price(price, done) => {
-                self.config.price = price;
-                self.offered_at = None;
-                self.keep_offering().await;
-                done
-            }
-        };
+        }
+        let (Wish::View(done)
+        | Wish::Pause(_, done)
+        | Wish::Resume(done)
+        | Wish::Pricing(_, done)
+        | Wish::Withhold(done)) = wish;
         let _gone = done.send(self.view());
+    }
+
+    async fn pause(&mut self, took: Option<Duration>) {
+        self.paused = true;
+        self.yield_took = took.or(self.yield_took);
+        // A lease that began between the wish and this moment.
+        self.pull_switch().await;
+        if let Some(lease) = self.current.as_ref().and_then(|c| c.lease.as_ref()) {
+            lease.input(Input::Yield).await;
+        }
+        self.withdraw().await;
     }
 }
 
@@ -449,10 +341,6 @@ fn report_hash(node: &Node, gauge: &Gauge) -> BlobHash {
     let report = gauge.report.clone().dated(now);
     let signed = Signed::sign(&report, &node.identity.node_key, &node.chain());
     BlobHash::of(&wire::encode(&signed))
-}
-
-fn slot() -> Slot {
-    Slot::new(0).expect("0 is below 64")
 }
 
 #[cfg(test)]

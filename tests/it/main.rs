@@ -3,6 +3,8 @@
 //! Never holds a test of its own.
 
 #[cfg(test)]
+mod asks;
+#[cfg(test)]
 mod by_hand;
 #[cfg(test)]
 mod clock;

@@ -2,8 +2,10 @@
 //!
 //! Never does a command's work here.
 
+mod ask;
 mod bench;
 mod cancel;
+mod cancel_order;
 mod completions;
 mod config_set;
 mod config_show;
@@ -35,6 +37,7 @@ mod operator_run;
 mod operator_status;
 mod operator_submit;
 mod operator_treasury_key;
+mod orders;
 mod probe;
 mod ps;
 mod quote;
@@ -97,6 +100,12 @@ pub(crate) enum Command {
     Cancel(cancel::Args),
     /// Bring what a run delivered into a folder
     Fetch(fetch::Args),
+    /// Show what this node asks for its GPU and why, or change it at once
+    Ask(ask::Args),
+    /// List this node's orders in the book, and why they are not filled
+    Orders(orders::Args),
+    /// Take one of this node's orders out of the book
+    CancelOrder(cancel_order::Args),
     /// Look after this account's money
     #[command(subcommand)]
     Wallet(WalletCommand),
@@ -273,6 +282,9 @@ pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Resu
         Command::Logs(args) => logs::execute(args, context).await,
         Command::Cancel(args) => cancel::execute(args, context).await,
         Command::Fetch(args) => fetch::execute(args, context).await,
+        Command::Ask(args) => ask::execute(args, context).await,
+        Command::Orders(args) => orders::execute(args, context).await,
+        Command::CancelOrder(args) => cancel_order::execute(args, context).await,
         Command::Completions(args) => completions::execute(&args),
         Command::Man(args) => man::execute(&args),
         Command::Wallet(command) => execute_wallet(command, context).await,

@@ -3,6 +3,7 @@
 //! Never used outside tests.
 
 pub(crate) mod market_data;
+pub(crate) mod own_orders;
 pub(crate) mod past;
 
 use market::agreement::{Meter, Rates};
@@ -30,7 +31,7 @@ pub(crate) fn price(text: &str) -> PricePerHour {
     PricePerHour(amount(text))
 }
 
-fn time() -> Timestamp {
+pub(crate) fn time() -> Timestamp {
     Timestamp::from_millis(1_782_907_445_000)
 }
 
@@ -82,6 +83,8 @@ pub(crate) fn provider(state: ProviderState, why: &str) -> StatusView {
         state,
         why: why.to_owned(),
         price: price("0.25"),
+        ask: own_orders::standing_ask(),
+        position: None,
         earned: amount("31.000000007"),
         earned_today: amount("0.75"),
         gpus: vec![GpuView {

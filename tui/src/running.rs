@@ -3,6 +3,8 @@
 //! Never holds a rule of buying or selling; it puts handles of `market-node`, `provider` and `consumer`
 //! together and serves their endpoints.
 
+mod orders;
+
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ use tokio::sync::watch;
 use crate::awake;
 use crate::exit::Ending;
 use crate::readiness::{self, News};
+
+use orders::OrderParts;
 
 /// How long a stopping node waits for what it sells and buys to be settled.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -324,7 +328,12 @@ fn router(parts: Parts) -> Router {
     let own = Router::new()
         .route("/v1/status", get(status))
         .with_state(parts);
+    let orders = orders::router(OrderParts {
+        node: node.clone(),
+        seller: seller.clone(),
+    });
     let router = own.merge(node_router(node)).merge(consumer_router(buyer));
+    let router = router.merge(orders);
     match seller {
         Some(seller) => router.merge(provider_router(seller)),
         None => router,

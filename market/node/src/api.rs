@@ -10,6 +10,7 @@ mod history;
 mod ledger;
 mod market_data;
 mod operator;
+mod orders;
 mod routes;
 mod server;
 mod views;
@@ -18,18 +19,20 @@ pub use client::{ApiClient, ClientError, Lines};
 pub use history::{PageLimit, ParseCursorError, ParseLimitError};
 pub use market_data::{ParseCountError, RowCount};
 pub use matching::PriceSource;
+pub use orders::{cancel_slot, own_order, own_orders};
 pub use routes::{
     VALID_FOR_BLOCKS, balance_of, book_row, node_router, transaction, transaction_at,
 };
 pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
-    AccountAuditEntry, AccountEntry, ArtefactView, AttemptView, AuditView, BalanceView, BestPrice,
-    BlockEntry, BlockSummary, BookRow, BookView, BudgetView, CandlesView, ChannelEntry,
+    AccountAuditEntry, AccountEntry, ArtefactView, AskChange, AttemptView, AuditView, BalanceView,
+    BestPrice, BlockEntry, BlockSummary, BookRow, BookView, BudgetView, CandlesView, ChannelEntry,
     ChannelView, ClassRow, ClassesView, CostView, DelegationRow, DelegationsView, DepthView,
     FetchRequest, GpuView, HeldView, HistoryRow, HistoryView, IndexView, IssueRequest, JobDetail,
     JobView, LeaseView, LedgerEntry, LevelRow, NetworkView, NumberedEvent, OfferView, OperatorView,
-    OperatorsEntry, PeerView, PendingRefund, PriceRequest, ProofEntry, ProviderState, ProviderView,
-    QuoteRequest, QuoteView, RatePrice, RatesView, RebuildView, RotatedView, RunEvent, RunId,
-    RunIdError, RunRequest, SandboxView, ShunnedView, StatusView, SubmitRequest, TradeRow,
-    TradesView, TransactionEntry, TxView, VolumeView,
+    OperatorsEntry, OrderRow, OrderSide, OrderState, OrdersView, PeerView, PendingRefund,
+    PriceRequest, ProofEntry, ProviderState, ProviderView, QuoteRequest, QuoteView, RatePrice,
+    RatesView, RebuildView, RotatedView, RunEvent, RunId, RunIdError, RunRequest, SandboxView,
+    ShunnedView, StandingAsk, StatusView, SubmitRequest, TradeRow, TradesView, TransactionEntry,
+    TxView, VolumeView,
 };

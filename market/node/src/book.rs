@@ -22,7 +22,7 @@ mod pull;
 mod rate;
 
 pub use actor::{BookActor, BookConfig, start};
-pub use handle::{AskView, BookError, BookHandle, PostError};
+pub use handle::{AskView, BookError, BookHandle, PostError, PostedOrder};
 pub use protocol::{
     BookPage, BookRequest, BookResponse, MAX_PAGE_MESSAGES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
 };

@@ -9,6 +9,7 @@ mod error;
 mod keys;
 mod layers;
 mod nearest;
+mod sell;
 mod value;
 
 pub use edit::{Edited, set_in_file};
@@ -16,11 +17,14 @@ pub use error::{ConfigError, Place};
 pub use keys::{KEYS, Key, Kind, VARIABLE_PREFIX, key, reference};
 pub use layers::{Entry, Origin, Settings, known};
 pub use nearest::nearest;
+pub use sell::{
+    Counterparty, MAX_WATTS, SellSettings, Strategy, UnknownCounterparty, UnknownStrategy,
+    Unwelcome,
+};
 
 use std::net::SocketAddr;
 
 use libp2p::Multiaddr;
-use market::PricePerHour;
 use serde::{Deserialize, Serialize};
 
 use crate::home::Home;
@@ -51,20 +55,6 @@ pub struct NetworkSettings {
     pub listen: Vec<Multiaddr>,
     /// The only addresses that others are told, or none to tell those that are listened on.
     pub advertise: Vec<Multiaddr>,
-}
-
-/// How the node sells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SellSettings {
-    /// Price of one GPU-hour in credits, as a string such as "0.25".
-    pub price: PricePerHour,
-    /// Share of the price while inputs come in and in pauses, in 1/10^4; 0 to 10000.
-    pub hold_bps: u16,
-    /// Length of a payment tick in milliseconds; 100 to 60000.
-    pub tick_ms: u32,
-    /// The longest lease in seconds; 60 to 2592000.
-    pub max_duration_s: u32,
 }
 
 /// How the operator orders transactions.
@@ -123,17 +113,6 @@ impl Default for NetworkSettings {
         Self {
             listen: vec![any.into_iter().collect()],
             advertise: Vec::new(),
-        }
-    }
-}
-
-impl Default for SellSettings {
-    fn default() -> Self {
-        Self {
-            price: PricePerHour(market::Amount::from_nanocredits(250_000_000)),
-            hold_bps: 2_500,
-            tick_ms: 10_000,
-            max_duration_s: 24 * 3600,
         }
     }
 }

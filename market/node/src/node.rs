@@ -9,8 +9,8 @@ mod steps;
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::ChainId;
 use market::lease::Timing;
+use market::{ChainId, HeaderId};
 use tokio::task::JoinSet;
 
 use crate::blobs::{BlobError, BlobStore, Permissions};
@@ -29,6 +29,9 @@ use crate::metrics::{self, MetricsError};
 use crate::network::{Client, StartError};
 use crate::revocation::Standing;
 use crate::store::{NodeStore, StoreError};
+
+/// Blocks for which one draw among equal orders holds.
+pub const DRAW_BLOCKS: u64 = 60;
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -204,6 +207,18 @@ impl Node {
     pub fn lease_timing(&self) -> Timing {
         let challenge = Duration::from_millis(self.membership.genesis.challenge_ms);
         Timing::for_challenge(challenge).with_patience(self.settings.lease.patience())
+    }
+
+    /// Returns the id of the header at the last height that is a multiple of 60, which draws lots among equal orders;
+    /// zeros where there is no such block yet.
+    ///
+    /// # Errors
+    /// The operator does not answer, or not as it must.
+    pub async fn draw_header(&self) -> Result<HeaderId, LedgerError> {
+        let height = self.clock.height().unwrap_or(0);
+        let header = self.ledger.header(height - height % DRAW_BLOCKS).await?;
+        let none = HeaderId::from_bytes([0; 32]);
+        Ok(header.map_or(none, |certified| certified.header.id()))
     }
 
     /// Returns what a newcomer joins this node's market with, by this node's first address.

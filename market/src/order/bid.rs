@@ -41,7 +41,7 @@ impl Bid {
             (
                 "max_price",
                 self.max_price.0.nanocredits(),
-                1..=MAX_PRICE,
+                1..=MAX_PRICE.0.nanocredits(),
                 "0.000000001 to 1000000 cr/h",
             ),
             ("gpus", self.gpus.into(), 1..=1_024, "1 to 1024"),

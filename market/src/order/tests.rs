@@ -120,7 +120,7 @@ fn each_field_out_of_range_is_named() {
     let spoiled: [(&str, Spoil); 11] = [
         ("price", |ask| ask.price = PricePerHour(Amount::ZERO)),
         ("price", |ask| {
-            ask.price = PricePerHour(Amount::from_nanocredits(MAX_PRICE + 1));
+            ask.price = PricePerHour(Amount::from_nanocredits(MAX_PRICE.0.nanocredits() + 1));
         }),
         ("gpus", |ask| ask.gpus = 0),
         ("gpus", |ask| ask.gpus = 1_025),

@@ -21,6 +21,8 @@ pub struct ListedAsk<'a> {
     pub order: OrderId,
     /// Whether its claims were proved.
     pub standing: Standing,
+    /// When it was posted, in protocol time, as its maker says.
+    pub posted_at: Timestamp,
     /// When it ends, in protocol time; it may fall out earlier if its node's beacons stop.
     pub expires_at: Timestamp,
     /// What is offered.
@@ -34,6 +36,8 @@ pub struct ListedBid<'a> {
     pub register: Register,
     /// The id of the signed order.
     pub order: OrderId,
+    /// When it was posted, in protocol time, as its maker says.
+    pub posted_at: Timestamp,
     /// When it ends, in protocol time; it may fall out earlier if its node's beacons stop.
     pub expires_at: Timestamp,
     /// What is wanted.
@@ -110,6 +114,7 @@ impl Book {
             Some(ListedBid {
                 register: register_of(order),
                 order: OrderId::from_bytes(*order.id()),
+                posted_at: order.value().sequence.time(),
                 expires_at: order.value().expires_at,
                 bid,
             })
@@ -147,6 +152,7 @@ impl Book {
             register: register_of(order),
             order: OrderId::from_bytes(*order.id()),
             standing: self.standing(order.node(), ask, now),
+            posted_at: order.value().sequence.time(),
             expires_at: order.value().expires_at,
             ask,
         })

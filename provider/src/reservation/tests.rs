@@ -8,6 +8,7 @@ use market::job::{self, JobKind, JobSpec, Limits, TrainSpec};
 use market::ledger::{Operation, SignedTransaction, Transaction};
 use market::order::{Ask, AskFigures, Attributes, Evidence};
 use market::{Amount, BlobHash, ChainId, OrderId, PricePerHour, Timestamp};
+use market_node::config::{Counterparty, SellSettings};
 use market_node::home::Home;
 use market_node::identity::Identity;
 use market_node::lease_protocol::{Refusal, Reservation};
@@ -27,6 +28,7 @@ pub(crate) struct Deal {
     provider: Identity,
     buyer: Identity,
     offered: Offered,
+    wanted: SellSettings,
     job: JobSpec,
     terms: Terms,
 }
@@ -115,6 +117,7 @@ impl Deal {
             provider,
             buyer,
             offered,
+            wanted: SellSettings::default(),
             job,
             terms,
         }
@@ -139,6 +142,7 @@ impl Deal {
         let arrival = Arrival {
             from: self.buyer.node(),
             now: NOW,
+            wanted: &self.wanted,
         };
         accept(
             reservation,
@@ -191,6 +195,7 @@ fn a_buyer_that_is_not_who_it_says_is_refused() {
     let arrival = Arrival {
         from: stranger.node(),
         now: NOW,
+        wanted: &deal.wanted,
     };
     let reservation = deal.reservation();
     let answer = accept(
@@ -232,4 +237,30 @@ fn a_job_that_is_another_or_too_large_is_refused_in_words() {
     assert!(refusal(|job| job.limits.wall_clock_s = 7_201).contains("7201 s"));
     assert!(refusal(|job| job.limits.memory_bytes = 1 << 40).contains("host memory"));
     assert!(refusal(|job| job.inputs.clear()).contains("inputs"));
+}
+
+#[test]
+fn who_is_denied_or_not_allowed_is_refused_and_told_so() {
+    let told = |change: fn(&mut Deal)| Deal::refusal(change).to_string();
+    let denied = told(|deal| deal.wanted.deny = vec![Counterparty::Account(deal.buyer.account)]);
+    assert!(
+        denied.contains("deny list") && denied.contains("night1"),
+        "{denied}"
+    );
+    let denied = told(|deal| deal.wanted.deny = vec![Counterparty::Node(deal.buyer.node())]);
+    assert!(denied.contains("deny list"), "{denied}");
+    let other = told(|deal| deal.wanted.allow = vec![Counterparty::Account(deal.provider.account)]);
+    assert!(other.contains("allow list"), "{other}");
+    let mut deal = Deal::new();
+    deal.wanted.allow = vec![Counterparty::Node(deal.buyer.node())];
+    assert!(deal.answer(deal.reservation()).is_ok());
+}
+
+#[test]
+fn a_price_above_the_asked_one_is_taken_and_one_below_is_not() {
+    let mut deal = Deal::new();
+    deal.terms.rates.price_per_hour = PricePerHour(Amount::from_nanocredits(3_600_001));
+    assert!(deal.answer(deal.reservation()).is_ok());
+    deal.terms.rates.price_per_hour = PricePerHour(Amount::from_nanocredits(3_599_999));
+    assert!(deal.answer(deal.reservation()).is_err());
 }

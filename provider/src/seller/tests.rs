@@ -2,6 +2,7 @@
 
 use engine::EngineDevice;
 use market::genesis::{Fees, Genesis};
+use market_node::api::{AskChange, ProviderView};
 use market_node::clock::wall_now;
 use market_node::config::Config;
 use market_node::home::Home;
@@ -10,6 +11,7 @@ use market_node::membership::Membership;
 use market_node::node::{NodeConfig, NodeTasks};
 use sandbox::{DriverProfile, LockedReport, SandboxLevel, SelfTestReport};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::reservation::tests::{Deal, offered};
@@ -39,15 +41,15 @@ fn found(home: &Home) {
     Identity::create(home, &membership.chain, wall_now()).unwrap();
 }
 
-struct Shop {
+pub(super) struct Shop {
     _folder: TempDir,
     _tasks: NodeTasks,
     handle: SellerHandle,
-    seller: Seller,
+    pub(super) seller: Seller,
 }
 
 impl Shop {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let folder = TempDir::new().unwrap();
         let home = Home::at(folder.path().join("home")).unwrap();
         found(&home);
@@ -79,7 +81,10 @@ impl Shop {
             },
         };
         let config = SellerConfig {
-            price: PricePerHour(Amount::from_nanocredits(3_600_000)),
+            pricing: Pricing {
+                price: PricePerHour(Amount::from_nanocredits(3_600_000)),
+                ..Pricing::from(&node.settings.sell)
+            },
             hold_bps: 2_500,
             tick_ms: 10_000,
             max_duration_s: 7_200,
@@ -100,7 +105,7 @@ impl Shop {
         decided.expect_err("it is not taken")
     }
 
-    async fn wish(
+    pub(super) async fn wish(
         &mut self,
         wish: impl FnOnce(oneshot::Sender<ProviderView>) -> Wish,
     ) -> ProviderView {
@@ -110,17 +115,22 @@ impl Shop {
     }
 
     /// Puts a lease in the seller's hands that has just been taken.
-    fn take(&mut self, agreement: AgreementId) {
+    pub(super) fn take(&mut self, agreement: AgreementId) {
         let (_, stage) = watch::channel(JobStage::default());
         self.seller.current = Some(Current {
             agreement,
             payer: AccountId::from_bytes([1; 32]),
-            price: self.seller.config.price,
+            price: self.seller.config.pricing.price,
             lease: None,
             stage,
         });
         self.seller.occupied.send_replace(true);
     }
+}
+
+fn order_of(shop: &Shop) -> Option<OrderId> {
+    let posted = shop.seller.offered.as_ref()?;
+    Some(posted.offered.order)
 }
 
 #[tokio::test]
@@ -150,13 +160,19 @@ async fn a_seller_offers_and_its_owner_takes_the_offer_back_and_gives_it_again()
 async fn another_price_is_another_offer() {
     let mut shop = Shop::open().await;
     shop.seller.keep_offering().await;
-    let first = shop.seller.offered.as_ref().map(|offer| offer.order);
+    let first = order_of(&shop);
     let price = PricePerHour(Amount::from_nanocredits(7_200_000));
-    let view = shop.wish(|done| Wish::Price(price, done)).await;
-    assert_eq!(view.price, price);
-    let second = shop.seller.offered.as_ref().unwrap();
+    let change = AskChange {
+        price: Some(price),
+        ..AskChange::default()
+    };
+    let view = shop.wish(|done| Wish::Pricing(change, done)).await;
+    assert_eq!((view.price, view.ask.price), (price, price));
+    assert_eq!(view.ask.why, "your fixed price");
+    let second = &shop.seller.offered.as_ref().unwrap().offered;
     assert_eq!(second.ask.price, price);
     assert_ne!(first, Some(second.order));
+    assert_eq!(view.ask.order, Some(second.order));
 }
 
 #[tokio::test]
@@ -196,4 +212,60 @@ async fn without_room_on_the_disk_nothing_is_offered_and_the_owner_reads_why() {
     let view = shop.wish(Wish::View).await;
     assert_eq!(view.state, ProviderState::Offline);
     assert!(view.why.contains("below the reserve"), "{}", view.why);
+}
+
+#[tokio::test]
+async fn figures_that_do_not_change_the_price_do_not_post_the_ask_again() {
+    let mut shop = Shop::open().await;
+    shop.seller.keep_offering().await;
+    let first = order_of(&shop);
+    let change = AskChange {
+        margin: Some(PricePerHour(Amount::from_nanocredits(5))),
+        ..AskChange::default()
+    };
+    let view = shop.wish(|done| Wish::Pricing(change, done)).await;
+    assert_eq!(view.ask.margin.0.nanocredits(), 5);
+    assert_eq!(order_of(&shop), first);
+    let change = AskChange {
+        floor: Some(PricePerHour(Amount::from_nanocredits(9_000_000))),
+        ..AskChange::default()
+    };
+    let view = shop.wish(|done| Wish::Pricing(change, done)).await;
+    assert_ne!(order_of(&shop), first);
+    assert_eq!(view.price.0.nanocredits(), 9_000_000);
+    assert!(view.ask.why.starts_with("your floor"), "{}", view.ask.why);
+}
+
+#[tokio::test]
+async fn a_cancelled_ask_is_not_posted_again_until_its_owner_says_so() {
+    let mut shop = Shop::open().await;
+    shop.seller.keep_offering().await;
+    let view = shop.wish(Wish::Withhold).await;
+    assert_eq!(view.state, ProviderState::Paused);
+    assert!(
+        view.why.contains("only this run of the node"),
+        "{}",
+        view.why
+    );
+    assert_eq!((view.ask.order, order_of(&shop)), (None, None));
+    assert_eq!(shop.refusal(), Refusal::Paused);
+    shop.seller.keep_offering().await;
+    assert_eq!(order_of(&shop), None);
+    let nothing = AskChange::default();
+    let view = shop.wish(|done| Wish::Pricing(nothing, done)).await;
+    assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
+    shop.wish(Wish::Withhold).await;
+    let view = shop.wish(Wish::Resume).await;
+    assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
+}
+
+#[tokio::test]
+async fn a_market_without_others_is_told_as_being_next() {
+    let mut shop = Shop::open().await;
+    shop.seller.keep_offering().await;
+    shop.seller.price_at_once();
+    shop.seller.keep_offering().await;
+    let view = shop.wish(Wish::View).await;
+    assert!(view.why.starts_with("next in line"), "{}", view.why);
+    assert_eq!(view.position.map(|position| position.rank()), Some(1));
 }

@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use market::{AgreementId, Amount, Timestamp, wire};
-use market_node::api::{GpuView, LeaseView, ProviderState, ProviderView, SandboxView};
+use market::{AgreementId, Amount, PricePerHour, Timestamp, wire};
+use market_node::api::{GpuView, LeaseView, ProviderState, ProviderView, SandboxView, StandingAsk};
 use market_node::store::RecordKind;
+use matching::Position;
 use serde::{Deserialize, Serialize};
 
 use super::{Current, Seller, words};
@@ -30,10 +31,8 @@ impl Seller {
                 let note = leased.and_then(|current| self.lease_note(current));
                 (ProviderState::Earning, note.unwrap_or_default())
             }
-            (_, _, Some(_)) => (
-                ProviderState::Waiting,
-                "the offer stands; nobody takes it now".to_owned(),
-            ),
+            _ if self.withheld => (ProviderState::Paused, words::WITHHELD.to_owned()),
+            (_, _, Some(_)) => (ProviderState::Waiting, self.why_waiting()),
             (_, _, None) => {
                 let problem = self.problem.clone();
                 (
@@ -46,7 +45,9 @@ impl Seller {
         ProviderView {
             state,
             why,
-            price: self.config.price,
+            price: self.asked(),
+            ask: self.standing_ask(),
+            position: self.position(),
             earned,
             earned_today,
             gpus: vec![self.gpu_view()],
@@ -55,6 +56,59 @@ impl Seller {
             yield_took_ms: self
                 .yield_took
                 .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Returns the price of the ask that stands, or of the one that would.
+    fn asked(&self) -> PricePerHour {
+        let standing = self.offered.as_ref().map(|posted| posted.offered.ask.price);
+        standing.unwrap_or_else(|| self.priced().price)
+    }
+
+    fn standing_ask(&self) -> StandingAsk {
+        let pricing = &self.config.pricing;
+        let (asked, priced) = (self.asked(), self.priced());
+        let why = match self.bidding.outstanding() {
+            Some((bid, price)) if price == asked => {
+                format!("what bid {} pays, which was offered to", bid.short())
+            }
+            _ if priced.price == asked => priced.why,
+            _ => format!("it becomes {} soon: {}", priced.price, priced.why),
+        };
+        StandingAsk {
+            order: self.offered.as_ref().map(|posted| posted.offered.order),
+            class: self.gauge.class,
+            price: asked,
+            why,
+            strategy: pricing.strategy,
+            set_price: pricing.price,
+            floor: pricing.floor,
+            least: pricing.least(),
+            undercut_step: pricing.undercut_step,
+            watts: pricing.power.watts,
+            tariff: pricing.power.tariff,
+            margin: pricing.margin,
+        }
+    }
+
+    /// Returns how the ask that stands is placed; `None` where the last look was at one of another price.
+    fn position(&self) -> Option<Position> {
+        let asked = self.offered.as_ref()?.offered.ask.price;
+        let look = self.look.as_ref()?;
+        Some(look.position).filter(|position| position.price == asked)
+    }
+
+    fn why_waiting(&self) -> String {
+        if let Some((bid, price)) = self.bidding.outstanding() {
+            return format!(
+                "bid {} at {price} was offered to; its answer is waited for",
+                bid.short()
+            );
+        }
+        let least = self.config.pricing.least();
+        match self.position() {
+            Some(position) => position.why_not_filled(least),
+            None => "the offer stands; nobody takes it now".to_owned(),
         }
     }
 

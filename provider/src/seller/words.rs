@@ -10,6 +10,10 @@ use market::lease::{Phase, WaitsFor};
 /// Without a block for so long the operator counts as away.
 const OPERATOR_QUIET: Duration = Duration::from_secs(30);
 
+/// Why nothing is offered after the owner has cancelled the ask.
+pub(super) const WITHHELD: &str = "the ask was cancelled, and none is posted until `nightshift ask` changes one of its figures, \
+     p on the screen, or the next start of this node: only this run of the node remembers it";
+
 /// What a running lease is waiting for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {

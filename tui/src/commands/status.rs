@@ -102,6 +102,7 @@ fn selling(view: &ProviderView) -> Vec<(&'static str, String)> {
     };
     let mut rows = vec![
         ("selling", format!("{state} at {}{why}", view.price)),
+        ("price", words::printable(&view.ask.why)),
         (
             "earned",
             format!("{} today, {} in all", view.earned_today, view.earned),

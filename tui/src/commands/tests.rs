@@ -6,14 +6,17 @@ use clap_complete::Shell;
 use insta::assert_snapshot;
 use market::Amount;
 use market::receipt::Outcome;
-use market_node::api::{JobView, NumberedEvent, ProviderState, QuoteView, RunEvent, RunId};
+use market_node::api::{
+    AskChange, JobView, NumberedEvent, ProviderState, QuoteView, RunEvent, RunId,
+};
+use market_node::config::Strategy;
 
 use super::quote::Detail;
 use super::{
-    completions, describe, logs, man, market_book, operator_status, ps, quote, status,
-    wallet_balance, wallet_history, wallet_send,
+    ask, cancel_order, completions, describe, logs, man, market_book, operator_status, orders, ps,
+    quote, status, wallet_balance, wallet_history, wallet_send,
 };
-use crate::fixture;
+use crate::fixture::{self, own_orders};
 
 #[test]
 fn status_of_a_provider_with_a_lease() {
@@ -270,4 +273,64 @@ fn the_manual_names_the_commands_and_the_exit_codes() {
     for part in [".TH nightshift 1", "describe", "130", "no offer fits"] {
         assert!(page.contains(part), "{part}: {page}");
     }
+}
+
+#[test]
+fn orders_are_listed_with_why_they_are_not_filled() {
+    assert_snapshot!(orders::text(&own_orders::orders()));
+    let mut none = own_orders::orders();
+    none.orders.clear();
+    assert!(orders::text(&none).starts_with("No order of this node stands"));
+}
+
+#[test]
+fn a_cancelled_order_says_what_that_means() {
+    let mut row = own_orders::orders().orders.remove(0);
+    row.why = "none is posted \x1b until".to_owned();
+    let text = cancel_order::text(&row);
+    assert!(
+        text.starts_with("Cancelled ask 0d0d0d0d: 8T-12G at 0.25 cr/h.\n"),
+        "{text}"
+    );
+    assert!(!text.contains('\x1b'), "{text}");
+    assert!("0D0d".parse::<cancel_order::OrderDigits>().is_ok());
+    for wrong in ["0d0", "0d0x", ""] {
+        assert!(
+            wrong.parse::<cancel_order::OrderDigits>().is_err(),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn an_ask_tells_its_price_where_it_comes_from_and_why_it_is_not_filled() {
+    let why = "not filled: 12 cheaper offers in 8T-12G; at 0.219 cr/h you would be next";
+    let view = fixture::provider(ProviderState::Waiting, why);
+    assert_snapshot!(ask::text(&view.provider.unwrap()));
+}
+
+#[test]
+fn what_is_saved_are_settings_that_the_file_takes() {
+    let change = AskChange {
+        price: Some(fixture::price("0.2")),
+        floor: Some(fixture::price("0")),
+        strategy: Some(Strategy::FollowMid),
+        undercut_step: Some(fixture::price("0.002")),
+        watts: Some(220),
+        tariff: Some(fixture::amount("0.31")),
+        margin: Some(fixture::price("0.01")),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    for (key, value) in ask::settings(&change) {
+        market_node::config::set_in_file(&file, key, &value).unwrap();
+    }
+    let settings = market_node::config::Settings::layered(&file, []).unwrap();
+    let sell = &settings.config().sell;
+    assert_eq!((sell.strategy, sell.watts), (Strategy::FollowMid, 220));
+    assert_eq!(
+        (sell.price, sell.margin),
+        (fixture::price("0.2"), fixture::price("0.01"))
+    );
+    assert_eq!(ask::settings(&AskChange::default()), []);
 }

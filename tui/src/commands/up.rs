@@ -10,6 +10,7 @@ use market_node::home::Home;
 use market_node::membership::Membership;
 use market_node::network::Multiaddr;
 use provider::SellerConfig;
+use provider::pricing::Pricing;
 
 use crate::cli::Context;
 use crate::exit::Ending;
@@ -118,7 +119,7 @@ fn roles(home: &Home, args: NodeArgs) -> anyhow::Result<Roles> {
 
 fn seller_config(settings: &SellSettings) -> SellerConfig {
     SellerConfig {
-        price: settings.price,
+        pricing: Pricing::from(settings),
         hold_bps: settings.hold_bps,
         tick_ms: settings.tick_ms,
         max_duration_s: settings.max_duration_s,

@@ -10,6 +10,7 @@ mod market;
 mod network;
 mod node;
 mod operator;
+mod orders;
 mod provider;
 mod run_id;
 mod wallet;
@@ -31,6 +32,10 @@ pub use market::{
 pub use network::{NetworkView, PeerView, ShunnedView};
 pub use node::{BalanceView, StatusView};
 pub use operator::{AuditView, BlockSummary, IssueRequest, OperatorView, RotatedView};
-pub use provider::{GpuView, LeaseView, PriceRequest, ProviderState, ProviderView, SandboxView};
+pub use orders::{OrderRow, OrderSide, OrderState, OrdersView};
+pub use provider::{
+    AskChange, GpuView, LeaseView, PriceRequest, ProviderState, ProviderView, SandboxView,
+    StandingAsk,
+};
 pub use run_id::{RunId, RunIdError};
 pub use wallet::{ChannelView, HistoryRow, HistoryView, SubmitRequest, TxView};

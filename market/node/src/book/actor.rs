@@ -11,7 +11,7 @@ use matching::{Book, Capacity, Message, Posting};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::handle::{BookError, BookHandle, Ingress, Post, PostError};
+use super::handle::{BookError, BookHandle, Ingress, Post, PostError, PostedOrder};
 use super::own::OwnOrders;
 use super::protocol::{BookPage, BookRequest, BookResponse};
 use super::pull::{self, Asked, MAX_PULLS, Pulled};
@@ -272,12 +272,16 @@ impl BookActor {
         }
     }
 
-    fn place(&mut self, order: market::order::Order, now: Timestamp) -> Result<OrderId, PostError> {
+    fn place(
+        &mut self,
+        order: market::order::Order,
+        now: Timestamp,
+    ) -> Result<PostedOrder, PostError> {
         let signed = self.own.seal(&order);
         let id = OrderId::from_bytes(signed.id(&self.chain));
         self.apply_own(BookMessage::Order(signed.clone()), now)?;
-        self.own.placed(order, signed, now);
-        Ok(id)
+        self.own.placed(order, signed.clone(), now);
+        Ok(PostedOrder { id, signed })
     }
 
     fn apply_own(&mut self, message: BookMessage, now: Timestamp) -> Result<(), PostError> {

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use market::gpu::GpuClass;
-use market::order::{Ask, OrderBody, Register, Slot};
-use market::{HeaderId, NodeId, OrderId, Timestamp};
+use market::order::{Ask, Order, OrderBody, Register, Slot};
+use market::{HeaderId, NodeId, OrderId, Signed, Timestamp};
 use matching::{Book, ClassSummary, Level, Need, Quote, Refused, Side, Standing};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -42,12 +42,21 @@ pub enum PostError {
 /// A read of the book at a protocol time.
 pub(super) type Read = Box<dyn FnOnce(Result<(&Book, Timestamp), BookError>) + Send>;
 
+/// An order of this node that its book has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostedOrder {
+    /// Its id.
+    pub id: OrderId,
+    /// As it was signed: whoever is shown it need not wait for gossip to bring it.
+    pub signed: Signed<Order>,
+}
+
 /// An order to be signed and posted.
 pub(super) struct Post {
     pub(super) slot: Slot,
     pub(super) body: OrderBody,
     pub(super) lifetime: Duration,
-    pub(super) done: oneshot::Sender<Result<OrderId, PostError>>,
+    pub(super) done: oneshot::Sender<Result<PostedOrder, PostError>>,
 }
 
 /// What the book's task is told.
@@ -119,6 +128,17 @@ impl BookHandle {
         body: OrderBody,
         lifetime: Duration,
     ) -> Result<OrderId, PostError> {
+        let posted = self.post_signed(slot, body, lifetime).await?;
+        Ok(posted.id)
+    }
+
+    /// Does what [`Self::post`] does, and returns the signed order too.
+    pub async fn post_signed(
+        &self,
+        slot: Slot,
+        body: OrderBody,
+        lifetime: Duration,
+    ) -> Result<PostedOrder, PostError> {
         let (done, result) = oneshot::channel();
         let post = Post {
             slot,

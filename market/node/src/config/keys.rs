@@ -4,6 +4,7 @@
 //! Never holds a value; the defaults are those of [`Config`].
 
 use super::Config;
+use super::sell::{MAX_WATTS, STRATEGIES};
 
 /// What the name of every setting's environment variable begins with.
 pub const VARIABLE_PREFIX: &str = "NIGHTSHIFT_";
@@ -33,6 +34,10 @@ pub enum Kind {
     },
     /// Credits a GPU-hour, as text.
     Price,
+    /// Credits a kilowatt-hour, as text.
+    Tariff,
+    /// A list of accounts and nodes.
+    Counterparties,
     /// A list of multiaddresses.
     Addresses,
     /// Address and port of this machine alone, or nothing.
@@ -56,7 +61,60 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "sell.price",
         kind: Kind::Price,
-        meaning: "What a GPU-hour costs.",
+        meaning: "What a GPU-hour costs, unless a strategy says otherwise.",
+    },
+    Key {
+        name: "sell.strategy",
+        kind: Kind::Choice(STRATEGIES),
+        meaning: "How the price follows the market: not at all, level with the lowest ask of others, a step below it, half-way to the highest bid, or power and a margin.",
+    },
+    Key {
+        name: "sell.floor",
+        kind: Kind::Price,
+        meaning: "The least that a GPU-hour costs, whatever the market does.",
+    },
+    Key {
+        name: "sell.undercut_step",
+        kind: Kind::Price,
+        meaning: "How far below the lowest ask of others the strategy undercut asks.",
+    },
+    Key {
+        name: "sell.watts",
+        kind: Kind::Integer {
+            least: 0,
+            most: MAX_WATTS as u64,
+            unit: "watts",
+        },
+        meaning: "What the GPU draws at work; with sell.tariff it makes a second floor. 0 while unknown.",
+    },
+    Key {
+        name: "sell.tariff",
+        kind: Kind::Tariff,
+        meaning: "What a kilowatt-hour of power costs, in what a credit is worth to you; \"0\" while unknown.",
+    },
+    Key {
+        name: "sell.margin",
+        kind: Kind::Price,
+        meaning: "What the strategy cost adds to the cost of power.",
+    },
+    Key {
+        name: "sell.reprice_s",
+        kind: Kind::Integer {
+            least: 2,
+            most: 3_600,
+            unit: "seconds",
+        },
+        meaning: "The least time between two prices that a strategy asks; others pass on one order a second of each node.",
+    },
+    Key {
+        name: "sell.allow",
+        kind: Kind::Counterparties,
+        meaning: "When not empty, only these accounts and nodes are sold to.",
+    },
+    Key {
+        name: "sell.deny",
+        kind: Kind::Counterparties,
+        meaning: "Accounts and nodes that are not sold to; beats sell.allow.",
     },
     Key {
         name: "sell.hold_bps",
@@ -181,6 +239,11 @@ impl Kind {
                 format!("a whole number of {unit}, {least} to {most}")
             }
             Self::Price => "credits a GPU-hour as text, such as \"0.25\"".to_owned(),
+            Self::Tariff => "credits a kilowatt-hour as text, such as \"0.30\"".to_owned(),
+            Self::Counterparties => {
+                "a list of accounts (night1...) and nodes (64 digits), such as [\"night1...\"]"
+                    .to_owned()
+            }
             Self::Addresses => "a list of addresses such as [\"/ip4/0.0.0.0/tcp/4646\"]".to_owned(),
             Self::Loopback => {
                 "a port of this machine such as \"127.0.0.1:9464\", or \"\" for none".to_owned()

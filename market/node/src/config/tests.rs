@@ -188,8 +188,12 @@ fn the_environment_beats_the_file_and_a_flag_beats_both() {
 fn every_key_has_a_variable_that_decides_it() {
     for key in KEYS {
         let text = match key.kind {
-            Kind::Integer { least, .. } => least.to_string(),
-            Kind::Price => "0.75".to_owned(),
+            Kind::Integer { least, most, .. } => {
+                let is_default = key.default_value().as_integer() == i64::try_from(least).ok();
+                if is_default { most } else { least }.to_string()
+            }
+            Kind::Price | Kind::Tariff => "0.75".to_owned(),
+            Kind::Counterparties => format!("{},{}", address(), "0a".repeat(32)),
             Kind::Addresses => "/ip4/10.0.0.1/tcp/7".to_owned(),
             Kind::Loopback => "127.0.0.1:9464".to_owned(),
             Kind::Choice(words) => (*words.last().unwrap()).to_owned(),
@@ -331,4 +335,60 @@ fn the_reference_names_every_key_with_its_default() {
     assert_eq!(text.lines().count(), KEYS.len() + 2);
     assert!(text.contains("| `sell.price` | `\"0.25\"` |"), "{text}");
     assert!(text.contains("`NIGHTSHIFT_DISK_RESERVE_MIB`"), "{text}");
+}
+
+fn address() -> String {
+    market::AccountId::from_bytes([7; 32]).to_string()
+}
+
+#[test]
+fn every_strategy_is_a_word_of_its_setting() {
+    for strategy in Strategy::ALL {
+        let text = format!("[sell]\nstrategy = \"{strategy}\"\n");
+        assert_eq!(load(&text).unwrap().config().sell.strategy, strategy);
+        assert_eq!(strategy.to_string().parse(), Ok(strategy));
+    }
+    let told = told("[sell]\nstrategy = \"cheapest\"\n");
+    assert!(
+        told.contains("one of \"fixed\", \"join\", \"undercut\""),
+        "{told}"
+    );
+    let told = "cheapest".parse::<Strategy>().unwrap_err().to_string();
+    assert!(
+        told.contains("fixed, join, undercut, follow-mid, cost"),
+        "{told}"
+    );
+}
+
+#[test]
+fn accounts_and_nodes_are_told_apart_and_the_deny_list_beats_the_allow_list() {
+    let (account, node) = (address(), "0a".repeat(32));
+    let text = format!("[sell]\ndeny = [\"{node}\"]\nallow = [\"{account}\"]\n");
+    let sell = load(&text).unwrap().config().sell.clone();
+    let account = market::AccountId::from_bytes([7; 32]);
+    let (other, node) = (market::AccountId::from_bytes([8; 32]), [9; 32]);
+    let node = market::NodeId::from_bytes(node);
+    assert_eq!(sell.welcomes(account, node), Ok(()));
+    assert_eq!(sell.welcomes(other, node), Err(Unwelcome::NotAllowed));
+    let denied = market::NodeId::from_bytes([10; 32]);
+    let told = sell.welcomes(account, denied).unwrap_err().to_string();
+    assert!(
+        told.contains("deny list") && told.contains("0a0a0a"),
+        "{told}"
+    );
+    let told = told_of_list("somebody");
+    assert!(told.contains("accounts (night1...) and nodes"), "{told}");
+}
+
+fn told_of_list(item: &str) -> String {
+    told(&format!("[sell]\ndeny = [\"{item}\"]\n"))
+}
+
+#[test]
+fn a_tariff_is_an_amount_a_kilowatt_hour() {
+    let settings = load("[sell]\ntariff = \"0.30 cr/kWh\"\nwatts = 200\n").unwrap();
+    let sell = &settings.config().sell;
+    assert_eq!((sell.tariff.decimal().as_str(), sell.watts), ("0.3", 200));
+    let told = told("[sell]\ntariff = 0.3\n");
+    assert!(told.contains("credits a kilowatt-hour as text"), "{told}");
 }

@@ -5,14 +5,18 @@
 use std::net::SocketAddr;
 
 use libp2p::Multiaddr;
-use market::PricePerHour;
+use market::{Amount, PricePerHour};
 use toml::Value;
 
 use super::error::{ConfigError, Place};
 use super::keys::{Key, Kind};
+use super::sell::Counterparty;
 
 /// The most addresses in one setting.
 const MAX_ADDRESSES: usize = 16;
+
+/// The most accounts and nodes in one setting.
+const MAX_COUNTERPARTIES: usize = 256;
 
 /// The most characters of a refused value that are shown again.
 const SHOWN: usize = 80;
@@ -24,6 +28,11 @@ pub(super) fn checked(key: &Key, value: Value, place: Place) -> Result<Value, Co
     {
         return Ok(Value::String(price.0.decimal()));
     }
+    if let (Kind::Tariff, Value::String(text)) = (&key.kind, &value)
+        && let Ok(tariff) = text.trim_end_matches("/kWh").parse::<Amount>()
+    {
+        return Ok(Value::String(tariff.decimal()));
+    }
     let is_allowed = match (&key.kind, &value) {
         (Kind::Integer { least, most, .. }, Value::Integer(number)) => {
             u64::try_from(*number).is_ok_and(|number| (*least..=*most).contains(&number))
@@ -32,6 +41,9 @@ pub(super) fn checked(key: &Key, value: Value, place: Place) -> Result<Value, Co
         (Kind::Choice(words), Value::String(text)) => words.contains(&text.as_str()),
         (Kind::Addresses, Value::Array(items)) => {
             items.len() <= MAX_ADDRESSES && items.iter().all(is_address)
+        }
+        (Kind::Counterparties, Value::Array(items)) => {
+            items.len() <= MAX_COUNTERPARTIES && items.iter().all(is_counterparty)
         }
         _ => false,
     };
@@ -46,13 +58,18 @@ fn is_loopback(text: &str) -> bool {
     address.is_ok_and(|address| address.ip().is_loopback())
 }
 
+fn is_counterparty(item: &Value) -> bool {
+    let text = item.as_str();
+    text.is_some_and(|text| text.parse::<Counterparty>().is_ok())
+}
+
 fn is_address(item: &Value) -> bool {
     let text = item.as_str();
     text.is_some_and(|text| text.parse::<Multiaddr>().is_ok())
 }
 
-/// Checks plain text, of the environment, a flag or the command line: without quotes, and addresses with
-/// commas between them.
+/// Checks plain text, of the environment, a flag or the command line: without quotes, and lists with
+/// commas between their items.
 pub(super) fn parsed(key: &Key, text: &str, place: Place) -> Result<Value, ConfigError> {
     let trimmed = text.trim();
     let value = match key.kind {
@@ -60,10 +77,10 @@ pub(super) fn parsed(key: &Key, text: &str, place: Place) -> Result<Value, Confi
             Ok(number) => Value::Integer(number),
             Err(_) => return Err(refused(key, &format!("\"{trimmed}\""), place)),
         },
-        Kind::Price | Kind::Loopback | Kind::Choice(_) => {
+        Kind::Price | Kind::Tariff | Kind::Loopback | Kind::Choice(_) => {
             Value::String(unquoted(trimmed).to_owned())
         }
-        Kind::Addresses => {
+        Kind::Addresses | Kind::Counterparties => {
             let inner = trimmed.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
             let items = inner.unwrap_or(trimmed).split(',').map(str::trim);
             let items = items.filter(|item| !item.is_empty());

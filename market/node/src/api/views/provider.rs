@@ -5,8 +5,11 @@
 use market::agreement::Meter;
 use market::gpu::GpuClass;
 use market::lease::Phase;
-use market::{AccountId, AgreementId, Amount, PricePerHour};
+use market::{AccountId, AgreementId, Amount, OrderId, PricePerHour};
+use matching::Position;
 use serde::{Deserialize, Serialize};
+
+use crate::config::Strategy;
 
 /// The one word for how selling goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,10 @@ pub struct ProviderView {
     pub why: String,
     /// Asked price.
     pub price: PricePerHour,
+    /// What is asked, and how that is made.
+    pub ask: StandingAsk,
+    /// How the ask stands among those of others, where one stands and the book was read since.
+    pub position: Option<Position>,
     /// Earned in leases since this home exists.
     pub earned: Amount,
     /// Earned in the last 24 hours of protocol time.
@@ -43,6 +50,35 @@ pub struct ProviderView {
     pub lease: Option<LeaseView>,
     /// How long the last yield took from the wish to the end of the worker, in milliseconds.
     pub yield_took_ms: Option<u64>,
+}
+
+/// The ask of this node, or what it would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingAsk {
+    /// The order; `None` where nothing stands in the book.
+    pub order: Option<OrderId>,
+    /// The class that is sold.
+    pub class: GpuClass,
+    /// What a GPU-hour costs.
+    pub price: PricePerHour,
+    /// Where the price comes from, in words.
+    pub why: String,
+    /// How the price follows the market.
+    pub strategy: Strategy,
+    /// The price of the strategy `fixed`, and where there is nothing to follow.
+    pub set_price: PricePerHour,
+    /// The owner's floor.
+    pub floor: PricePerHour,
+    /// The floor or the cost of power, whichever is more: never less is asked.
+    pub least: PricePerHour,
+    /// How far below the lowest ask of others the strategy `undercut` asks.
+    pub undercut_step: PricePerHour,
+    /// What the GPU draws at work, in watts; 0 while unknown.
+    pub watts: u32,
+    /// What a kilowatt-hour costs; zero while unknown.
+    pub tariff: Amount,
+    /// What the strategy `cost` adds to the cost of power.
+    pub margin: PricePerHour,
 }
 
 /// One measured adapter.
@@ -90,6 +126,33 @@ pub struct LeaseView {
     pub loss: Option<f32>,
     /// One line in words, where the job stands still or its buyer is out of reach.
     pub note: Option<String>,
+}
+
+/// `POST /v1/provider/ask`: what is to be different from now on; what is absent stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AskChange {
+    /// The price of the strategy `fixed`, and where there is nothing to follow.
+    pub price: Option<PricePerHour>,
+    /// The least that is asked.
+    pub floor: Option<PricePerHour>,
+    /// How the price follows the market.
+    pub strategy: Option<Strategy>,
+    /// How far below the lowest ask of others the strategy `undercut` asks.
+    pub undercut_step: Option<PricePerHour>,
+    /// What the GPU draws at work, in watts.
+    pub watts: Option<u32>,
+    /// What a kilowatt-hour costs.
+    pub tariff: Option<Amount>,
+    /// What the strategy `cost` adds to the cost of power.
+    pub margin: Option<PricePerHour>,
+}
+
+impl AskChange {
+    /// Tells whether the change leaves everything as it is.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `POST /v1/provider/price`: a new asking price.
