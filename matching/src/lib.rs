@@ -26,8 +26,8 @@ pub use book::{
 };
 pub use candle::{Candle, Interval, Tape, Trade, Volume};
 pub use checked::{Checked, Message, check};
-pub use eligibility::{Misfit, Need, Proof};
-pub use quote::{Offer, Precision, Quote, Work, draw, quote};
+pub use eligibility::{Counterparties, Misfit, Need, Proof};
+pub use quote::{Offer, Precision, Quote, Work, draw, fit, quote};
 pub use rejections::Rejections;
 
 #[cfg(test)]

@@ -103,15 +103,31 @@ pub fn quote(book: &Book, need: &Need, header: &HeaderId, now: Timestamp) -> Quo
     let mut rejections = Rejections::default();
     let mut offers = Vec::new();
     for listed in book.asks(now) {
-        let fit = match misfit(need, &listed, book.posting()) {
-            None => offer(need, &listed),
-            Some(reason) => Err(reason),
-        };
+        let fit = judged(book, need, &listed);
         rejections.count(fit.as_ref().err().copied());
         offers.extend(fit.ok());
     }
     offers.sort_by_cached_key(|offer| rank(need, offer, header));
     Quote { offers, rejections }
+}
+
+/// Judges one ask by the rules of [`quote`]: the offer where it fits, else the first reason against it. `None` where
+/// no ask stands under this id at `now`.
+pub fn fit(
+    book: &Book,
+    need: &Need,
+    order: OrderId,
+    now: Timestamp,
+) -> Option<Result<Offer, Misfit>> {
+    let listed = book.find_ask(order, now)?;
+    Some(judged(book, need, &listed))
+}
+
+fn judged(book: &Book, need: &Need, listed: &ListedAsk<'_>) -> Result<Offer, Misfit> {
+    match misfit(need, listed, book.posting()) {
+        None => offer(need, listed),
+        Some(reason) => Err(reason),
+    }
 }
 
 /// Predicts time and cost on an ask that otherwise fits.

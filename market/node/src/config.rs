@@ -4,6 +4,7 @@
 //! Never writes the file unless asked to set one key; flags beat the environment, and the environment beats
 //! the file.
 
+mod counterparty;
 mod edit;
 mod error;
 mod keys;
@@ -11,6 +12,7 @@ mod layers;
 mod nearest;
 mod value;
 
+pub use counterparty::{Counterparty, UnknownCounterparty, listed};
 pub use edit::{Edited, set_in_file};
 pub use error::{ConfigError, Place};
 pub use keys::{KEYS, Key, Kind, VARIABLE_PREFIX, key, reference};
@@ -33,6 +35,8 @@ pub struct Config {
     pub network: NetworkSettings,
     /// How the node sells.
     pub sell: SellSettings,
+    /// How the node buys.
+    pub buy: BuySettings,
     /// How the operator orders transactions.
     pub operator: OperatorSettings,
     /// How leases are kept, on both sides.
@@ -65,6 +69,16 @@ pub struct SellSettings {
     pub tick_ms: u32,
     /// The longest lease in seconds; 60 to 2592000.
     pub max_duration_s: u32,
+}
+
+/// How the node buys.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BuySettings {
+    /// The only ones that are bought from; anybody where it is empty.
+    pub allow: Vec<Counterparty>,
+    /// Those that are never bought from.
+    pub deny: Vec<Counterparty>,
 }
 
 /// How the operator orders transactions.

@@ -35,6 +35,8 @@ pub enum Kind {
     Price,
     /// A list of multiaddresses.
     Addresses,
+    /// A list of accounts and nodes.
+    Counterparties,
     /// Address and port of this machine alone, or nothing.
     Loopback,
     /// One of these words.
@@ -84,6 +86,16 @@ pub const KEYS: &[Key] = &[
             unit: "seconds",
         },
         meaning: "The longest lease that is sold.",
+    },
+    Key {
+        name: "buy.allow",
+        kind: Kind::Counterparties,
+        meaning: "When not empty, only these accounts and nodes are bought from.",
+    },
+    Key {
+        name: "buy.deny",
+        kind: Kind::Counterparties,
+        meaning: "Accounts and nodes that are never bought from.",
     },
     Key {
         name: "operator.block_interval_ms",
@@ -182,6 +194,10 @@ impl Kind {
             }
             Self::Price => "credits a GPU-hour as text, such as \"0.25\"".to_owned(),
             Self::Addresses => "a list of addresses such as [\"/ip4/0.0.0.0/tcp/4646\"]".to_owned(),
+            Self::Counterparties => {
+                "a list of accounts and nodes such as [\"night1...\"]; a node is 64 hexadecimal digits"
+                    .to_owned()
+            }
             Self::Loopback => {
                 "a port of this machine such as \"127.0.0.1:9464\", or \"\" for none".to_owned()
             }

@@ -191,6 +191,7 @@ fn every_key_has_a_variable_that_decides_it() {
             Kind::Integer { least, .. } => least.to_string(),
             Kind::Price => "0.75".to_owned(),
             Kind::Addresses => "/ip4/10.0.0.1/tcp/7".to_owned(),
+            Kind::Counterparties => "ab".repeat(32),
             Kind::Loopback => "127.0.0.1:9464".to_owned(),
             Kind::Choice(words) => (*words.last().unwrap()).to_owned(),
         };
@@ -331,4 +332,19 @@ fn the_reference_names_every_key_with_its_default() {
     assert_eq!(text.lines().count(), KEYS.len() + 2);
     assert!(text.contains("| `sell.price` | `\"0.25\"` |"), "{text}");
     assert!(text.contains("`NIGHTSHIFT_DISK_RESERVE_MIB`"), "{text}");
+}
+
+#[test]
+fn counterparties_are_accounts_and_nodes_and_nothing_else() {
+    let account = market::AccountId::from_bytes([5; 32]).to_string();
+    let node = "ab".repeat(32);
+    let settings = load(&format!("[buy]\nallow = [\"{account}\", \"{node}\"]\n"));
+    let settings = settings.unwrap();
+    let listed = super::listed(&settings.config().buy.allow);
+    assert_eq!((listed.accounts.len(), listed.nodes.len()), (1, 1));
+    assert!(super::listed(&settings.config().buy.deny).is_empty());
+    let told = load("[buy]\ndeny = [\"somebody\"]\n")
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("a list of accounts and nodes"), "{told}");
 }

@@ -8,11 +8,15 @@ use libp2p::Multiaddr;
 use market::PricePerHour;
 use toml::Value;
 
+use super::counterparty::Counterparty;
 use super::error::{ConfigError, Place};
 use super::keys::{Key, Kind};
 
 /// The most addresses in one setting.
 const MAX_ADDRESSES: usize = 16;
+
+/// The most accounts and nodes in one setting.
+const MAX_COUNTERPARTIES: usize = 256;
 
 /// The most characters of a refused value that are shown again.
 const SHOWN: usize = 80;
@@ -33,6 +37,9 @@ pub(super) fn checked(key: &Key, value: Value, place: Place) -> Result<Value, Co
         (Kind::Addresses, Value::Array(items)) => {
             items.len() <= MAX_ADDRESSES && items.iter().all(is_address)
         }
+        (Kind::Counterparties, Value::Array(items)) => {
+            items.len() <= MAX_COUNTERPARTIES && items.iter().all(is_counterparty)
+        }
         _ => false,
     };
     match is_allowed {
@@ -51,8 +58,13 @@ fn is_address(item: &Value) -> bool {
     text.is_some_and(|text| text.parse::<Multiaddr>().is_ok())
 }
 
-/// Checks plain text, of the environment, a flag or the command line: without quotes, and addresses with
-/// commas between them.
+fn is_counterparty(item: &Value) -> bool {
+    let text = item.as_str();
+    text.is_some_and(|text| text.parse::<Counterparty>().is_ok())
+}
+
+/// Checks plain text, of the environment, a flag or the command line: without quotes, and lists with
+/// commas between their items.
 pub(super) fn parsed(key: &Key, text: &str, place: Place) -> Result<Value, ConfigError> {
     let trimmed = text.trim();
     let value = match key.kind {
@@ -63,7 +75,7 @@ pub(super) fn parsed(key: &Key, text: &str, place: Place) -> Result<Value, Confi
         Kind::Price | Kind::Loopback | Kind::Choice(_) => {
             Value::String(unquoted(trimmed).to_owned())
         }
-        Kind::Addresses => {
+        Kind::Addresses | Kind::Counterparties => {
             let inner = trimmed.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
             let items = inner.unwrap_or(trimmed).split(',').map(str::trim);
             let items = items.filter(|item| !item.is_empty());
