@@ -3,6 +3,7 @@
 //! Never does a command's work here.
 
 mod bench;
+mod bid;
 mod cancel;
 mod completions;
 mod config_set;
@@ -78,6 +79,8 @@ pub(crate) enum Command {
     Quote(quote::Args),
     /// Buy a job and follow it to its end
     Run(run::Args),
+    /// Bid for a job; this home's node buys by itself when somebody sells at that price
+    Bid(bid::Args),
     /// Look up what a job file can say
     #[command(subcommand)]
     Job(JobCommand),
@@ -238,6 +241,7 @@ pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Resu
         Command::Up(args) => Box::pin(up::execute(args, context)).await,
         Command::Probe(args) => Box::pin(probe::execute(args, context)).await,
         Command::Run(args) => Box::pin(run::execute(args, context)).await,
+        Command::Bid(args) => Box::pin(bid::execute(args, context)).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger_verify::execute(args, context).await,
         Command::Ledger(LedgerCommand::Audit(args)) => ledger_audit::execute(args, context).await,
         Command::Ledger(LedgerCommand::Show(args)) => ledger_show::execute(args, context).await,

@@ -15,10 +15,10 @@ use market::{
     PricePerHour, Timestamp, TxId,
 };
 use market_node::api::{
-    ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BlockSummary, BookRow, BookView,
-    BudgetView, GpuView, HistoryRow, HistoryView, JobDetail, JobView, LeaseView, OfferView,
-    OperatorView, PendingRefund, ProviderState, ProviderView, QuoteView, RunId, SandboxView,
-    StatusView, TxView,
+    ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BidState, BidView, BlockSummary,
+    BookRow, BookView, BudgetView, GpuView, HistoryRow, HistoryView, JobDetail, JobView, LeaseView,
+    OfferView, OperatorView, PendingRefund, ProviderState, ProviderView, QuoteView, RunId,
+    SandboxView, StatusView, TxView,
 };
 
 pub(crate) fn amount(text: &str) -> Amount {
@@ -150,6 +150,26 @@ pub(crate) fn job() -> JobView {
         output: "/home/me/trained".into(),
         receipt: false,
         started_at: time(),
+        note: None,
+    }
+}
+
+/// A bid that waits.
+pub(crate) fn bid() -> BidView {
+    BidView {
+        run: RunId::from_bytes([0x2e; 8]),
+        kind: "train".to_owned(),
+        job: JobId::from_bytes([0x10; 32]),
+        order: Some(market::OrderId::from_bytes([0xb1; 32])),
+        class: "8T-12G".parse().unwrap(),
+        max_price: price("0.25"),
+        gpus: 1,
+        deposit: amount("0.3"),
+        since: time(),
+        until: time().saturating_add(std::time::Duration::from_secs(7_200)),
+        state: BidState::Waiting,
+        misfits: Some("40 offers: 31 too little memory, 9 above your price".to_owned()),
+        output: "/home/me/trained".into(),
         note: None,
     }
 }

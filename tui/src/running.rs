@@ -26,7 +26,7 @@ use market_node::node::{Node, NodeConfig, NodeTasks};
 use market_node::recover::Leftovers;
 use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::awake;
 use crate::exit::Ending;
@@ -34,6 +34,9 @@ use crate::readiness::{self, News};
 
 /// How long a stopping node waits for what it sells and buys to be settled.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Offers to this node's bids that wait for an answer; further ones are told that it is busy.
+const WAITING_OFFERS: usize = 32;
 
 /// How long it then waits for its own parts to end.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -84,13 +87,14 @@ pub(crate) enum Stopped {
 /// Starts a node: the network first, then the measurement where it sells, then the local API.
 pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNode> {
     let (reservations_in, reservations) = provider::reservation_channel();
+    let (offers_in, offers) = mpsc::channel(WAITING_OFFERS);
     let config = NodeConfig {
         home: home.clone(),
         settings: roles.settings,
         operator_interval_ms: roles.operator_interval_ms,
         takers: Takers {
             seller: roles.sell.map(|_| reservations_in),
-            bidder: None,
+            bidder: Some(offers_in),
         },
     };
     let (node, mut tasks) = Node::start(config).await?;
@@ -121,6 +125,7 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         std::future::pending::<()>().await;
     });
     buyer.resume(left_open);
+    buyer.answer_offers(offers);
     let sleep = stay_awake(seller.as_ref(), &mut tasks);
     let parts = Parts {
         node: node.clone(),
@@ -221,14 +226,19 @@ impl RunningNode {
     pub(crate) async fn stop(self, signals: &mut StopSignals) -> Stopped {
         let bought = self.unfinished_runs();
         let drained = async {
-            let sold = async {
+            let paused = async {
                 if let Some(seller) = &self.seller {
                     let _stopped = seller.pause().await;
-                    // Nothing is offered any more; others hear of it before this node is gone.
-                    tokio::join!(seller.idle(), self.node.book.take_leave());
                 }
             };
-            tokio::join!(sold, self.buyer.stop());
+            tokio::join!(paused, self.buyer.stop());
+            let sold = async {
+                if let Some(seller) = &self.seller {
+                    seller.idle().await;
+                }
+            };
+            // Nothing is offered and nothing is bid any more; others hear of it before this node is gone.
+            tokio::join!(sold, self.node.book.take_leave());
         };
         let stopped = tokio::select! {
             drained = tokio::time::timeout(DRAIN, drained) => match drained {

@@ -340,9 +340,9 @@ fn counterparties_are_accounts_and_nodes_and_nothing_else() {
     let node = "ab".repeat(32);
     let settings = load(&format!("[buy]\nallow = [\"{account}\", \"{node}\"]\n"));
     let settings = settings.unwrap();
-    let listed = super::listed(&settings.config().buy.allow);
+    let listed = listed(&settings.config().buy.allow);
     assert_eq!((listed.accounts.len(), listed.nodes.len()), (1, 1));
-    assert!(super::listed(&settings.config().buy.deny).is_empty());
+    assert!(listed(&settings.config().buy.deny).is_empty());
     let told = load("[buy]\ndeny = [\"somebody\"]\n")
         .unwrap_err()
         .to_string();
