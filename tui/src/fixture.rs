@@ -160,7 +160,7 @@ pub(crate) fn bid() -> BidView {
         run: RunId::from_bytes([0x2e; 8]),
         kind: "train".to_owned(),
         job: JobId::from_bytes([0x10; 32]),
-        order: Some(market::OrderId::from_bytes([0xb1; 32])),
+        order: Some(OrderId::from_bytes([0xb1; 32])),
         class: "8T-12G".parse().unwrap(),
         max_price: price("0.25"),
         gpus: 1,

@@ -229,7 +229,7 @@ fn a_run_before_its_first_attempt_is_described() {
     detail.attempts.clear();
     detail.artefacts.clear();
     detail.checkpoint_step = None;
-    detail.budget = market_node::api::BudgetView::default();
+    detail.budget = BudgetView::default();
     let text = describe::text(&detail);
     for part in [
         "Attempts\nnone yet\n",
