@@ -8,7 +8,7 @@ use std::time::Duration;
 use market::{HeaderId, Timestamp};
 use market_node::api::RunEvent;
 use market_node::book::{BookError, PostError};
-use matching::Quote;
+use matching::{Quote, Refused};
 
 use super::seek::{Search, Sought};
 use super::{Ended, Run, wanted};
@@ -106,7 +106,8 @@ impl Run {
         let posted = node.book.post(slot, body, lifetime).await;
         let order = match posted {
             Ok(order) => order,
-            Err(PostError::Book(BookError::NoTime)) => {
+            // An order that an earlier run of this node has signed may be about to arrive; it is overtaken then.
+            Err(PostError::Book(BookError::NoTime) | PostError::Refused(Refused::Superseded)) => {
                 self.machine(|bid| bid.machine.not_posted(now));
                 return Ok(());
             }
@@ -161,14 +162,24 @@ impl Run {
         Ok(None)
     }
 
-    /// Ranks the offers that this node knows, without asking anybody: among equals the lot decides later.
+    /// Ranks the offers that this node knows, without asking anybody: among equals the lot decides later. Sees also
+    /// whether the own order still stands.
     async fn glance(&self, search: &Search) -> Result<Quote, RunError> {
         let need = need::of_run(&search.record, &search.job, &self.buyer.node);
+        let order = self.machine(|bid| bid.machine.order()).flatten();
         let no_lot = HeaderId::from_bytes([0; 32]);
-        match self.buyer.node.book.quote(need, no_lot).await {
-            Err(BookError::NoTime) => Ok(Quote::default()),
-            quote => Ok(quote?),
+        let read = self.buyer.node.book.read(move |book, now| {
+            let stands = order.is_none_or(|order| book.has_bid(order, now));
+            (stands, matching::quote(book, &need, &no_lot, now))
+        });
+        let (stands, quote) = match read.await {
+            Err(BookError::NoTime) => return Ok(Quote::default()),
+            read => read?,
+        };
+        if !stands {
+            self.machine(|bid| bid.machine.fell_out());
         }
+        Ok(quote)
     }
 
     fn looked(&self, found: Found, misfits: Option<String>) {

@@ -154,6 +154,11 @@ impl Machine {
         self.posted = Some(Posted { order, expires_at });
     }
 
+    /// Notes that its order does not stand in the book any more: it is posted anew.
+    pub(crate) fn fell_out(&mut self) {
+        self.posted = None;
+    }
+
     /// Notes that the book cannot take an order now.
     pub(crate) fn not_posted(&mut self, now: Timestamp) {
         self.posts_from = now.saturating_add(POST_LATER);

@@ -145,6 +145,14 @@ fn a_book_that_takes_no_order_is_asked_again_later() {
 }
 
 #[test]
+fn an_order_that_fell_out_of_the_book_is_posted_anew() {
+    let mut bid = standing();
+    bid.fell_out();
+    assert_eq!(bid.order(), None);
+    assert!(matches!(bid.next(at(1)), Step::Post { .. }));
+}
+
+#[test]
 fn a_halted_bid_does_nothing_and_takes_nothing() {
     let mut bid = standing();
     bid.halt();

@@ -276,6 +276,7 @@ impl BookActor {
         } = post;
         let result = match self.clock.now() {
             Some(now) => {
+                self.own.catch_up(&self.book);
                 let order = self.own.draft(slot, body, lifetime, now);
                 self.place(order, now)
             }
@@ -342,6 +343,7 @@ impl BookActor {
         let Some(now) = self.clock.now() else {
             return;
         };
+        self.own.catch_up(&self.book);
         if let Some(beacon) = self.own.beacon_if_due(now)
             && let Err(reason) = self.apply_own(BookMessage::Beacon(beacon), now)
         {
