@@ -2,31 +2,31 @@
 //!
 //! Never lets a quote or a purchase go ahead on money or offers that are not there.
 
+mod error;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use market::job::JobSpec;
-use market::{Amount, BlobHash, HeaderId, OrderId, PricePerHour, Timestamp};
+use market::{Amount, BlobHash, HeaderId, OrderId, Timestamp};
 use market_node::api::{
-    ArtefactView, BidRequest, BidView, JobView, MAX_BID_S, QuoteView, RunEvent, RunId, RunRequest,
-    RunView,
+    ArtefactView, BidRequest, BidView, JobView, QuoteView, RunEvent, RunId, RunRequest, RunView,
 };
-use market_node::book::{BookError, PostError};
-use market_node::home::HomeError;
-use market_node::identity::{IdentityError, fresh_nonce};
+use market_node::book::BookError;
+use market_node::identity::fresh_nonce;
 use market_node::lease::OfferRequest;
-use market_node::ledger::client::LedgerError;
 use market_node::node::Node;
-use market_node::revocation::Revoked;
 use market_node::store::StoreError;
 use matching::{Need, Quote};
 use tokio::sync::mpsc;
 
+pub use error::RunError;
+
 use crate::events::{EventLog, Reader};
 use crate::fetch::{self, FilesError};
-use crate::inputs::{self, Brought, InputError, Resolved};
-use crate::job_file::{JobFile, JobFileError, Source};
+use crate::inputs::{self, Brought, Resolved};
+use crate::job_file::{JobFile, Source};
 use crate::record::RunRecord;
 use crate::run::{self, LeftOpen, Run, Wish};
 use crate::runs::{Live, Runs};
@@ -37,145 +37,6 @@ const SETTLE: Duration = Duration::from_secs(10);
 
 /// How often it looks meanwhile.
 const SETTLE_STEP: Duration = Duration::from_millis(100);
-
-/// Why a job could not be bought.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The job file is wrong.
-    #[error(transparent)]
-    File(#[from] JobFileError),
-    /// An input is missing or wrong.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// The book cannot be read.
-    #[error(transparent)]
-    Book(#[from] BookError),
-    /// The ledger cannot be asked.
-    #[error(transparent)]
-    Ledger(LedgerError),
-    /// The operator does not answer.
-    #[error(
-        "the operator of this market cannot be reached, so nothing can be bought now: {0}; try again later, and \
-         see `nightshift doctor`"
-    )]
-    Operator(LedgerError),
-    /// No entropy.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The home folder failed.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Nothing fits.
-    #[error("no offer fits this job: {0}")]
-    NoOffer(String),
-    /// Not enough money.
-    #[error(
-        "this job locks {needed} and the account can spend {available}: {missing} are missing. Lower \
-         budget.total in the job file, or ask the operator for credits (`nightshift wallet address` shows \
-         where to)"
-    )]
-    Money {
-        /// What is missing.
-        missing: Amount,
-        /// What would be locked, with the fee for opening.
-        needed: Amount,
-        /// What can be spent.
-        available: Amount,
-    },
-    /// Not enough money to go on with another provider.
-    #[error(
-        "going on with another provider locks {needed} at least, and the account can spend {available}: {missing} \
-         are missing. What earlier attempts locked comes back by itself; `nightshift wallet balance` shows what \
-         there is"
-    )]
-    MoneyToGoOn {
-        /// What is missing.
-        missing: Amount,
-        /// What would be locked at least, with the fee for opening.
-        needed: Amount,
-        /// What can be spent.
-        available: Amount,
-    },
-    /// Too little would be left.
-    #[error(
-        "this job locks {needed}, which would leave {rest} of {available}; an account holds nothing or at \
-         least {minimum}. Change budget.total in the job file"
-    )]
-    Dust {
-        /// What would be locked, with the fee for opening.
-        needed: Amount,
-        /// What can be spent.
-        available: Amount,
-        /// What would be left.
-        rest: Amount,
-        /// The least that an account may hold.
-        minimum: Amount,
-    },
-    /// The account has taken this node's delegation back.
-    #[error("nothing can be bought by this node: {0}")]
-    Revoked(#[from] Revoked),
-    /// A bid would stand too long, or not at all.
-    #[error(
-        "a bid stands from a second to {} days, and {stands_s} seconds were asked for; bid again when it is over",
-        MAX_BID_S / 86_400
-    )]
-    BidTime {
-        /// What was asked for.
-        stands_s: u32,
-    },
-    /// The price of a bid is beyond all money.
-    #[error(
-        "the job's time limit at this price is more than can be counted; lower the price, or set budget.total in the \
-         job file"
-    )]
-    BidCost,
-    /// As many bids stand as a node can have.
-    #[error(
-        "this node has 63 bids standing, which is the most; `nightshift cancel RUN` ends one, and `nightshift ps` \
-         lists them"
-    )]
-    NoSlot,
-    /// A bid is not one that the book takes.
-    #[error("the bid does not stand in the book: {0}")]
-    Post(#[from] PostError),
-    /// The time of a bid is over.
-    #[error("nobody sold for at most {max_price} while the bid stood; the last look: {misfits}")]
-    Unsold {
-        /// What was bid.
-        max_price: PricePerHour,
-        /// Why what there was did not fit.
-        misfits: String,
-    },
-    /// All that fit fell through.
-    #[error("none of the {tried} fitting offers could be reserved; the last said: {last}")]
-    AllRefused {
-        /// How many were tried.
-        tried: usize,
-        /// The last reason.
-        last: String,
-    },
-}
-
-impl RunError {
-    /// Returns how much more the account would have to hold to go on, where money is what is missing.
-    pub(crate) fn missing(&self) -> Option<Amount> {
-        match self {
-            Self::MoneyToGoOn { missing, .. } => Some(*missing),
-            _ => None,
-        }
-    }
-
-    /// Tells a ledger that does not answer from one that says something wrong.
-    fn operator(error: LedgerError) -> Self {
-        match error.is_temporary() {
-            true => Self::Operator(error),
-            false => Self::Ledger(error),
-        }
-    }
-}
 
 /// Buys jobs for this node. Cheap to clone.
 #[derive(Clone)]
@@ -284,14 +145,18 @@ impl Buyer {
         fetch::fetch(&self.node, &self.runs, (run, folder)).await
     }
 
-    /// Notes on disk where every run stands, so that the next start goes on with them. Nothing is cancelled.
+    /// Lets no bid trade any more, and notes on disk where every run stands, so that the next start goes on with them.
+    /// Nothing is cancelled.
     pub async fn stop(&self) {
-        for run in self.runs.all_live() {
-            self.runs.change(run, |live| {
+        let runs = self.runs.all_live();
+        for run in &runs {
+            self.runs.change(*run, |live| {
                 if let Some(bid) = &mut live.standing {
                     bid.machine.halt();
                 }
             });
+        }
+        for run in runs {
             if let Err(error) = self.runs.keep(run).await {
                 tracing::error!(%error, %run, "where a run stands could not be noted");
             }

@@ -215,6 +215,35 @@ fn a_bid_whose_time_ends_or_that_is_cancelled_says_so_and_leaves_no_order() {
 }
 
 #[test]
+fn a_bid_passes_over_those_on_the_deny_list_and_counts_them() {
+    if !program::has_adapter() {
+        return;
+    }
+    let mut market = Market::start();
+    let deny = ("NIGHTSHIFT_BUY_DENY".to_owned(), market.provider.account());
+    market.consumer.restart_with(&[deny]);
+    market.wait_for_offers(&market.consumer, 1);
+    let file = purchase::small_training(&market, STEPS, BUDGET);
+    let asked = [
+        "bid",
+        &file,
+        "--max-price",
+        "0.3",
+        "--for",
+        "3s",
+        "--yes",
+        "-f",
+    ];
+    let done = market.consumer.run(&asked);
+    assert_eq!(done.code, Some(4), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("1 offer: 1 on your deny list"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
 fn a_bid_outlives_a_kill_and_a_restart_of_its_node_and_is_filled_once() {
     if !program::has_adapter() {
         return;

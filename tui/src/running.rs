@@ -15,8 +15,8 @@ use gpu_probe::Effort;
 use market::gpu::GpuClass;
 use market::lease::Phase;
 use market_node::api::{
-    ApiResult, ApiServer, BestPrice, ProviderState, RunId, StatusView, balance_of, node_router,
-    serve,
+    ApiResult, ApiServer, BestPrice, BidState, ProviderState, RunId, StatusView, balance_of,
+    node_router, serve,
 };
 use market_node::blobs::Swept;
 use market_node::config::Config;
@@ -253,6 +253,7 @@ impl RunningNode {
             );
         }
         tell_unfinished(&bought, &self.unfinished_runs());
+        tell_waiting(&self.waiting_bids());
         drop(self.api);
         drop(self.seller);
         tokio::select! {
@@ -262,6 +263,15 @@ impl RunningNode {
             () = signals.next() => return Stopped::Forced,
         }
         stopped
+    }
+
+    /// Lists the bids that stand.
+    fn waiting_bids(&self) -> Vec<RunId> {
+        let bids = self.buyer.standing_bids().unwrap_or_default();
+        let waiting = bids
+            .iter()
+            .filter(|bid| matches!(bid.state, BidState::Waiting | BidState::Filling));
+        waiting.map(|bid| bid.run).collect()
     }
 
     /// Lists the runs that were bought and are not over.
@@ -281,6 +291,13 @@ fn tell_unfinished(before: &[RunId], after: &[RunId]) {
             ),
             false => eprintln!("Run {run} ended; what was done is paid, the rest comes back."),
         }
+    }
+}
+
+/// Says what becomes of bids that nobody has filled.
+fn tell_waiting(bids: &[RunId]) {
+    for run in bids {
+        eprintln!("Bid {run} is out of the book; it stands there again when this node starts.");
     }
 }
 

@@ -111,6 +111,10 @@ impl Run {
                 self.machine(|bid| bid.machine.not_posted(now));
                 return Ok(());
             }
+            Err(PostError::Book(BookError::Stopped)) => {
+                self.rest();
+                return Ok(());
+            }
             Err(error) => return Err(error.into()),
         };
         let expires_at = now.saturating_add(lifetime);
@@ -173,13 +177,22 @@ impl Run {
             (stands, matching::quote(book, &need, &no_lot, now))
         });
         let (stands, quote) = match read.await {
+            Ok(read) => read,
             Err(BookError::NoTime) => return Ok(Quote::default()),
-            read => read?,
+            Err(BookError::Stopped) => {
+                self.rest();
+                return Ok(Quote::default());
+            }
         };
         if !stands {
             self.machine(|bid| bid.machine.fell_out());
         }
         Ok(quote)
+    }
+
+    /// Leaves the bid alone: the node stops, and its next start goes on with it.
+    fn rest(&self) {
+        self.machine(|bid| bid.machine.halt());
     }
 
     fn looked(&self, found: Found, misfits: Option<String>) {

@@ -2,34 +2,27 @@
 //!
 //! Never decides for a bid: its machine does.
 
+mod goods;
 mod ledger;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use market::agreement::{Party, Rates, Terms};
 use market::keys::SecretKey;
 use market::ledger::SignedTransaction;
-use market::order::{
-    Ask, AskFigures, Attributes, BookMessage, Evidence, Order, OrderBody, Sequence, Slot,
-};
-use market::{
-    AccountId, Amount, BlobHash, ChannelId, HeaderId, JobId, OrderId, PricePerHour, Signed,
-    Timestamp,
-};
+use market::order::{BookMessage, Order, OrderBody, Sequence, Slot};
+use market::{ChannelId, HeaderId, OrderId, Signed, Timestamp};
 use market_node::lease_protocol::BidOffer;
-use matching::{Book, Capacity, Need, Offer, Posting};
+use matching::{Book, Capacity, Offer, Posting};
 
 use super::super::offer;
 use crate::standing::{Found, Machine, Step};
+pub(super) use goods::Random;
+use goods::{BID, DEAR, ask, need, price, terms};
 pub(super) use ledger::{Ledger, START_MS};
 
 pub(super) const BUYERS: usize = 2;
 pub(super) const PROVIDERS: usize = 3;
-
-/// What the bids pay, and what providers ask before they lower their price, in nanocredits.
-const BID: u64 = 360_000_000;
-const DEAR: u64 = 720_000_000;
 
 /// How long a bid stands, and how long a buyer waits for an answer, in milliseconds.
 const STANDS_MS: u64 = 30_000;
@@ -37,32 +30,6 @@ const ANSWER_MS: u64 = 200;
 
 /// How long a block takes.
 const BLOCK_MS: u64 = 100;
-
-/// A generator of numbers for one seed (splitmix64, S. Vigna, public domain).
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// Tells whether something happens that happens one time in `often`.
-    fn one_in(&mut self, often: u64) -> bool {
-        self.below(often) == 0
-    }
-}
 
 /// What happens at a moment.
 enum Event {
@@ -318,7 +285,7 @@ impl Play<'_> {
         }
         let offered = offer::check(offer, from, price(BID), &chain).unwrap();
         let _news = buyer_.book.apply(offered.message, now);
-        let fit = matching::fit(&buyer_.book, &need(buyer_), offered.ask, now);
+        let fit = matching::fit(&buyer_.book, &need(&buyer_.key), offered.ask, now);
         if offer::judged(fit).is_ok() && buyer_.machine.offered(offered.ask, now).is_ok() {
             self.wake(buyer);
         }
@@ -362,7 +329,7 @@ impl Play<'_> {
         let now = at(self.now);
         let buyer_ = &mut self.buyers[buyer];
         let header = HeaderId::from_bytes([0; 32]);
-        let mut quote = matching::quote(&buyer_.book, &need(buyer_), &header, now);
+        let mut quote = matching::quote(&buyer_.book, &need(&buyer_.key), &header, now);
         quote
             .offers
             .sort_by_key(|offer| called != Some(offer.order));
@@ -380,7 +347,7 @@ impl Play<'_> {
         let chain = *self.ledger.chain();
         let buyer_ = &mut self.buyers[buyer];
         let offer = buyer_.offers.front().expect("an offer is left").clone();
-        let terms = terms(buyer_, &offer, at(self.now));
+        let terms = terms((&buyer_.key, buyer_.nonce), &offer, at(self.now));
         buyer_.sent.push(terms.channel_id(&chain));
         buyer_.tries += 1;
         let number = buyer_.tries;
@@ -451,66 +418,5 @@ impl Play<'_> {
             buyer_.offers.clear();
         }
         buyer_.channel.is_some()
-    }
-}
-
-fn price(nanocredits: u64) -> PricePerHour {
-    PricePerHour(Amount::from_nanocredits(nanocredits))
-}
-
-fn need(buyer: &Buyer) -> Need {
-    let mut need = Need::new(buyer.key.account(), 3_600);
-    need.max_price = Some(price(BID));
-    need
-}
-
-fn ask(account: AccountId, nanocredits: u64) -> Ask {
-    Ask {
-        account,
-        class: "1T-8G".parse().unwrap(),
-        price: price(nanocredits),
-        gpus: 1,
-        max_duration_s: 3_600,
-        figures: AskFigures {
-            gemm_mflops: 1_000_000,
-            usable_mib: 8 * 1_024,
-            f16_mflops: None,
-            gb_per_s: None,
-        },
-        upload_mb_per_s: None,
-        network_mbit_per_s: None,
-        attributes: Attributes::TRAIN,
-        sandbox_level: 1,
-        evidence: Evidence::Report(BlobHash::from_bytes([3; 32])),
-        hold_bps: 2_500,
-        tick_ms: 10_000,
-    }
-}
-
-fn terms(buyer: &Buyer, offer: &Offer, now: Timestamp) -> Terms {
-    let ask = &offer.ask;
-    Terms {
-        payer: Party {
-            account: buyer.key.account(),
-            node: buyer.key.node(),
-        },
-        payee: Party {
-            account: ask.account,
-            node: offer.register.node,
-        },
-        ask: offer.order,
-        job: JobId::from_bytes([4; 32]),
-        class: ask.class,
-        rates: Rates {
-            price_per_hour: ask.price,
-            gpus: 1,
-            hold_bps: ask.hold_bps,
-            tick_ms: ask.tick_ms,
-            prepaid_ticks: 1,
-            delivery_ticks: 30,
-        },
-        deposit: Amount::from_nanocredits(BID),
-        payer_nonce: buyer.nonce,
-        expires_at: now.saturating_add(Duration::from_secs(7 * 24 * 3_600)),
     }
 }

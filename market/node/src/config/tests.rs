@@ -340,8 +340,8 @@ fn counterparties_are_accounts_and_nodes_and_nothing_else() {
     let node = "ab".repeat(32);
     let settings = load(&format!("[buy]\nallow = [\"{account}\", \"{node}\"]\n"));
     let settings = settings.unwrap();
-    let listed = listed(&settings.config().buy.allow);
-    assert_eq!((listed.accounts.len(), listed.nodes.len()), (1, 1));
+    let allowed = listed(&settings.config().buy.allow);
+    assert_eq!((allowed.accounts.len(), allowed.nodes.len()), (1, 1));
     assert!(listed(&settings.config().buy.deny).is_empty());
     let told = load("[buy]\ndeny = [\"somebody\"]\n")
         .unwrap_err()
