@@ -84,7 +84,7 @@ pub(crate) enum Command {
     /// Look up what a job file can say
     #[command(subcommand)]
     Job(JobCommand),
-    /// List the jobs that this node bought
+    /// List the jobs that this node bought, and its bids
     Ps(ps::Args),
     /// Show everything that is known of one run
     Describe(describe::Args),

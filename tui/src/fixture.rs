@@ -255,7 +255,7 @@ pub(crate) fn detail() -> JobDetail {
         },
         spec: spec(),
         checkpoint_step: Some(10),
-        events: (140, 0),
+        events: (0, 140),
         job,
     }
 }

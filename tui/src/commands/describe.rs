@@ -61,7 +61,11 @@ fn line((name, value): &(&str, String)) -> String {
 }
 
 fn events((first, next): (u64, u64), run: RunId) -> String {
-    format!("{next} kept, from number {first}; `nightshift logs {run}`")
+    let kept = match next.checked_sub(1) {
+        Some(last) if first <= last => format!("numbers {first} to {last}"),
+        _ => "none are kept".to_owned(),
+    };
+    format!("{kept}; `nightshift logs {run}`")
 }
 
 /// Writes the run, its attempts and its files.

@@ -58,7 +58,6 @@ pub(super) fn recent(jobs: Vec<JobView>) -> Vec<JobView> {
 
 /// Keeps the bids that go on, and the last ones that ended.
 fn recent_bids(bids: Vec<BidView>) -> Vec<BidView> {
-    let goes_on = |bid: &BidView| matches!(bid.state, BidState::Waiting | BidState::Filling);
     let mut ended = 0;
     let is_kept = |bid: &BidView| {
         if goes_on(bid) {
@@ -77,6 +76,10 @@ pub(super) fn merged(jobs: Vec<JobView>, bids: Vec<BidView>) -> Vec<RunView> {
     let mut runs: Vec<RunView> = jobs.chain(bids).collect();
     runs.sort_by_key(|run| std::cmp::Reverse(began(run)));
     runs
+}
+
+fn goes_on(bid: &BidView) -> bool {
+    matches!(bid.state, BidState::Waiting | BidState::Filling)
 }
 
 fn began(run: &RunView) -> Timestamp {
@@ -134,8 +137,10 @@ fn row(job: &JobView) -> [String; 8] {
 fn bid_row(bid: &BidView) -> [String; 8] {
     let dash = || "-".to_owned();
     let why = bid.note.as_ref().or(bid.misfits.as_ref());
+    let why = why.map(|why| words::printable(why));
     let note = match why {
-        Some(why) => format!("{}; {}", words::bid(bid), words::printable(why)),
+        Some(why) if goes_on(bid) => format!("{}; {why}", words::bid(bid)),
+        Some(why) => why,
         None => words::bid(bid),
     };
     [

@@ -105,7 +105,7 @@ pub struct BidDetail {
     pub budget: BudgetView,
     /// What was asked for.
     pub spec: JobSpec,
-    /// Lines of the run's stream that are kept, and the number of the first of them.
+    /// The numbers of the first line of the run's stream that is kept, and of the next one that will be told.
     pub events: (u64, u64),
 }
 

@@ -227,7 +227,7 @@ pub struct JobDetail {
     pub spec: JobSpec,
     /// The step after which another provider would go on; none before the first checkpoint.
     pub checkpoint_step: Option<u64>,
-    /// Lines of the run's stream that are kept, and the number of the first of them.
+    /// The numbers of the first line of the run's stream that is kept, and of the next one that will be told.
     pub events: (u64, u64),
 }
 
