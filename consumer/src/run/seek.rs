@@ -81,6 +81,11 @@ impl Search {
         self.sent.watch();
     }
 
+    /// Tells whether a failure was told since the last time that this was asked.
+    pub(super) fn has_told(&mut self) -> bool {
+        self.told.take().is_some()
+    }
+
     /// Tells whether a failure is of another kind than the one before.
     pub(super) fn is_news(&mut self, error: &RunError) -> bool {
         let kind = Some(discriminant(error));

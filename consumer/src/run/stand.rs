@@ -71,13 +71,15 @@ impl Run {
 
     /// Waits for `left`, a change of the book, an offer, or the wish to cancel.
     async fn wait(&mut self, left: Duration, changes: &mut tokio::sync::watch::Receiver<u64>) {
-        let Some(wake) = self.machine(|bid| bid.wake.clone()) else {
+        let Some((wake, is_stale)) = self.machine(|bid| (bid.wake.clone(), bid.machine.is_stale()))
+        else {
             return;
         };
         let has_changed = tokio::select! {
             () = tokio::time::sleep(left) => false,
             () = wake.notified() => false,
-            changed = changes.changed() => changed.is_ok(),
+            // A book that changes all the time wakes nobody who will look at it in any case.
+            changed = changes.changed(), if !is_stale => changed.is_ok(),
             () = wanted(&mut self.cancelled) => false,
         };
         if has_changed {
@@ -141,7 +143,7 @@ impl Run {
         let is_full = search.sent_count() >= MAX_SENT;
         if is_full || search.is_left_alone(&quote) {
             let found = match quote.offers.is_empty() {
-                true => Found::Nothing,
+                true => self.nothing_fits(search),
                 false => Found::Unavailable,
             };
             if is_full && let Some(ended) = self.look_at_sent(search).await? {
@@ -164,6 +166,15 @@ impl Run {
         }
         self.looked(Found::Unavailable, misfits);
         Ok(None)
+    }
+
+    /// Forgets what was the matter with offers that are not there any more.
+    fn nothing_fits(&self, search: &mut Search) -> Found {
+        if search.has_told() {
+            let runs = &self.buyer.runs;
+            runs.change(self.run, |live| live.record.note = None);
+        }
+        Found::Nothing
     }
 
     /// Ranks the offers that this node knows, without asking anybody: among equals the lot decides later. Sees also

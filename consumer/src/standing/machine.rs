@@ -102,7 +102,8 @@ impl Machine {
     /// Decides what comes next. A look that an offer called for reserves at once.
     pub(crate) fn next(&mut self, now: Timestamp) -> Step {
         if self.state == State::Halted {
-            return Step::Wait { until: self.until };
+            let until = now.saturating_add(REST);
+            return Step::Wait { until };
         }
         if now >= self.until {
             return Step::End;
@@ -142,6 +143,11 @@ impl Machine {
             }
         };
         wanted.max(self.posts_from)
+    }
+
+    /// Tells whether a change of the book would tell nothing new: it is looked at anyway.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_stale || self.state == State::Halted
     }
 
     /// Notes that the book has changed.

@@ -2,7 +2,7 @@
 //!
 //! Never touches what was delivered.
 
-use market_node::api::RunView;
+use market_node::api::{BidState, RunView};
 
 use super::ps;
 use crate::cli::Context;
@@ -25,8 +25,13 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     let view: RunView = client.post(&path, &serde_json::json!({})).await?;
     let outcome = match &view {
         RunView::Job(job) => job.outcome,
-        RunView::Bid(_) => {
-            eprintln!("The bid is taken out of the book; nothing was locked for it.");
+        RunView::Bid(bid) => {
+            match bid.state {
+                BidState::Waiting | BidState::Filling => {
+                    eprintln!("The bid is taken out of the book; nothing was locked for it.");
+                }
+                over => eprintln!("The bid is over: {over}."),
+            }
             return context.print(&view, |view| ps::text(std::slice::from_ref(view)));
         }
     };
