@@ -8,12 +8,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::stream;
 use market_node::api::{
-    ApiError, ApiResult, ArtefactView, FetchRequest, JobDetail, JobView, QuoteRequest, QuoteView,
-    RunId, RunRequest, ndjson,
+    ApiError, ApiResult, ArtefactView, BidRequest, BidView, FetchRequest, JobView, QuoteRequest,
+    QuoteView, RunDetail, RunId, RunRequest, RunView, ndjson,
 };
 use serde::Deserialize;
 
 use crate::buyer::Buyer;
+use crate::events::Reader;
 use crate::fetch::FilesError;
 use crate::runs::FindError;
 
@@ -22,6 +23,7 @@ pub fn consumer_router(buyer: Buyer) -> Router {
     Router::new()
         .route("/v1/quote", post(quote))
         .route("/v1/jobs", get(jobs).post(run))
+        .route("/v1/bids", get(bids).post(bid))
         .route("/v1/jobs/{run}", get(detail))
         .route("/v1/jobs/{run}/events", get(events))
         .route("/v1/jobs/{run}/cancel", post(cancel))
@@ -51,8 +53,19 @@ async fn jobs(State(buyer): State<Buyer>) -> ApiResult<Vec<JobView>> {
     buyer.jobs().map(Json).map_err(ApiError::failed)
 }
 
+async fn bids(State(buyer): State<Buyer>) -> ApiResult<Vec<BidView>> {
+    buyer.standing_bids().map(Json).map_err(ApiError::failed)
+}
+
 async fn run(State(buyer): State<Buyer>, Json(request): Json<RunRequest>) -> Response {
-    let events = buyer.run(request);
+    lines(buyer.run(request))
+}
+
+async fn bid(State(buyer): State<Buyer>, Json(request): Json<BidRequest>) -> Response {
+    lines(buyer.bid(request))
+}
+
+fn lines(events: Reader) -> Response {
     ndjson(stream::unfold(events, |mut events| async move {
         let next = events.next().await?;
         Some((next.event, events))
@@ -67,7 +80,7 @@ fn find(buyer: &Buyer, name: &str) -> Result<RunId, ApiError> {
     })
 }
 
-async fn detail(State(buyer): State<Buyer>, Path(name): Path<String>) -> ApiResult<JobDetail> {
+async fn detail(State(buyer): State<Buyer>, Path(name): Path<String>) -> ApiResult<RunDetail> {
     let run = find(&buyer, &name)?;
     let detail = buyer.runs.detail(run).map_err(ApiError::failed)?;
     detail
@@ -94,7 +107,7 @@ async fn events(
     Ok(ndjson(lines).into_response())
 }
 
-async fn cancel(State(buyer): State<Buyer>, Path(name): Path<String>) -> ApiResult<JobView> {
+async fn cancel(State(buyer): State<Buyer>, Path(name): Path<String>) -> ApiResult<RunView> {
     let run = find(&buyer, &name)?;
     let view = buyer.cancel(run).await.map_err(ApiError::failed)?;
     view.map(Json).ok_or_else(|| {

@@ -2,143 +2,41 @@
 //!
 //! Never lets a quote or a purchase go ahead on money or offers that are not there.
 
+mod error;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use market::job::JobSpec;
-use market::{Amount, BlobHash, HeaderId};
-use market_node::api::{ArtefactView, JobView, QuoteView, RunEvent, RunId, RunRequest};
+use market::{Amount, BlobHash, HeaderId, OrderId, Timestamp};
+use market_node::api::{
+    ArtefactView, BidRequest, BidView, JobView, QuoteView, RunEvent, RunId, RunRequest, RunView,
+};
 use market_node::book::BookError;
-use market_node::home::HomeError;
-use market_node::identity::{IdentityError, fresh_nonce};
-use market_node::ledger::client::LedgerError;
+use market_node::identity::fresh_nonce;
+use market_node::lease::OfferRequest;
 use market_node::node::Node;
-use market_node::revocation::Revoked;
 use market_node::store::StoreError;
 use matching::{Need, Quote};
+use tokio::sync::mpsc;
+
+pub use error::RunError;
 
 use crate::events::{EventLog, Reader};
 use crate::fetch::{self, FilesError};
-use crate::inputs::{self, Brought, InputError, Resolved};
-use crate::job_file::{JobFile, JobFileError, Source};
+use crate::inputs::{self, Brought, Resolved};
+use crate::job_file::{JobFile, Source};
 use crate::record::RunRecord;
-use crate::run::{self, LeftOpen, Run};
+use crate::run::{self, LeftOpen, Run, Wish};
 use crate::runs::{Live, Runs};
-use crate::{need, reserve};
+use crate::{need, reserve, standing};
 
 /// How long a fresh node waits for the book and protocol time before it says that there is no offer.
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// How often it looks meanwhile.
 const SETTLE_STEP: Duration = Duration::from_millis(100);
-
-/// Why a job could not be bought.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The job file is wrong.
-    #[error(transparent)]
-    File(#[from] JobFileError),
-    /// An input is missing or wrong.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// The book cannot be read.
-    #[error(transparent)]
-    Book(#[from] BookError),
-    /// The ledger cannot be asked.
-    #[error(transparent)]
-    Ledger(LedgerError),
-    /// The operator does not answer.
-    #[error(
-        "the operator of this market cannot be reached, so nothing can be bought now: {0}; try again later, and \
-         see `nightshift doctor`"
-    )]
-    Operator(LedgerError),
-    /// No entropy.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The home folder failed.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Nothing fits.
-    #[error("no offer fits this job: {0}")]
-    NoOffer(String),
-    /// Not enough money.
-    #[error(
-        "this job locks {needed} and the account can spend {available}: {missing} are missing. Lower \
-         budget.total in the job file, or ask the operator for credits (`nightshift wallet address` shows \
-         where to)"
-    )]
-    Money {
-        /// What is missing.
-        missing: Amount,
-        /// What would be locked, with the fee for opening.
-        needed: Amount,
-        /// What can be spent.
-        available: Amount,
-    },
-    /// Not enough money to go on with another provider.
-    #[error(
-        "going on with another provider locks {needed} at least, and the account can spend {available}: {missing} \
-         are missing. What earlier attempts locked comes back by itself; `nightshift wallet balance` shows what \
-         there is"
-    )]
-    MoneyToGoOn {
-        /// What is missing.
-        missing: Amount,
-        /// What would be locked at least, with the fee for opening.
-        needed: Amount,
-        /// What can be spent.
-        available: Amount,
-    },
-    /// Too little would be left.
-    #[error(
-        "this job locks {needed}, which would leave {rest} of {available}; an account holds nothing or at \
-         least {minimum}. Change budget.total in the job file"
-    )]
-    Dust {
-        /// What would be locked, with the fee for opening.
-        needed: Amount,
-        /// What can be spent.
-        available: Amount,
-        /// What would be left.
-        rest: Amount,
-        /// The least that an account may hold.
-        minimum: Amount,
-    },
-    /// The account has taken this node's delegation back.
-    #[error("nothing can be bought by this node: {0}")]
-    Revoked(#[from] Revoked),
-    /// All that fit fell through.
-    #[error("none of the {tried} fitting offers could be reserved; the last said: {last}")]
-    AllRefused {
-        /// How many were tried.
-        tried: usize,
-        /// The last reason.
-        last: String,
-    },
-}
-
-impl RunError {
-    /// Returns how much more the account would have to hold to go on, where money is what is missing.
-    pub(crate) fn missing(&self) -> Option<Amount> {
-        match self {
-            Self::MoneyToGoOn { missing, .. } => Some(*missing),
-            _ => None,
-        }
-    }
-
-    /// Tells a ledger that does not answer from one that says something wrong.
-    fn operator(error: LedgerError) -> Self {
-        match error.is_temporary() {
-            true => Self::Operator(error),
-            false => Self::Ledger(error),
-        }
-    }
-}
 
 /// Buys jobs for this node. Cheap to clone.
 #[derive(Clone)]
@@ -192,13 +90,37 @@ impl Buyer {
         self.runs.list()
     }
 
-    /// Asks for the end of a run, at whatever point it is; one that is over stays as it is. `None` for one that
-    /// has bought nothing; where an agreement is on its way all the same, it is ended when it opens. The wish is
-    /// on disk when this returns.
+    /// Returns the bids of this node, the newest first: those that stand, and those that ended unfilled.
     ///
     /// # Errors
     /// The store fails.
-    pub async fn cancel(&self, run: RunId) -> Result<Option<JobView>, StoreError> {
+    pub fn standing_bids(&self) -> Result<Vec<BidView>, StoreError> {
+        self.runs.bids()
+    }
+
+    /// Asks for the end of the bid that stands in the book as `order`. `None` where no bid of this node does.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn cancel_bid(&self, order: OrderId) -> Result<Option<RunView>, StoreError> {
+        match self.runs.bidder(order) {
+            Some((run, _)) => self.cancel(run).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Answers the offers that providers make to this node's bids, until `offers` ends.
+    pub fn answer_offers(&self, offers: mpsc::Receiver<OfferRequest>) {
+        tokio::spawn(standing::serve(self.clone(), offers));
+    }
+
+    /// Asks for the end of a run, at whatever point it is; one that is over stays as it is. `None` for one that
+    /// has bought nothing and bids for nothing; where an agreement is on its way all the same, it is ended when it
+    /// opens. The wish is on disk when this returns.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn cancel(&self, run: RunId) -> Result<Option<RunView>, StoreError> {
         let want_no_more = |live: &mut Live| {
             live.record.is_cancelled = live.record.is_cancelled || live.record.outcome.is_none();
             live.cancel.send_replace(true);
@@ -208,8 +130,7 @@ impl Buyer {
         if self.runs.change(run, want_no_more).is_some() {
             self.runs.keep(run).await?;
         }
-        let record = self.runs.record(run)?;
-        Ok(record.and_then(|record| record.view(&self.node.chain())))
+        self.runs.view(run)
     }
 
     /// Brings a run's delivered files to a folder.
@@ -224,9 +145,18 @@ impl Buyer {
         fetch::fetch(&self.node, &self.runs, (run, folder)).await
     }
 
-    /// Notes on disk where every run stands, so that the next start goes on with them. Nothing is cancelled.
+    /// Lets no bid trade any more, and notes on disk where every run stands, so that the next start goes on with them.
+    /// Nothing is cancelled.
     pub async fn stop(&self) {
-        for run in self.runs.all_live() {
+        let runs = self.runs.all_live();
+        for run in &runs {
+            self.runs.change(*run, |live| {
+                if let Some(bid) = &mut live.standing {
+                    bid.machine.halt();
+                }
+            });
+        }
+        for run in runs {
             if let Err(error) = self.runs.keep(run).await {
                 tracing::error!(%error, %run, "where a run stands could not be noted");
             }
@@ -237,7 +167,7 @@ impl Buyer {
     pub async fn quote(&self, job_file: PathBuf) -> Result<QuoteView, RunError> {
         let prepared = self.prepare(&job_file, &inputs::brought().0).await?;
         let budget = &prepared.file.budget;
-        let need = need::of(&prepared.job, budget, self.node.identity.account);
+        let need = need::of(&prepared.job, budget, &self.node);
         let quote = self.settled_quote(need).await?;
         let best = quote.offers.first();
         let terms =
@@ -251,6 +181,16 @@ impl Buyer {
     /// Buys a job and returns its events; the first one names the run, the last one is `Finished`, `NothingFits`
     /// or `Failed`. Once it is accepted, the job goes on when the reader is dropped.
     pub(crate) fn run(&self, request: RunRequest) -> Reader {
+        self.begin(request.into())
+    }
+
+    /// Bids for a job and returns its events, as [`Self::run`] does. Once the bid stands, it goes on when the reader
+    /// is dropped.
+    pub(crate) fn bid(&self, request: BidRequest) -> Reader {
+        self.begin(request.into())
+    }
+
+    fn begin(&self, wish: Wish) -> Reader {
         let at = Instant::now();
         let log = EventLog::new();
         let reader = log.reader(0);
@@ -259,7 +199,7 @@ impl Buyer {
                 let run = RunId::from_bytes(nonce.to_be_bytes());
                 let cancel = self.runs.prepare(run);
                 log.tell(RunEvent::Requested { run });
-                let begun = Run::begin(self.clone(), request, (run, log, cancel), at);
+                let begun = Run::begin(self.clone(), wish, (run, log, cancel), at);
                 tokio::spawn(async move {
                     if let Some(run) = begun.await {
                         Box::pin(run.work(None)).await;
@@ -331,6 +271,18 @@ impl Buyer {
     fn money_rules(&self) -> (Amount, Amount) {
         let genesis = &self.node.membership.genesis;
         (genesis.fees.open, genesis.minimum_balance)
+    }
+
+    /// Returns protocol time; a node that has just started waits a moment for it.
+    pub(crate) async fn protocol_time(&self) -> Result<Timestamp, RunError> {
+        let patience = Instant::now() + SETTLE;
+        loop {
+            match self.node.clock.now() {
+                Some(now) => return Ok(now),
+                None if Instant::now() >= patience => return Err(BookError::NoTime.into()),
+                None => tokio::time::sleep(SETTLE_STEP).await,
+            }
+        }
     }
 
     /// Ranks the offers; a node that has just started gives its book a moment to arrive.

@@ -21,6 +21,7 @@ mod record;
 mod reserve;
 mod run;
 mod runs;
+mod standing;
 mod verdict;
 
 pub use api::consumer_router;

@@ -7,17 +7,22 @@ use std::time::Duration;
 use market::agreement::{Meter, Rates};
 use market::job::{JobKind, JobSpec};
 use market::order::Attributes;
-use market::{AccountId, Amount, JobId};
+use market::{Amount, JobId};
 use market_node::api::{BookRow, CostView, OfferView, QuoteView, book_row};
 use market_node::book::AskView;
+use market_node::config::{BuySettings, listed};
 use market_node::node::Node;
 use matching::{Need, Offer, Precision, Quote, Rejections, Work};
 
 use crate::job_file::Budget;
+use crate::record::RunRecord;
 
-/// Derives what an offer must have from the job and its budget.
-pub(crate) fn of(job: &JobSpec, budget: &Budget, buyer: AccountId) -> Need {
-    let mut need = Need::new(buyer, job.limits.wall_clock_s);
+/// Derives what an offer must have from the job and its budget, and from whom `node` buys.
+pub(crate) fn of(job: &JobSpec, budget: &Budget, node: &Node) -> Need {
+    let mut need = Need::new(node.identity.account, job.limits.wall_clock_s);
+    let BuySettings { allow, deny } = &node.settings.buy;
+    need.allowed = Some(listed(allow)).filter(|allowed| !allowed.is_empty());
+    need.denied = listed(deny);
     need.usable_bytes = job.memory_bytes();
     need.attributes = match job.kind {
         JobKind::Train(_) => Attributes::TRAIN,
@@ -31,6 +36,16 @@ pub(crate) fn of(job: &JobSpec, budget: &Budget, buyer: AccountId) -> Need {
         precision: Precision::F32,
     });
     need
+}
+
+/// Derives what an offer must have for the next attempt of a run, which works on `job`, and from whom this node buys.
+pub(crate) fn of_run(record: &RunRecord, job: &JobSpec, node: &Node) -> Need {
+    let wanted = record.bid.and_then(|bid| bid.wanted);
+    let need = of(job, &record.next_budget(), node);
+    Need {
+        classes: wanted.into_iter().collect(),
+        ..need
+    }
 }
 
 /// Says in words what is looked for.

@@ -2,6 +2,8 @@
 //!
 //! Pure: never reads the disk, a clock or the ledger.
 
+mod bid;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -16,6 +18,8 @@ use market_node::api::{
 use serde::{Deserialize, Serialize};
 
 use crate::job_file::{Budget, Source};
+
+pub(crate) use bid::{BidEnd, BidRecord, InBook};
 
 /// A run, as it lies on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +47,8 @@ pub(crate) struct RunRecord {
     pub(crate) note: Option<String>,
     /// Where each of the job's inputs came from, in their order.
     pub(crate) sources: Vec<Source>,
+    /// What it bids, where it does. Stands last: releases before did not write it.
+    pub(crate) bid: Option<BidRecord>,
 }
 
 /// A whole delivered checkpoint.

@@ -10,34 +10,33 @@
 //! budget.
 
 mod attempt;
+mod begin;
 mod refusers;
 mod resume;
 mod seek;
 mod sent;
+mod stand;
 mod wait;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Instant;
 
+use market::Amount;
 use market::job::JobSpec;
 use market::lease::Input;
 use market::receipt::Outcome;
-use market::{Amount, Timestamp};
-use market_node::api::{RunEvent, RunId, RunRequest};
+use market_node::api::{RunEvent, RunId};
 use market_node::lease::LeaseHandle;
 use tokio::sync::{oneshot, watch};
 
+pub(crate) use begin::Wish;
 pub use resume::LeftOpen;
 pub(crate) use resume::resume;
 
 use self::seek::Sought;
-use crate::buyer::{Buyer, Prepared, RunError};
+use crate::buyer::{Buyer, RunError};
 use crate::events::EventLog;
-use crate::inputs;
 use crate::lease::Began;
-use crate::record::{RunRecord, unspent};
-use crate::runs::Live;
+use crate::record::{BidEnd, RunRecord, unspent};
 use crate::verdict::{AttemptEnd, Means, Verdict, decide};
 
 /// What a run's task works with.
@@ -53,79 +52,12 @@ pub(crate) struct Run {
 pub(crate) type Ended = oneshot::Receiver<AttemptEnd>;
 
 impl Run {
-    /// Takes a request up: the run is live when the job file was read and its inputs are stored. `None` where that
-    /// failed, or nobody wants it any more, which its events say.
-    pub(crate) async fn begin(
-        buyer: Buyer,
-        request: RunRequest,
-        (run, log, cancel): (RunId, EventLog, watch::Sender<bool>),
-        at: Instant,
-    ) -> Option<Self> {
-        let mut cancelled = cancel.subscribe();
-        let (brought, mut blobs) = inputs::brought();
-        let prepared = tokio::select! {
-            prepared = buyer.prepare(&request.job_file, &brought) => prepared.map_err(failed),
-            () = wanted(&mut cancelled) => Err(unbought()),
-            () = log.unread() => Err(unbought()),
-        };
-        let begun = match prepared {
-            Ok(prepared) => {
-                let record = begun(&buyer, run, prepared, request.output);
-                Some(Self::live(buyer.clone(), record, (log, cancel), at))
-            }
-            Err(event) => {
-                log.tell(event);
-                log.close();
-                let runs = buyer.runs.clone();
-                // What is still being read into the store ends first.
-                tokio::spawn(async move {
-                    let mut unwanted = BTreeSet::new();
-                    while let Some(hash) = blobs.recv().await {
-                        unwanted.insert(hash);
-                    }
-                    runs.remove_blobs(unwanted).await;
-                });
-                None
-            }
-        };
-        buyer.runs.prepared(run);
-        begun
-    }
-
-    fn live(
-        buyer: Buyer,
-        record: RunRecord,
-        (log, cancel): (EventLog, watch::Sender<bool>),
-        at: Instant,
-    ) -> Self {
-        let (run, job) = (record.run, record.job.id(&buyer.node.chain()));
-        let cancelled = cancel.subscribe();
-        let blobs = record.job.inputs.iter().map(|input| input.hash).collect();
-        buyer.runs.begin(Live {
-            record,
-            log: log.clone(),
-            cancel,
-            is_kept: false,
-            leases: std::collections::BTreeMap::new(),
-            blobs,
-        });
-        log.tell(RunEvent::Accepted { run, job });
-        let before = std::time::Duration::ZERO;
-        Self {
-            buyer,
-            run,
-            log,
-            cancelled,
-            began: Began { before, at },
-        }
-    }
-
     /// Works until the run is over, beginning with an attempt that an earlier run of this node left.
     pub(crate) async fn work(mut self, mut running: Option<Ended>) {
         loop {
             let ended = match running.take() {
                 Some(ended) => ended,
-                None => match self.seek().await {
+                None => match self.find().await {
                     Ok(Sought::Open(ended)) => ended,
                     Ok(Sought::Cancelled) => return self.cancelled().await,
                     Err(error) => return self.fail(error).await,
@@ -138,6 +70,14 @@ impl Run {
                 Verdict::Over(outcome, line) => return self.finish(outcome, line).await,
                 Verdict::Elsewhere(reason) => self.leave(&end, reason).await,
             }
+        }
+    }
+
+    /// Finds somebody for the next attempt: a run that bids waits for the first as long as its bid stands.
+    async fn find(&mut self) -> Result<Sought, RunError> {
+        match self.bids() {
+            true => self.stand().await,
+            false => self.seek().await,
         }
     }
 
@@ -202,6 +142,9 @@ impl Run {
         if self.has_bought() {
             return self.finish(Outcome::Cancelled, None).await;
         }
+        if self.bids() {
+            return self.end_bid(BidEnd::Cancelled, unbought()).await;
+        }
         self.give_up_unbought(unbought()).await;
     }
 
@@ -222,6 +165,13 @@ impl Run {
         if self.has_bought() {
             let line = format!("no other provider goes on: {error}");
             return self.finish(Outcome::Lost, Some(line)).await;
+        }
+        if self.bids() {
+            let end = match &error {
+                RunError::Unsold { .. } => BidEnd::Unsold,
+                _ => BidEnd::Failed,
+            };
+            return self.end_bid(end, failed(error)).await;
         }
         self.give_up_unbought(failed(error)).await;
     }
@@ -294,27 +244,6 @@ impl Run {
     }
 }
 
-/// Begins the record of a run that has bought nothing yet.
-fn begun(buyer: &Buyer, run: RunId, prepared: Prepared, output: PathBuf) -> RunRecord {
-    let now = buyer.node.clock.now();
-    RunRecord {
-        run,
-        kind: prepared.file.kind().to_owned(),
-        job: prepared.job,
-        budget: prepared.file.budget.into(),
-        output,
-        started_at: now.unwrap_or(Timestamp::from_millis(0)),
-        attempts: Vec::new(),
-        artefacts: Vec::new(),
-        states: Vec::new(),
-        progress: None,
-        is_cancelled: false,
-        outcome: None,
-        note: None,
-        sources: prepared.sources,
-    }
-}
-
 /// Returns the event of a run that was stopped before it bought anything.
 fn unbought() -> RunEvent {
     RunEvent::Failed {
@@ -333,6 +262,9 @@ async fn wanted(cancelled: &mut watch::Receiver<bool>) {
 pub(crate) fn failed(error: RunError) -> RunEvent {
     match error {
         RunError::NoOffer(summary) => RunEvent::NothingFits { summary },
+        error @ RunError::Unsold { .. } => RunEvent::NothingFits {
+            summary: error.to_string(),
+        },
         error => RunEvent::Failed {
             reason: error.to_string(),
         },

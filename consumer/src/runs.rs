@@ -2,6 +2,7 @@
 //!
 //! Never changes a lease; it shows what the run's tasks report.
 
+mod bids;
 mod old;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use market::lease::Phase;
 use market::ledger::SignedTransaction;
 use market::receipt::Outcome;
 use market::{AgreementId, BlobHash, wire};
-use market_node::api::{JobDetail, JobView, PendingRefund, RunId};
+use market_node::api::{JobView, PendingRefund, RunDetail, RunId};
 use market_node::lease::LeaseHandle;
 use market_node::node::Node;
 use market_node::recover::{end_job, remember, remember_for_run};
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::events::EventLog;
 use crate::record::RunRecord;
+use crate::standing::Standing;
 
 /// The name of a run's events in its folder.
 const EVENTS_FILE: &str = "events.ndjson";
@@ -69,6 +71,8 @@ pub(crate) struct Live {
     pub(crate) leases: BTreeMap<AgreementId, LeaseHandle>,
     /// What was brought into the blob store for it, and leaves with it.
     pub(crate) blobs: BTreeSet<BlobHash>,
+    /// Its bid, while that stands.
+    pub(crate) standing: Option<Standing>,
 }
 
 /// The runs of this node. Cheap to clone.
@@ -220,7 +224,7 @@ impl Runs {
         let _writing = self.writing.lock().await;
         let record = self.change(run, |live| {
             live.is_kept = true;
-            wire::encode(&live.record)
+            live.record.encode()
         });
         match record {
             Some(record) => remember_for_run(&self.node, opening, (run, &record)).await,
@@ -237,7 +241,7 @@ impl Runs {
         let Some(live) = self.live(run).filter(|live| live.is_kept) else {
             return Ok(());
         };
-        let bytes = wire::encode(&live.record);
+        let bytes = live.record.encode();
         let id = run.as_bytes();
         self.node
             .store
@@ -295,7 +299,7 @@ impl Runs {
     pub(crate) fn records(&self) -> Result<Vec<RunRecord>, StoreError> {
         let mut records = BTreeMap::new();
         for (_, bytes) in self.node.store.records(RecordKind::Run)? {
-            match wire::decode::<RunRecord>(&bytes, RunRecord::MAX_BYTES) {
+            match RunRecord::decode(&bytes) {
                 Ok(record) => {
                     records.insert(record.run, record);
                 }
@@ -319,7 +323,7 @@ impl Runs {
             return Ok(Some(live.record));
         }
         let bytes = self.node.store.record(RecordKind::Run, run.as_bytes())?;
-        let record = bytes.map(|bytes| wire::decode::<RunRecord>(&bytes, RunRecord::MAX_BYTES));
+        let record = bytes.map(|bytes| RunRecord::decode(&bytes));
         let record = record.transpose();
         record.map_err(|error| StoreError::Value(error.to_string()))
     }
@@ -349,16 +353,21 @@ impl Runs {
         Ok(jobs.filter(is_older).collect())
     }
 
-    /// Returns everything that is known of a run; `None` before it has bought something.
+    /// Returns everything that is known of a run; `None` before it has bought something, unless it bids.
     ///
     /// # Errors
     /// The store fails.
-    pub(crate) fn detail(&self, run: RunId) -> Result<Option<JobDetail>, StoreError> {
+    pub(crate) fn detail(&self, run: RunId) -> Result<Option<RunDetail>, StoreError> {
         let Some(record) = self.record(run)? else {
             return Ok(None);
         };
-        let events = self.log(run).map_or((0, 0), |log| log.range());
-        Ok(record.detail(&self.node.chain(), events))
+        let (chain, events) = (self.node.chain(), self.log(run));
+        let events = events.map_or((0, 0), |log| log.range());
+        if let Some(job) = record.detail(&chain, events) {
+            return Ok(Some(RunDetail::Job(Box::new(job))));
+        }
+        let bid = record.bid_detail(&chain, self.in_book(run), events);
+        Ok(bid.map(|bid| RunDetail::Bid(Box::new(bid))))
     }
 
     /// Finds a run by its name, by the beginning of one, or as `latest`.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use market::gpu::GpuClass;
 use market::order::{
-    Ask, AskFigures, BookMessage, Evidence, Order, OrderBody, OrderError, Register,
+    Ask, AskFigures, BookMessage, Evidence, Order, OrderBody, OrderError, Register, Sequence,
 };
 use market::reputation::Reputation;
 use market::{AccountId, BlobHash, NodeId, OrderId, Timestamp};
@@ -192,6 +192,12 @@ impl Book {
     /// Returns how many registers are held, those with a cancellation or an order past its time included.
     pub fn registers(&self) -> usize {
         self.orders
+    }
+
+    /// Returns the highest sequence that `node` has signed, as far as this book knows. What the node signs next must
+    /// be above it, or it is taken for old news.
+    pub fn newest_sequence(&self, node: &NodeId) -> Option<Sequence> {
+        self.makers.get(node).and_then(Maker::newest_sequence)
     }
 
     /// Takes a message: writes its register if it wins there.

@@ -22,6 +22,27 @@ pub enum Proof {
     Required,
 }
 
+/// A list of whom somebody would deal with, or would not: nodes, and accounts with all their nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counterparties {
+    /// Single machines.
+    pub nodes: BTreeSet<NodeId>,
+    /// Accounts, whichever of their machines deals.
+    pub accounts: BTreeSet<AccountId>,
+}
+
+impl Counterparties {
+    /// Tells whether a node that deals for an account is on the list, by either name.
+    pub fn name(&self, node: &NodeId, account: &AccountId) -> bool {
+        self.nodes.contains(node) || self.accounts.contains(account)
+    }
+
+    /// Tells whether nobody is on the list.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && self.accounts.is_empty()
+    }
+}
+
 /// What a buyer needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
@@ -45,10 +66,10 @@ pub struct Need {
     pub max_price: Option<PricePerHour>,
     /// The most that the whole may cost, fees aside.
     pub budget: Option<Amount>,
-    /// The only nodes that will do, where there are such.
-    pub allowed: Option<BTreeSet<NodeId>>,
-    /// Nodes that will not do.
-    pub denied: BTreeSet<NodeId>,
+    /// The only sellers that will do, where there are such.
+    pub allowed: Option<Counterparties>,
+    /// Sellers that will not do.
+    pub denied: Counterparties,
     /// The work of the job, where it is known.
     pub work: Option<Work>,
 }
@@ -68,7 +89,7 @@ impl Need {
             max_price: None,
             budget: None,
             allowed: None,
-            denied: BTreeSet::new(),
+            denied: Counterparties::default(),
             work: None,
         }
     }
@@ -80,9 +101,9 @@ impl Need {
 pub enum Misfit {
     /// The buyer would pay itself.
     OwnOffer,
-    /// The node is on the deny list.
+    /// The node or its account is on the deny list.
     Denied,
-    /// There is an allow list without the node.
+    /// There is an allow list with neither the node nor its account.
     NotAllowed,
     /// Its class is below every accepted one, or of another kind.
     Class,

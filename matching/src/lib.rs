@@ -38,11 +38,11 @@ pub use candle::{Candle, Interval, ParseIntervalError};
 pub use checked::{Checked, Message, check};
 pub use class_index::{ClassIndex, INDEX_PAYERS, NoPrice, PAIR_PARTS};
 pub use crossing::{Crossable, MAX_CROSSABLE, crossable, serves};
-pub use eligibility::{Misfit, Need, Proof};
+pub use eligibility::{Counterparties, Misfit, Need, Proof};
 pub use instrument::{Instrument, Meeting};
 pub use position::{OwnAsk, Position, Touch, position, touch};
 pub use quote::{
-    Change as NeedChange, Hint, MAX_OFFERS, Offer, Precision, Quote, SCAN_LIMIT, Work, draw, judge,
+    Change as NeedChange, Hint, MAX_OFFERS, Offer, Precision, Quote, SCAN_LIMIT, Work, draw, fit,
     quote,
 };
 pub use rates::{ClassPrice, PriceSource, cross_rates_ppm};

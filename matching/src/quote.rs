@@ -211,27 +211,25 @@ impl Look<'_> {
     }
 }
 
-/// Tells why one ask that stands does not fit a need, or what the job would cost there.
-///
-/// # Errors
-/// The first reason against it.
-pub fn judge(
+/// Judges one ask by the rules of [`quote`]: the offer where it fits, else the first reason against it. `None` where
+/// no ask stands under this id at `now`.
+pub fn fit(
     book: &Book,
     need: &Need,
-    listed: &ListedAsk<'_>,
+    order: OrderId,
     now: Timestamp,
-) -> Result<Offer, Misfit> {
+) -> Option<Result<Offer, Misfit>> {
+    let listed = book.find_ask(order, now)?;
     let demand = Demand::new(need, book, now);
-    let row = Row::of(listed);
-    let misfits = demand.misfits(&row, demand.accepts(listed.ask.class));
-    let misfits = match misfits {
+    let row = Row::of(&listed);
+    let misfits = match demand.misfits(&row, demand.accepts(listed.ask.class)) {
         0 => demand.over_budget(&row),
         misfits => misfits,
     };
-    match scan::first(misfits) {
+    Some(match scan::first(misfits) {
         Some(misfit) => Err(misfit),
-        None => offer(need, listed).ok_or(Misfit::Budget),
-    }
+        None => offer(need, &listed).ok_or(Misfit::Budget),
+    })
 }
 
 /// Predicts time and cost on an ask that fits.

@@ -66,6 +66,8 @@ mod signals;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
+mod standing;
+#[cfg(test)]
 mod terminal;
 mod tidy;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod ask;
 mod bench;
+mod bid;
 mod cancel;
 mod cancel_order;
 mod completions;
@@ -87,10 +88,12 @@ pub(crate) enum Command {
     Quote(quote::Args),
     /// Buy a job and follow it to its end
     Run(run::Args),
+    /// Bid for a job; this home's node buys by itself when somebody sells at that price
+    Bid(bid::Args),
     /// Look up what a job file can say
     #[command(subcommand)]
     Job(JobCommand),
-    /// List the jobs that this node bought
+    /// List the jobs that this node bought, and its bids
     Ps(ps::Args),
     /// Show everything that is known of one run
     Describe(describe::Args),
@@ -265,6 +268,7 @@ pub(crate) async fn execute(command: Command, context: &Context) -> anyhow::Resu
         Command::Up(args) => Box::pin(up::execute(args, context)).await,
         Command::Probe(args) => Box::pin(probe::execute(args, context)).await,
         Command::Run(args) => Box::pin(run::execute(args, context)).await,
+        Command::Bid(args) => Box::pin(bid::execute(args, context)).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger_verify::execute(args, context).await,
         Command::Ledger(LedgerCommand::Audit(args)) => ledger_audit::execute(args, context).await,
         Command::Ledger(LedgerCommand::Show(args)) => ledger_show::execute(args, context).await,

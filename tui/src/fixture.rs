@@ -17,10 +17,10 @@ use market::{
     PricePerHour, Timestamp, TxId,
 };
 use market_node::api::{
-    ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BlockSummary, BookRow, BookView,
-    BudgetView, CostView, GpuView, HistoryRow, HistoryView, JobDetail, JobView, LeaseView,
-    OfferView, OperatorView, PendingRefund, ProviderState, ProviderView, QuoteView, RunId,
-    SandboxView, StatusView, TxView,
+    ArtefactView, AttemptView, AuditView, BalanceView, BestPrice, BidState, BidView, BlockSummary,
+    BookRow, BookView, BudgetView, CostView, GpuView, HistoryRow, HistoryView, JobDetail, JobView,
+    LeaseView, OfferView, OperatorView, PendingRefund, ProviderState, ProviderView, QuoteView,
+    RunId, SandboxView, StatusView, TxView,
 };
 
 pub(crate) fn amount(text: &str) -> Amount {
@@ -158,6 +158,26 @@ pub(crate) fn job() -> JobView {
     }
 }
 
+/// A bid that waits.
+pub(crate) fn bid() -> BidView {
+    BidView {
+        run: RunId::from_bytes([0x2e; 8]),
+        kind: "train".to_owned(),
+        job: JobId::from_bytes([0x10; 32]),
+        order: Some(OrderId::from_bytes([0xb1; 32])),
+        class: "8T-12G".parse().unwrap(),
+        max_price: price("0.25"),
+        gpus: 1,
+        deposit: amount("0.3"),
+        since: time(),
+        until: time().saturating_add(std::time::Duration::from_secs(7_200)),
+        state: BidState::Waiting,
+        misfits: Some("40 offers: 31 too little memory, 9 above your price".to_owned()),
+        output: "/home/me/trained".into(),
+        note: None,
+    }
+}
+
 /// The same job, over and settled.
 pub(crate) fn settled(outcome: Outcome) -> JobView {
     JobView {
@@ -239,7 +259,7 @@ pub(crate) fn detail() -> JobDetail {
         },
         spec: spec(),
         checkpoint_step: Some(10),
-        events: (140, 0),
+        events: (0, 140),
         job,
     }
 }

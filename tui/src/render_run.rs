@@ -15,9 +15,10 @@ mod printer;
 
 use std::time::Duration;
 
-use market::Amount;
+use market::gpu::GpuClass;
 use market::lease::Phase;
 use market::progress::{Progress, StepMetric};
+use market::{AgreementId, Amount, PricePerHour, Timestamp};
 use market_node::api::{JobView, OfferView, RunEvent};
 
 pub(crate) use bill::{bill, report};
@@ -92,6 +93,15 @@ impl RunView {
                     &format!("run {run}, job {}", job.short()),
                 );
             }
+            RunEvent::Standing {
+                class,
+                max_price,
+                until,
+                ..
+            } => {
+                let detail = standing((*class, *max_price), *until);
+                self.tick(elapsed, "bid stands", &detail);
+            }
             RunEvent::Chosen { offer, summary } => {
                 self.tick(elapsed, "chosen", &chosen(offer, summary));
             }
@@ -101,10 +111,7 @@ impl RunView {
             }
             RunEvent::Opened {
                 agreement, deposit, ..
-            } => {
-                let detail = format!("{deposit} locked, agreement {}", agreement.short());
-                self.tick(elapsed, "reserved", &detail);
-            }
+            } => self.tick(elapsed, "reserved", &reserved(*deposit, *agreement)),
             RunEvent::Phase { phase } => self.enter(*phase, elapsed),
             RunEvent::Progress { report, .. } => self.progress(report, elapsed),
             RunEvent::Paid { promised } => self.promised = *promised,
@@ -300,6 +307,15 @@ impl RunView {
             ),
         }
     }
+}
+
+fn standing((class, max_price): (GpuClass, PricePerHour), until: Timestamp) -> String {
+    let until = words::utc(until);
+    format!("for {class} or better at most {max_price}, until {until} UTC")
+}
+
+fn reserved(deposit: Amount, agreement: AgreementId) -> String {
+    format!("{deposit} locked, agreement {}", agreement.short())
 }
 
 fn chosen(offer: &OfferView, summary: &str) -> String {

@@ -17,8 +17,8 @@ use gpu_probe::Effort;
 use market::gpu::GpuClass;
 use market::lease::Phase;
 use market_node::api::{
-    ApiResult, ApiServer, BestPrice, ProviderState, RunId, StatusView, balance_of, node_router,
-    serve,
+    ApiResult, ApiServer, BestPrice, BidState, ProviderState, RunId, StatusView, balance_of,
+    node_router, serve,
 };
 use market_node::blobs::Swept;
 use market_node::config::Config;
@@ -28,7 +28,7 @@ use market_node::node::{Node, NodeConfig, NodeTasks};
 use market_node::recover::Leftovers;
 use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::awake;
 use crate::exit::Ending;
@@ -38,6 +38,9 @@ use orders::OrderParts;
 
 /// How long a stopping node waits for what it sells and buys to be settled.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Offers to this node's bids that wait for an answer; further ones are told that it is busy.
+const WAITING_OFFERS: usize = 32;
 
 /// How long it then waits for its own parts to end.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -88,13 +91,14 @@ pub(crate) enum Stopped {
 /// Starts a node: the network first, then the measurement where it sells, then the local API.
 pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNode> {
     let (reservations_in, reservations) = provider::reservation_channel();
+    let (offers_in, offers) = mpsc::channel(WAITING_OFFERS);
     let config = NodeConfig {
         home: home.clone(),
         settings: roles.settings,
         operator_interval_ms: roles.operator_interval_ms,
         takers: Takers {
             seller: roles.sell.map(|_| reservations_in),
-            bidder: None,
+            bidder: Some(offers_in),
         },
     };
     let (node, mut tasks) = Node::start(config).await?;
@@ -125,6 +129,7 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
         std::future::pending::<()>().await;
     });
     buyer.resume(left_open);
+    buyer.answer_offers(offers);
     let sleep = stay_awake(seller.as_ref(), &mut tasks);
     let parts = Parts {
         node: node.clone(),
@@ -225,14 +230,19 @@ impl RunningNode {
     pub(crate) async fn stop(self, signals: &mut StopSignals) -> Stopped {
         let bought = self.unfinished_runs();
         let drained = async {
-            let sold = async {
+            let paused = async {
                 if let Some(seller) = &self.seller {
                     let _stopped = seller.pause().await;
-                    // Nothing is offered any more; others hear of it before this node is gone.
-                    tokio::join!(seller.idle(), self.node.book.take_leave());
                 }
             };
-            tokio::join!(sold, self.buyer.stop());
+            tokio::join!(paused, self.buyer.stop());
+            let sold = async {
+                if let Some(seller) = &self.seller {
+                    seller.idle().await;
+                }
+            };
+            // Nothing is offered and nothing is bid any more; others hear of it before this node is gone.
+            tokio::join!(sold, self.node.book.take_leave());
         };
         let stopped = tokio::select! {
             drained = tokio::time::timeout(DRAIN, drained) => match drained {
@@ -247,6 +257,7 @@ impl RunningNode {
             );
         }
         tell_unfinished(&bought, &self.unfinished_runs());
+        tell_waiting(&self.waiting_bids());
         drop(self.api);
         drop(self.seller);
         tokio::select! {
@@ -256,6 +267,15 @@ impl RunningNode {
             () = signals.next() => return Stopped::Forced,
         }
         stopped
+    }
+
+    /// Lists the bids that stand.
+    fn waiting_bids(&self) -> Vec<RunId> {
+        let bids = self.buyer.standing_bids().unwrap_or_default();
+        let waiting = bids
+            .iter()
+            .filter(|bid| matches!(bid.state, BidState::Waiting | BidState::Filling));
+        waiting.map(|bid| bid.run).collect()
     }
 
     /// Lists the runs that were bought and are not over.
@@ -275,6 +295,13 @@ fn tell_unfinished(before: &[RunId], after: &[RunId]) {
             ),
             false => eprintln!("Run {run} ended; what was done is paid, the rest comes back."),
         }
+    }
+}
+
+/// Says what becomes of bids that nobody has filled.
+fn tell_waiting(bids: &[RunId]) {
+    for run in bids {
+        eprintln!("Bid {run} is out of the book; it stands there again when this node starts.");
     }
 }
 

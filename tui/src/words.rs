@@ -7,7 +7,7 @@ use std::time::Duration;
 use market::Timestamp;
 use market::lease::Phase;
 use market::receipt::Outcome;
-use market_node::api::{GpuView, JobView, PendingRefund, ProviderState};
+use market_node::api::{BidState, BidView, GpuView, JobView, PendingRefund, ProviderState};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -126,6 +126,19 @@ pub(crate) fn state(job: &JobView) -> String {
     match job.attempts {
         0 | 1 => state.to_owned(),
         attempts => format!("{state}, attempt {attempts}"),
+    }
+}
+
+/// Names where a bid stands: what it waits for and until when, or how it ended.
+pub(crate) fn bid(bid: &BidView) -> String {
+    match bid.state {
+        BidState::Waiting | BidState::Filling => format!(
+            "{} at most {}, until {} UTC",
+            bid.state,
+            bid.max_price,
+            utc(bid.until)
+        ),
+        ended => ended.to_string(),
     }
 }
 

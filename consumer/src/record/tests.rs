@@ -4,6 +4,7 @@ use market::agreement::{Meter, Rates};
 use market::gpu::GpuClass;
 use market::job::{Input, Limits, TrainSpec};
 use market::{BlobHash, ChannelId, PricePerHour, wire};
+use market_node::api::BidState;
 
 use super::*;
 
@@ -69,6 +70,18 @@ fn record() -> RunRecord {
         outcome: None,
         note: None,
         sources: vec![Source::Path("/data.txt".into())],
+        bid: None,
+    }
+}
+
+fn bid() -> BidRecord {
+    BidRecord {
+        class: "8T-12G".parse().unwrap(),
+        wanted: None,
+        max_price: PricePerHour(amount(250_000_000)),
+        deposit: amount(1_000),
+        until: Timestamp::from_millis(9_000),
+        end: None,
     }
 }
 
@@ -194,7 +207,46 @@ fn a_record_is_read_back_as_it_was_written() {
     run.attempts.push(attempt(1, 1_000, 10));
     delivered(&mut run, "a/b", 1);
     run.kept_state(3, content(3));
-    let bytes = wire::encode(&run);
-    let read: RunRecord = wire::decode(&bytes, RunRecord::MAX_BYTES).unwrap();
-    assert_eq!(read, run);
+    assert_eq!(RunRecord::decode(&run.encode()).unwrap(), run);
+    run.bid = Some(bid());
+    assert_eq!(RunRecord::decode(&run.encode()).unwrap(), run);
+}
+
+#[test]
+fn a_run_without_a_bid_lies_on_disk_as_it_did_before_there_were_bids() {
+    let mut run = record();
+    run.note = Some("n".repeat(3));
+    let with_room = wire::encode(&run);
+    let written = run.encode();
+    assert_eq!(with_room.strip_suffix(&[0]), Some(&written[..]));
+    assert_eq!(RunRecord::decode(&written).unwrap(), run);
+    for cut in 0..written.len() {
+        assert!(RunRecord::decode(&written[..cut]).is_err(), "{cut} bytes");
+    }
+}
+
+#[test]
+fn a_bid_is_shown_until_something_is_bought_and_says_how_it_ended() {
+    let mut run = record();
+    assert_eq!(run.bid_view(&chain(), InBook::default()), None);
+    run.bid = Some(bid());
+    let book = InBook {
+        misfits: Some("3 offers: 3 above your price".to_owned()),
+        ..InBook::default()
+    };
+    let view = run.bid_view(&chain(), book).unwrap();
+    assert_eq!(view.state, BidState::Waiting);
+    assert_eq!(
+        view.misfits.as_deref(),
+        Some("3 offers: 3 above your price")
+    );
+    assert!(run.open_bid().is_some());
+    run.outcome = Some(Outcome::Cancelled);
+    run.bid.as_mut().unwrap().end = Some(BidEnd::Unsold);
+    let view = run.bid_view(&chain(), InBook::default()).unwrap();
+    assert_eq!((view.state, run.open_bid()), (BidState::Unsold, None));
+    run.outcome = None;
+    run.attempts.push(attempt(1, 1_000, 10));
+    assert_eq!(run.bid_view(&chain(), InBook::default()), None);
+    assert_eq!(run.open_bid(), None, "what was bought is no bid any more");
 }

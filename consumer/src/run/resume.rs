@@ -23,6 +23,7 @@ use crate::lease::{Began, Signs};
 use crate::record::{RunRecord, new_attempt};
 use crate::reserve::{Opened, Opening};
 use crate::runs::Live;
+use crate::standing::Machine;
 use crate::verdict::AttemptEnd;
 
 /// Why an attempt is lost that cannot go on.
@@ -218,14 +219,29 @@ fn resume_run(buyer: &Buyer, record: RunRecord, left: LeftOpen) {
         now.saturating_since(record.started_at)
     });
     let blobs = record.job.inputs.iter().map(|input| input.hash).collect();
-    buyer.runs.begin(Live {
+    let bid = record.open_bid();
+    let live = Live {
         record,
         log: log.clone(),
         cancel,
         is_kept: true,
         leases: BTreeMap::new(),
         blobs,
-    });
+        standing: None,
+    };
+    match bid {
+        None => buyer.runs.begin(live),
+        // There are as many slots as there were; a record that was added by hand waits for the next start.
+        Some(bid)
+            if buyer
+                .runs
+                .begin_bid(live, Machine::new(bid.until))
+                .is_none() =>
+        {
+            return tracing::error!(%run, "a bid finds no free place in the book");
+        }
+        Some(_) => {}
+    }
     let handle = || Run {
         buyer: buyer.clone(),
         run,
@@ -268,7 +284,7 @@ impl Run {
                 Err(error) => return self.fail(error).await,
             },
         };
-        if running.is_none() && !self.has_bought() {
+        if running.is_none() && !self.has_bought() && !self.bids() {
             let reason = "this node was restarted before anything was bought".to_owned();
             return self.give_up_unbought(RunEvent::Failed { reason }).await;
         }

@@ -3,8 +3,10 @@
 //!
 //! Never holds two agreements for one attempt: all openings of one search carry the same nonce.
 
+use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, Instant};
 
+use market::OrderId;
 use market::job::JobSpec;
 use market_node::api::{OfferView, RunEvent};
 use market_node::identity::fresh_nonce;
@@ -46,6 +48,10 @@ pub(super) struct Search {
     payer_nonce: u64,
     sent: Sent,
     refusers: Refusers,
+    /// The offer that is tried before those that rank higher: its provider said that it sells.
+    pub(super) called: Option<OrderId>,
+    /// What kind of failure was told last, by one that goes on looking.
+    told: Option<Discriminant<RunError>>,
 }
 
 impl Search {
@@ -56,6 +62,34 @@ impl Search {
         }
         self.record = record;
         Ok(())
+    }
+
+    /// Tells whether everybody with a fitting offer is left alone now, as somebody is who has just refused.
+    pub(super) fn is_left_alone(&self, quote: &Quote) -> bool {
+        let now = Instant::now();
+        let rests = |offer: &Offer| self.refusers.rests(offer.register.node, now);
+        quote.offers.iter().all(rests)
+    }
+
+    /// Returns how many openings were signed to which no proof came back.
+    pub(super) fn sent_count(&self) -> usize {
+        self.sent.count()
+    }
+
+    /// Leaves all openings to be watched until they can open nothing.
+    pub(super) fn watch_sent(self) {
+        self.sent.watch();
+    }
+
+    /// Tells whether a failure was told since the last time that this was asked.
+    pub(super) fn has_told(&mut self) -> bool {
+        self.told.take().is_some()
+    }
+
+    /// Tells whether a failure is of another kind than the one before.
+    pub(super) fn is_news(&mut self, error: &RunError) -> bool {
+        let kind = Some(discriminant(error));
+        std::mem::replace(&mut self.told, kind) != kind
     }
 }
 
@@ -129,6 +163,8 @@ impl Run {
             payer_nonce: fresh_nonce()?,
             sent: Sent::default(),
             refusers: Refusers::default(),
+            called: None,
+            told: None,
         }))
     }
 
@@ -148,7 +184,8 @@ impl Run {
             .change(self.run, |live| live.record.note = Some(line));
     }
 
-    async fn seek_once(&self, search: &mut Search) -> Result<Ended, RunError> {
+    /// Tries the offers of one moment.
+    pub(super) async fn seek_once(&self, search: &mut Search) -> Result<Ended, RunError> {
         self.buyer.check_standing().await?;
         let mut quote = self.quote(search).await?;
         if quote.offers.is_empty() {
@@ -159,6 +196,11 @@ impl Run {
         quote
             .offers
             .retain(|offer| !refusers.rests(offer.register.node, now));
+        let called = search.called.take();
+        // Stable, so that the others stay in their order.
+        quote
+            .offers
+            .sort_by_key(|offer| called != Some(offer.order));
         let Some(best) = quote.offers.first() else {
             let (tried, last) = search.refusers.summary();
             return Err(RunError::AllRefused { tried, last });
@@ -187,9 +229,7 @@ impl Run {
 
     /// Ranks the offers of those who did not fail this run.
     async fn quote(&self, search: &Search) -> Result<Quote, RunError> {
-        let budget = search.record.next_budget();
-        let node = &self.buyer.node;
-        let mut need = need::of(&search.job, &budget, node.identity.account);
+        let mut need = need::of_run(&search.record, &search.job, &self.buyer.node);
         if let Some(work) = &mut need.work
             && search.from_step > 0
         {
@@ -230,13 +270,24 @@ impl Run {
                 }
             }
         }
-        if let Some((opening, opened)) = search.sent.look().await {
-            search.sent.forget().await;
-            share(&self.buyer, &search.job, opening.terms().payee.node);
-            return self.take_opened(search, opening, opened).await;
+        if let Some(ended) = self.look_at_sent(search).await? {
+            return Ok(ended);
         }
         let (tried, last) = search.refusers.summary();
         Err(RunError::AllRefused { tried, last })
+    }
+
+    /// Begins the attempt of an opening whose answer was lost and that is final after all; `None` where none is.
+    pub(super) async fn look_at_sent(
+        &self,
+        search: &mut Search,
+    ) -> Result<Option<Ended>, RunError> {
+        let Some((opening, opened)) = search.sent.look().await else {
+            return Ok(None);
+        };
+        search.sent.forget().await;
+        share(&self.buyer, &search.job, opening.terms().payee.node);
+        self.take_opened(search, opening, opened).await.map(Some)
     }
 
     /// Tries one offer. An opening that left this machine goes to the sent ones.

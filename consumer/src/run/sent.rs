@@ -29,9 +29,14 @@ impl Sent {
         }
     }
 
+    /// Returns how many there are.
+    pub(super) fn count(&self) -> usize {
+        self.doubtful.len() + self.refused.len()
+    }
+
     /// Tells whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.doubtful.is_empty() && self.refused.is_empty()
+        self.count() == 0
     }
 
     /// Waits until one of them has opened a channel, be it closed by now, or none can any more, however long the ledger cannot be asked:
@@ -60,18 +65,22 @@ impl Sent {
     }
 
     /// Looks for a while whether one of the openings without an answer is final after all. Those that were
-    /// refused, or were waited for before, are looked at once.
+    /// refused, or were waited for before, are looked at once. What is found to open nothing any more is forgotten.
     pub(super) async fn look(&mut self) -> Option<(Opening, Opened)> {
         let patience = Instant::now() + LAST_LOOK;
         let waits = !self.doubtful.is_empty();
         self.refused.append(&mut self.doubtful);
         loop {
             // Asked before the look: an opening that has lapsed and is not there then never will be.
-            let can_open = self.refused.iter().any(Opening::can_open);
-            if let Ok(Some((position, opened))) = self.find().await {
-                return Some((self.refused.swap_remove(position), opened));
+            let can_open: Vec<bool> = self.refused.iter().map(Opening::can_open).collect();
+            match self.find().await {
+                Ok(Some((position, opened))) => {
+                    return Some((self.refused.swap_remove(position), opened));
+                }
+                Ok(None) => self.forget_lapsed(&can_open).await,
+                Err(_) => {}
             }
-            if !waits || !can_open || Instant::now() >= patience {
+            if !waits || !can_open.contains(&true) || Instant::now() >= patience {
                 return None;
             }
             tokio::time::sleep(LAST_LOOK_STEP).await;
@@ -89,6 +98,17 @@ impl Sent {
             }
         }
         failed.map_or(Ok(None), Err)
+    }
+
+    /// Forgets those that can open nothing any more, and have not.
+    async fn forget_lapsed(&mut self, can_open: &[bool]) {
+        let all = std::mem::take(&mut self.refused).into_iter().zip(can_open);
+        for (opening, can_open) in all {
+            match can_open {
+                true => self.refused.push(opening),
+                false => opening.forget().await,
+            }
+        }
     }
 
     /// Forgets all: their nonce is used, so they open nothing any more.

@@ -26,13 +26,14 @@ pub use routes::{
 pub use server::{ApiError, ApiResult, ApiServer, ServeError, ndjson, serve};
 pub use views::{
     AccountAuditEntry, AccountEntry, ArtefactView, AskChange, AttemptView, AuditView, BalanceView,
-    BestPrice, BlockEntry, BlockSummary, BookRow, BookView, BudgetView, CandlesView, ChannelEntry,
-    ChannelView, ClassRow, ClassesView, CostView, DelegationRow, DelegationsView, DepthView,
-    FetchRequest, GpuView, HeldView, HistoryRow, HistoryView, IndexView, IssueRequest, JobDetail,
-    JobView, LeaseView, LedgerEntry, LevelRow, NetworkView, NumberedEvent, OfferView, OperatorView,
-    OperatorsEntry, OrderRow, OrderSide, OrderState, OrdersView, PeerView, PendingRefund,
-    PriceRequest, ProofEntry, ProviderState, ProviderView, QuoteRequest, QuoteView, RatePrice,
-    RatesView, RebuildView, RotatedView, RunEvent, RunId, RunIdError, RunRequest, SandboxView,
+    BestPrice, BidDetail, BidRequest, BidState, BidView, BlockEntry, BlockSummary, BookRow,
+    BookView, BudgetView, CandlesView, ChannelEntry, ChannelView, ClassRow, ClassesView, CostView,
+    DelegationRow, DelegationsView, DepthView, FetchRequest, GpuView, HeldView, HistoryRow,
+    HistoryView, IndexView, IssueRequest, JobDetail, JobView, LeaseView, LedgerEntry, LevelRow,
+    MAX_BID_S, NetworkView, NumberedEvent, OfferView, OperatorView, OperatorsEntry, OrderRow,
+    OrderSide, OrderState, OrdersView, PeerView, PendingRefund, PriceRequest, ProofEntry,
+    ProviderState, ProviderView, QuoteRequest, QuoteView, RatePrice, RatesView, RebuildView,
+    RotatedView, RunDetail, RunEvent, RunId, RunIdError, RunRequest, RunView, SandboxView,
     ShunnedView, StandingAsk, StatusView, SubmitRequest, TradeRow, TradesView, TransactionEntry,
     TxView, VolumeView,
 };

@@ -4,6 +4,7 @@
 //! Never writes the file unless asked to set one key; flags beat the environment, and the environment beats
 //! the file.
 
+mod counterparty;
 mod edit;
 mod error;
 mod keys;
@@ -12,15 +13,13 @@ mod nearest;
 mod sell;
 mod value;
 
+pub use counterparty::{Counterparty, UnknownCounterparty, listed};
 pub use edit::{Edited, set_in_file};
 pub use error::{ConfigError, Place};
 pub use keys::{KEYS, Key, Kind, VARIABLE_PREFIX, key, reference};
 pub use layers::{Entry, Origin, Settings, known};
 pub use nearest::nearest;
-pub use sell::{
-    Counterparty, MAX_WATTS, SellSettings, Strategy, UnknownCounterparty, UnknownStrategy,
-    Unwelcome,
-};
+pub use sell::{MAX_WATTS, SellSettings, Strategy, UnknownStrategy, Unwelcome};
 
 use std::net::SocketAddr;
 
@@ -37,6 +36,8 @@ pub struct Config {
     pub network: NetworkSettings,
     /// How the node sells.
     pub sell: SellSettings,
+    /// How the node buys.
+    pub buy: BuySettings,
     /// How the operator orders transactions.
     pub operator: OperatorSettings,
     /// How leases are kept, on both sides.
@@ -55,6 +56,16 @@ pub struct NetworkSettings {
     pub listen: Vec<Multiaddr>,
     /// The only addresses that others are told, or none to tell those that are listened on.
     pub advertise: Vec<Multiaddr>,
+}
+
+/// How the node buys.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BuySettings {
+    /// The only ones that are bought from; anybody where it is empty.
+    pub allow: Vec<Counterparty>,
+    /// Those that are never bought from.
+    pub deny: Vec<Counterparty>,
 }
 
 /// How the operator orders transactions.

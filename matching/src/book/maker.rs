@@ -39,6 +39,13 @@ impl Maker {
         self.slots.len()
     }
 
+    /// Returns the highest sequence that the node has signed, as far as is known.
+    pub(super) fn newest_sequence(&self) -> Option<Sequence> {
+        let orders = self.slots.values().map(|order| order.value().sequence);
+        let beacon = self.beacon.as_ref().map(|beacon| beacon.value().sequence);
+        orders.chain(beacon).max()
+    }
+
     /// Tells whether nothing is known of the node any more.
     pub(super) fn is_idle(&self) -> bool {
         self.beacon.is_none() && self.slots.is_empty()

@@ -163,6 +163,11 @@ impl Book {
         self.asks(now).find(|listed| listed.order == order)
     }
 
+    /// Tells whether a bid stands under this id at `now`.
+    pub fn has_bid(&self, order: OrderId, now: Timestamp) -> bool {
+        self.bids(now).any(|listed| listed.order == order)
+    }
+
     /// Returns the cheapest ask of exactly this class at `now`: proven ones first, then by price, then
     /// by register.
     pub fn best(&self, class: GpuClass, now: Timestamp) -> Option<ListedAsk<'_>> {

@@ -8,7 +8,7 @@ use market::{Amount, Timestamp};
 use super::hint::{Change, Finding, Hint, Hints};
 use super::{Precision, SCAN_LIMIT, bytes_per_ms, flops_per_ms};
 use crate::book::{Book, Head, Posting, Row, Run};
-use crate::eligibility::{Misfit, Need, Proof};
+use crate::eligibility::{Counterparties, Misfit, Need, Proof};
 use crate::rejections::Rejections;
 
 /// Reasons against an ask, one bit each, in the order of [`Misfit::ALL`].
@@ -30,6 +30,27 @@ pub(super) struct Verdict {
     some: Misfits,
 }
 
+/// A list of counterparties, by the heads of their ids.
+struct Named {
+    /// Sorted, as the ids are.
+    nodes: Vec<Head>,
+    accounts: Vec<Head>,
+}
+
+impl Named {
+    fn of(listed: &Counterparties) -> Self {
+        Self {
+            nodes: listed.nodes.iter().map(Head::from).collect(),
+            accounts: listed.accounts.iter().map(Head::from).collect(),
+        }
+    }
+
+    fn names(&self, row: &Row) -> bool {
+        let is_node = self.nodes.binary_search(&row.node).is_ok();
+        is_node || self.accounts.binary_search(&row.account).is_ok()
+    }
+}
+
 /// What a need asks of a row.
 pub(super) struct Demand<'a> {
     need: &'a Need,
@@ -37,8 +58,8 @@ pub(super) struct Demand<'a> {
     buyer: Head,
     /// Whether it matters whose an ask is.
     asks_whose: bool,
-    denied: Vec<Head>,
-    allowed: Option<Vec<Head>>,
+    denied: Named,
+    allowed: Option<Named>,
     usable_mib: u64,
     wants_proof: bool,
     /// Whether the products may run in f16.
@@ -65,10 +86,6 @@ impl<'a> Demand<'a> {
     }
 
     fn of(need: &'a Need, now: Timestamp, wants_proof: bool) -> Self {
-        let heads = |nodes: &std::collections::BTreeSet<market::NodeId>| {
-            // Sorted as the nodes are.
-            nodes.iter().map(Head::from).collect::<Vec<_>>()
-        };
         let gpus = need.gpus.max(1);
         let longest_ms = u128::from(longest_ms(need)).max(1);
         let least = |work: u128, of_one: u128| {
@@ -83,8 +100,8 @@ impl<'a> Demand<'a> {
             now,
             buyer,
             asks_whose: true,
-            denied: heads(&need.denied),
-            allowed: need.allowed.as_ref().map(heads),
+            denied: Named::of(&need.denied),
+            allowed: need.allowed.as_ref().map(Named::of),
             usable_mib: need.usable_bytes.div_ceil(1 << 20),
             wants_proof,
             halves: need
@@ -131,10 +148,10 @@ impl<'a> Demand<'a> {
         for (misfit, applies) in reasons {
             misfits |= Misfits::from(applies) << misfit as u16;
         }
-        if self.denied.is_empty() && self.allowed.is_none() {
-            return misfits;
+        match self.asks_whose {
+            true => misfits | self.unwanted(row),
+            false => misfits,
         }
-        misfits | self.unwanted(row)
     }
 
     /// Tells what the bounds of a run say of all its rows: `None` where these differ in what is first against them, or
@@ -158,12 +175,15 @@ impl<'a> Demand<'a> {
     }
 
     fn unwanted(&self, row: &Row) -> Misfits {
-        let is_in = |heads: &Vec<Head>| heads.binary_search(&row.node).is_ok();
         let mut misfits = 0;
-        if is_in(&self.denied) {
+        if self.denied.names(row) {
             misfits |= bit(Misfit::Denied);
         }
-        if self.allowed.as_ref().is_some_and(|allowed| !is_in(allowed)) {
+        if self
+            .allowed
+            .as_ref()
+            .is_some_and(|allowed| !allowed.names(row))
+        {
             misfits |= bit(Misfit::NotAllowed);
         }
         misfits

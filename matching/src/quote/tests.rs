@@ -3,12 +3,12 @@
 use market::gpu::GpuClass;
 use market::order::{Attributes, Evidence, OrderBody};
 use market::reputation::Reputation;
-use market::{AccountId, BlobHash};
+use market::{AccountId, BlobHash, NodeId};
 use proptest::prelude::*;
 
 use super::*;
 use crate::book::{Capacity, ListingCertificate, Posting};
-use crate::eligibility::Proof;
+use crate::eligibility::{Counterparties, Proof};
 use crate::fixture::*;
 
 mod hints;
@@ -109,14 +109,61 @@ fn a_short_job_costs_at_least_the_first_tick() {
     assert_eq!(offers[0].expected_total.to_string(), "0.01 cr");
 }
 
+fn nodes<const N: usize>(nodes: [NodeId; N]) -> Counterparties {
+    Counterparties {
+        nodes: nodes.into(),
+        ..Counterparties::default()
+    }
+}
+
+fn accounts<const N: usize>(accounts: [AccountId; N]) -> Counterparties {
+    Counterparties {
+        accounts: accounts.into(),
+        ..Counterparties::default()
+    }
+}
+
+#[test]
+fn an_account_on_the_allow_list_speaks_for_all_its_nodes() {
+    let need = Need {
+        allowed: Some(accounts([ask().account])),
+        ..need()
+    };
+    assert_eq!(misfit_of(ask(), &need), None);
+}
+
+#[test]
+fn one_ask_is_judged_as_the_whole_book_is() {
+    let book = book_of([priced(5), priced(50)]);
+    let need = Need {
+        max_price: Some(price(10)),
+        ..need()
+    };
+    let ranked = quote(&book, &need, &HEADER, at(0));
+    let orders: Vec<OrderId> = book.asks(at(0)).map(|ask| ask.order).collect();
+    let judged = orders.iter().map(|order| fit(&book, &need, *order, at(0)));
+    let judged: Vec<_> = judged.flatten().collect();
+    let fitting: Vec<_> = judged.iter().flatten().collect();
+    assert_eq!(fitting, ranked.offers.iter().collect::<Vec<_>>());
+    assert!(judged.contains(&Err(Misfit::Price)));
+    let unknown = OrderId::from_bytes([9; 32]);
+    assert_eq!(fit(&book, &need, unknown, at(0)), None);
+}
+
 #[test]
 fn each_misfit_has_its_own_reason() {
     type Demand = fn(&mut Need);
-    let demands: [(Misfit, Demand); 13] = [
+    let demands: [(Misfit, Demand); 15] = [
         (Misfit::OwnOffer, |need| need.buyer = ask().account),
-        (Misfit::Denied, |need| need.denied.extend([node(1)])),
+        (Misfit::Denied, |need| need.denied = nodes([node(1)])),
+        (Misfit::Denied, |need| {
+            need.denied = accounts([ask().account])
+        }),
         (Misfit::NotAllowed, |need| {
-            need.allowed = Some([node(2)].into());
+            need.allowed = Some(nodes([node(2)]));
+        }),
+        (Misfit::NotAllowed, |need| {
+            need.allowed = Some(accounts([AccountId::from_bytes([1; 32])]));
         }),
         (Misfit::Class, |need| {
             need.classes = vec![class("1.4T-8G"), class("1T-10G"), class("cpu-0.5T-8G")];
@@ -155,7 +202,7 @@ fn an_offer_that_meets_every_demand_exactly_fits() {
         attributes: Attributes::TRAIN,
         max_price: Some(ask().price),
         budget: Some(ask().price.0),
-        allowed: Some([node(1)].into()),
+        allowed: Some(nodes([node(1)])),
         work: hour_of_work(),
         ..need()
     };
@@ -365,8 +412,11 @@ proptest! {
         }
         let need = Need {
             proof: if proof { Proof::Required } else { Proof::Optional },
-            denied: [node(3), node(7)].into(),
-            allowed: proof.then(|| (2..60).map(node).collect()),
+            denied: nodes([node(3), node(7)]),
+            allowed: proof.then(|| Counterparties {
+                nodes: (2..60).map(node).collect(),
+                ..Counterparties::default()
+            }),
             classes: vec![class("1T-8G"), class("cpu-0.06T-8G")],
             attributes: Attributes::TRAIN,
             ..need
@@ -380,7 +430,7 @@ proptest! {
                 quote.rejections.ranked().into_iter().collect();
             prop_assert_eq!(counted, reasons);
             for ask in book.asks(now) {
-                let judged = judge(&book, &need, &ask, now);
+                let judged = fit(&book, &need, ask.order, now).unwrap();
                 let naive = offers.iter().find(|offer| offer.order == ask.order);
                 prop_assert_eq!(judged.ok(), naive.cloned());
             }

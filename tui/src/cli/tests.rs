@@ -32,6 +32,7 @@ fn home_and_json_go_before_or_after_the_command() {
 fn what_readers_type_is_understood() {
     for line in [
         "nightshift ps",
+        "nightshift bid job.toml --max-price 0.25 --for 2h --yes -f",
         "nightshift tui",
         "nightshift market book",
         "nightshift market classes --json",

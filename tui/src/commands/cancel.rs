@@ -2,8 +2,9 @@
 //!
 //! Never touches what was delivered.
 
-use market_node::api::JobView;
+use market_node::api::{BidState, RunView};
 
+use super::ps;
 use crate::cli::Context;
 use crate::render_run::bill;
 use crate::run_name::RunName;
@@ -21,12 +22,27 @@ pub(crate) struct Args {
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let client = context.client().await?;
     let path = format!("/v1/jobs/{}/cancel", args.run);
-    let view: JobView = client.post(&path, &serde_json::json!({})).await?;
-    match view.outcome {
+    let view: RunView = client.post(&path, &serde_json::json!({})).await?;
+    let outcome = match &view {
+        RunView::Job(job) => job.outcome,
+        RunView::Bid(bid) => {
+            match bid.state {
+                BidState::Waiting | BidState::Filling => {
+                    eprintln!("The bid is taken out of the book; nothing was locked for it.");
+                }
+                over => eprintln!("The bid is over: {over}."),
+            }
+            return context.print(&view, |view| ps::text(std::slice::from_ref(view)));
+        }
+    };
+    match outcome {
         None => eprintln!(
             "Cancelling: what was done is paid, the rest comes back, what was delivered stays."
         ),
         Some(outcome) => eprintln!("The run is over: {}.", words::outcome(outcome)),
     }
-    context.print(&view, bill)
+    context.print(&view, |view| match view {
+        RunView::Job(job) => bill(job),
+        RunView::Bid(_) => String::new(),
+    })
 }

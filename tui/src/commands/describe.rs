@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use market_node::api::{ArtefactView, AttemptView, BudgetView, JobDetail, JobView};
+use market_node::api::{
+    ArtefactView, AttemptView, BidDetail, BudgetView, JobDetail, JobView, RunDetail, RunId,
+};
 
 use crate::cli::Context;
 use crate::run_name::RunName;
@@ -22,18 +24,54 @@ pub(crate) struct Args {
 /// Shows everything that is known of a run.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let client = context.client().await?;
-    let view: JobDetail = client.get(&format!("/v1/jobs/{}", args.run)).await?;
-    context.print(&view, text)
+    let view: RunDetail = client.get(&format!("/v1/jobs/{}", args.run)).await?;
+    context.print(&view, |view| match view {
+        RunDetail::Job(detail) => text(detail),
+        RunDetail::Bid(detail) => bid_text(detail),
+    })
+}
+
+/// Writes a run that has bought nothing yet.
+pub(super) fn bid_text(detail: &BidDetail) -> String {
+    let bid = &detail.bid;
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let mut rows = vec![
+        ("run", bid.run.to_string()),
+        ("job", format!("{}, {}", bid.job, bid.kind)),
+        ("state", words::bid(bid)),
+        ("class", format!("{} or better", bid.class)),
+        ("misfits", or_dash(&bid.misfits)),
+        (
+            "locks",
+            format!("at most {}, when somebody sells", bid.deposit),
+        ),
+        ("order", or_dash(&bid.order.map(|order| order.to_string()))),
+        ("outputs", bid.output.display().to_string()),
+        ("started", format!("{} UTC", words::utc(bid.since))),
+        ("budget", budget(&detail.budget)),
+        ("events", events(detail.events, bid.run)),
+    ];
+    rows.extend(bid.note.clone().map(|note| ("note", note)));
+    rows.iter().map(line).collect()
+}
+
+fn line((name, value): &(&str, String)) -> String {
+    let value = words::printable(value);
+    format!("{name:<10} {value}\n")
+}
+
+fn events((first, next): (u64, u64), run: RunId) -> String {
+    let kept = match next.checked_sub(1) {
+        Some(last) if first <= last => format!("numbers {first} to {last}"),
+        _ => "none are kept".to_owned(),
+    };
+    format!("{kept}; `nightshift logs {run}`")
 }
 
 /// Writes the run, its attempts and its files.
 pub(super) fn text(detail: &JobDetail) -> String {
     let mut rows = at_a_glance(&detail.job);
     rows.extend(limits(detail));
-    let line = |(name, value): &(&str, String)| {
-        let value = words::printable(value);
-        format!("{name:<10} {value}\n")
-    };
     let mut text: String = rows.iter().map(line).collect();
     text.push_str("\nAttempts\n");
     text.push_str(&attempts(&detail.attempts));
@@ -72,7 +110,6 @@ fn at_a_glance(job: &JobView) -> Vec<(&'static str, String)> {
 }
 
 fn limits(detail: &JobDetail) -> Vec<(&'static str, String)> {
-    let (first, kept) = (detail.events.1, detail.events.0);
     let limits = &detail.spec.limits;
     let time = words::duration(Duration::from_secs(limits.wall_clock_s.into()));
     let memory = words::bytes(limits.memory_bytes);
@@ -89,13 +126,7 @@ fn limits(detail: &JobDetail) -> Vec<(&'static str, String)> {
             format!("{time} of work, {memory} of memory, {outputs} of outputs"),
         ),
         ("checkpoint", checkpoint),
-        (
-            "events",
-            format!(
-                "{kept} kept, from number {first}; `nightshift logs {}`",
-                detail.job.run
-            ),
-        ),
+        ("events", events(detail.events, detail.job.run)),
     ]
 }
 

@@ -5,7 +5,7 @@
 use std::path::{self, PathBuf};
 
 use anyhow::Context as _;
-use market_node::api::{ArtefactView, FetchRequest, JobDetail};
+use market_node::api::{ArtefactView, FetchRequest, RunDetail};
 
 use super::describe;
 use crate::cli::Context;
@@ -28,7 +28,10 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     let path = format!("/v1/jobs/{}", args.run);
     let output = match args.output {
         Some(output) => path::absolute(output).context("finding the output folder")?,
-        None => client.get::<JobDetail>(&path).await?.job.output,
+        None => match client.get::<RunDetail>(&path).await? {
+            RunDetail::Job(detail) => detail.job.output,
+            RunDetail::Bid(detail) => detail.bid.output,
+        },
     };
     let request = FetchRequest { output };
     let path = format!("{path}/fetch");

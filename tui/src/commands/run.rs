@@ -6,7 +6,7 @@ use std::path::{self, PathBuf};
 
 use anyhow::Context as _;
 use market_node::api::{
-    ApiClient, ClientError, JobView, QuoteRequest, QuoteView, RunEvent, RunId, RunRequest,
+    ApiClient, ClientError, JobView, QuoteRequest, QuoteView, RunEvent, RunId, RunRequest, RunView,
 };
 use serde::Serialize;
 
@@ -259,7 +259,7 @@ impl Bought {
         let path = format!("/v1/jobs/{run}/cancel");
         let nothing = serde_json::json!({});
         let told = tokio::select! {
-            told = client.post::<_, JobView>(&path, &nothing) => told,
+            told = client.post::<_, RunView>(&path, &nothing) => told,
             () = signals.next() => return Err(Ending::Interrupted(self.left()).into()),
         };
         match told {

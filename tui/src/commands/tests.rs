@@ -7,7 +7,8 @@ use insta::assert_snapshot;
 use market::Amount;
 use market::receipt::Outcome;
 use market_node::api::{
-    AskChange, JobView, NumberedEvent, ProviderState, QuoteView, RunEvent, RunId,
+    AskChange, BidDetail, BidState, BidView, BudgetView, JobView, NumberedEvent, ProviderState,
+    QuoteView, RunEvent, RunId, RunView,
 };
 use market_node::config::Strategy;
 
@@ -63,12 +64,46 @@ fn status_says_why_nothing_is_earned_and_what_is_missing() {
 
 #[test]
 fn jobs_are_listed_with_what_they_cost() {
-    let jobs = [
+    let jobs = vec![
         fixture::job(),
         fixture::settled(Outcome::Completed),
         fixture::settled(Outcome::OutOfBudget),
     ];
-    assert_snapshot!(ps::text(&jobs));
+    assert_snapshot!(ps::text(&ps::merged(jobs, Vec::new())));
+}
+
+#[test]
+fn bids_are_listed_among_the_jobs_with_what_they_wait_for() {
+    let unsold = BidView {
+        state: BidState::Unsold,
+        note: Some("nobody sold for at most 0.25 cr/h while the bid stood".to_owned()),
+        since: market::Timestamp::from_millis(0),
+        ..fixture::bid()
+    };
+    let bids = vec![fixture::bid(), unsold];
+    assert_snapshot!(ps::text(&ps::merged(vec![fixture::job()], bids)));
+}
+
+#[test]
+fn a_run_that_bids_is_described_with_why_nobody_sells() {
+    let detail = BidDetail {
+        bid: fixture::bid(),
+        budget: BudgetView {
+            max_price: Some("0.25".parse().unwrap()),
+            ..BudgetView::default()
+        },
+        spec: fixture::detail().spec,
+        events: (0, 3),
+    };
+    assert_snapshot!(describe::bid_text(&detail));
+}
+
+#[test]
+fn a_run_that_bids_and_one_that_bought_are_told_apart_in_json() {
+    let runs = ps::merged(vec![fixture::job()], vec![fixture::bid()]);
+    let text = serde_json::to_string(&runs).unwrap();
+    let read: Vec<RunView> = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, runs);
 }
 
 #[test]
@@ -199,7 +234,7 @@ fn a_run_before_its_first_attempt_is_described() {
     detail.attempts.clear();
     detail.artefacts.clear();
     detail.checkpoint_step = None;
-    detail.budget = market_node::api::BudgetView::default();
+    detail.budget = BudgetView::default();
     let text = describe::text(&detail);
     for part in [
         "Attempts\nnone yet\n",

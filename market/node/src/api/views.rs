@@ -2,6 +2,7 @@
 //!
 //! Never computes anything.
 
+mod bids;
 mod book;
 mod delegations;
 mod jobs;
@@ -15,6 +16,7 @@ mod provider;
 mod run_id;
 mod wallet;
 
+pub use bids::{BidDetail, BidRequest, BidState, BidView, MAX_BID_S, RunDetail, RunView};
 pub use book::{BestPrice, BookRow, BookView, CostView, OfferView, QuoteRequest, QuoteView};
 pub use delegations::{DelegationRow, DelegationsView, HeldView};
 pub use jobs::{

@@ -136,6 +136,10 @@ impl BookActor {
                 None => read(Err(BookError::NoTime)),
             },
             Ingress::Post(post) => self.on_post(post).await,
+            Ingress::Take(message, done) => {
+                let taken = self.take(*message).await;
+                let _nobody_waits = done.send(taken);
+            }
             Ingress::Leave(done) => self.on_leave(done).await,
         }
     }
@@ -152,6 +156,18 @@ impl BookActor {
         let outcome = gossip::apply(&mut self.book, &mut self.allowances, messages, now);
         self.changed(outcome.changes);
         outcome.judgement
+    }
+
+    /// Takes one checked message of another node, under the rules of gossip.
+    async fn take(&mut self, message: Message) -> Result<(), PostError> {
+        let now = self.clock.now().ok_or(BookError::NoTime)?;
+        let signed = signed_form(&message);
+        let is_within_rate = gossip::take(&mut self.book, &mut self.allowances, message, now)?;
+        self.changed(1);
+        if is_within_rate {
+            self.pass_on(vec![signed]).await;
+        }
+        Ok(())
     }
 
     fn page(&self, digest: [u8; 32], after: Option<NodeId>) -> BookResponse {
@@ -260,6 +276,7 @@ impl BookActor {
         } = post;
         let result = match self.clock.now() {
             Some(now) => {
+                self.own.catch_up(&self.book);
                 let order = self.own.draft(slot, body, lifetime, now);
                 self.place(order, now)
             }
@@ -330,6 +347,7 @@ impl BookActor {
         let Some(now) = self.clock.now() else {
             return;
         };
+        self.own.catch_up(&self.book);
         if let Some(beacon) = self.own.beacon_if_due(now)
             && let Err(reason) = self.apply_own(BookMessage::Beacon(beacon), now)
         {

@@ -38,14 +38,10 @@ pub(super) fn apply(
     let mut changes = 0;
     let mut is_within_rate = true;
     for message in messages {
-        let node = match &message {
-            Message::Order(order) => order.node(),
-            Message::Beacon(beacon) => beacon.node(),
-        };
-        match book.apply(message, now) {
-            Ok(_) => {
+        match take(book, allowances, message, now) {
+            Ok(is_allowed) => {
                 changes += 1;
-                is_within_rate &= allowances.take(node, now);
+                is_within_rate &= is_allowed;
             }
             Err(Refused::Superseded) => {}
             Err(reason) => tracing::debug!(%reason, "an order was ignored"),
@@ -57,4 +53,19 @@ pub(super) fn apply(
         Judgement::Ignore
     };
     Outcome { judgement, changes }
+}
+
+/// Applies one message. Tells whether it is within its maker's allowance, so that it may be passed on.
+pub(super) fn take(
+    book: &mut Book,
+    allowances: &mut Allowances,
+    message: Message,
+    now: Timestamp,
+) -> Result<bool, Refused> {
+    let node = match &message {
+        Message::Order(order) => order.node(),
+        Message::Beacon(beacon) => beacon.node(),
+    };
+    book.apply(message, now)?;
+    Ok(allowances.take(node, now))
 }

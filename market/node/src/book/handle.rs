@@ -7,7 +7,7 @@ use std::time::Duration;
 use market::gpu::GpuClass;
 use market::order::{Ask, Order, OrderBody, Register, Slot};
 use market::{HeaderId, NodeId, OrderId, Signed, Timestamp};
-use matching::{Book, ClassSummary, Level, Need, Quote, Refused, Side, Standing};
+use matching::{Book, ClassSummary, Level, Misfit, Need, Offer, Quote, Refused, Side, Standing};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -67,6 +67,10 @@ pub(super) enum Ingress {
     Learnt(Vec<matching::Message>),
     Read(Read),
     Post(Post),
+    Take(
+        Box<matching::Message>,
+        oneshot::Sender<Result<(), PostError>>,
+    ),
     Leave(oneshot::Sender<()>),
 }
 
@@ -157,6 +161,21 @@ impl BookHandle {
         self.post(slot, OrderBody::Empty, lifetime).await
     }
 
+    /// Takes one message of another node that came by another way than gossip, with its signature checked. It is
+    /// judged as gossip is, and passed on where gossip would be.
+    ///
+    /// # Errors
+    /// The book has nothing new of it, or does not take it.
+    pub async fn take(&self, message: matching::Message) -> Result<(), PostError> {
+        let (done, result) = oneshot::channel();
+        let sent = self
+            .mailbox
+            .send(Ingress::Take(Box::new(message), done))
+            .await;
+        sent.map_err(|_| BookError::Stopped)?;
+        result.await.map_err(|_| BookError::Stopped)?
+    }
+
     /// Takes all orders of this node out of the book, and waits until its neighbours have them out of theirs, at
     /// most for a few seconds. For a node that is about to stop; a later [`Self::post`] begins anew.
     pub async fn take_leave(&self) {
@@ -184,6 +203,17 @@ impl BookHandle {
     /// multiple of 60, which decides among equals.
     pub async fn quote(&self, need: Need, header: HeaderId) -> Result<Quote, BookError> {
         self.read(move |book, now| matching::quote(book, &need, &header, now))
+            .await
+    }
+
+    /// Judges one ask as [`Self::quote`] judges all: the offer where it fits, else the first reason against it.
+    /// `None` where no such ask stands.
+    pub async fn fit(
+        &self,
+        need: Need,
+        order: OrderId,
+    ) -> Result<Option<Result<Offer, Misfit>>, BookError> {
+        self.read(move |book, now| matching::fit(book, &need, order, now))
             .await
     }
 

@@ -10,6 +10,7 @@ use market::order::{
     Beacon, BookMessage, Bulletin, MAX_BULLETIN_MESSAGES, Order, OrderBody, Sequence, Slot,
 };
 use market::{ChainId, Signed, Timestamp};
+use matching::Book;
 
 /// What this node has in the book.
 #[derive(Debug)]
@@ -36,6 +37,13 @@ impl OwnOrders {
             beacon_due: None,
             unsent: BTreeMap::new(),
         }
+    }
+
+    /// Takes note of what an earlier run of this node has signed: a node that comes back may know an earlier protocol
+    /// time than it did before it went.
+    pub(super) fn catch_up(&mut self, book: &Book) {
+        let signed = book.newest_sequence(&self.key.node());
+        self.sequence = self.sequence.max(signed);
     }
 
     fn next_sequence(&mut self, now: Timestamp) -> Sequence {

@@ -66,6 +66,23 @@ fn news_is_passed_on_once_and_old_news_is_ignored() {
 }
 
 #[test]
+fn a_node_that_comes_back_to_an_earlier_time_signs_above_what_it_signed_before() {
+    let mut book = open_book();
+    let before = order_message(&mut own(1), 0, at(5_000));
+    let before = matching::check(before, &chain()).unwrap();
+    book.apply(before, at(5_000)).unwrap();
+    let mut again = own(1);
+    again.catch_up(&book);
+    let newer = order_message(&mut again, 0, START);
+    let newer = matching::check(newer, &chain()).unwrap();
+    book.apply(newer.clone(), START).unwrap();
+    let (matching::Message::Order(newer), node) = (newer, key(1).node()) else {
+        panic!("an order was signed");
+    };
+    assert_eq!(book.newest_sequence(&node), Some(newer.value().sequence));
+}
+
+#[test]
 fn a_maker_over_its_rate_is_heard_but_not_passed_on() {
     let (mut book, mut allowances) = (open_book(), Allowances::default());
     let mut own = own(1);

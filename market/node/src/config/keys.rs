@@ -144,6 +144,16 @@ pub const KEYS: &[Key] = &[
         meaning: "The longest lease that is sold.",
     },
     Key {
+        name: "buy.allow",
+        kind: Kind::Counterparties,
+        meaning: "When not empty, only these accounts and nodes are bought from.",
+    },
+    Key {
+        name: "buy.deny",
+        kind: Kind::Counterparties,
+        meaning: "Accounts and nodes that are never bought from.",
+    },
+    Key {
         name: "operator.block_interval_ms",
         kind: Kind::Integer {
             least: 100,

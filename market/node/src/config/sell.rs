@@ -7,7 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use market::{AccountId, Amount, NodeId, PricePerHour};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
+
+use super::counterparty::Counterparty;
 
 /// How the price of an ask follows the market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,63 +67,6 @@ impl FromStr for Strategy {
             .into_iter()
             .find(|strategy| strategy.to_string() == text);
         found.ok_or_else(|| UnknownStrategy(text.chars().take(40).collect()))
-    }
-}
-
-/// Somebody to deal with or not: an account with all its nodes, or a single node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Counterparty {
-    /// Whoever acts for this account. Written as its address.
-    Account(AccountId),
-    /// This machine, whomever it acts for. Written as 64 hexadecimal digits.
-    Node(NodeId),
-}
-
-/// A text that names nobody.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither an account's address (night1...) nor a node's 64 hexadecimal digits")]
-pub struct UnknownCounterparty(String);
-
-impl Counterparty {
-    /// Tells whether `node`, which acts for `account`, is meant.
-    pub fn is(&self, account: AccountId, node: NodeId) -> bool {
-        match self {
-            Self::Account(meant) => *meant == account,
-            Self::Node(meant) => *meant == node,
-        }
-    }
-}
-
-impl fmt::Display for Counterparty {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Account(account) => account.fmt(f),
-            Self::Node(node) => node.fmt(f),
-        }
-    }
-}
-
-impl FromStr for Counterparty {
-    type Err = UnknownCounterparty;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        let account = text.parse().map(Self::Account);
-        let found = account.or_else(|_| text.parse().map(Self::Node));
-        found.map_err(|_| UnknownCounterparty(text.chars().take(80).collect()))
-    }
-}
-
-impl Serialize for Counterparty {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Counterparty {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
     }
 }
 

@@ -392,3 +392,21 @@ fn a_tariff_is_an_amount_a_kilowatt_hour() {
     let told = told("[sell]\ntariff = 0.3\n");
     assert!(told.contains("credits a kilowatt-hour as text"), "{told}");
 }
+
+#[test]
+fn counterparties_are_accounts_and_nodes_and_nothing_else() {
+    let account = market::AccountId::from_bytes([5; 32]).to_string();
+    let node = "ab".repeat(32);
+    let settings = load(&format!("[buy]\nallow = [\"{account}\", \"{node}\"]\n"));
+    let settings = settings.unwrap();
+    let allowed = listed(&settings.config().buy.allow);
+    assert_eq!((allowed.accounts.len(), allowed.nodes.len()), (1, 1));
+    assert!(listed(&settings.config().buy.deny).is_empty());
+    let told = load("[buy]\ndeny = [\"somebody\"]\n")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.contains("a list of accounts (night1...) and nodes"),
+        "{told}"
+    );
+}

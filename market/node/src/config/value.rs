@@ -8,9 +8,9 @@ use libp2p::Multiaddr;
 use market::{Amount, PricePerHour};
 use toml::Value;
 
+use super::counterparty::Counterparty;
 use super::error::{ConfigError, Place};
 use super::keys::{Key, Kind};
-use super::sell::Counterparty;
 
 /// The most addresses in one setting.
 const MAX_ADDRESSES: usize = 16;

@@ -39,12 +39,12 @@ fn judge_naively(book: &Book, need: &Need, listed: &ListedAsk<'_>) -> Result<Off
     let total = offer.as_ref().map(|offer| offer.expected_total);
     let reasons = [
         (Misfit::OwnOffer, ask.account == need.buyer),
-        (Misfit::Denied, need.denied.contains(&node)),
+        (Misfit::Denied, need.denied.name(&node, &ask.account)),
         (
             Misfit::NotAllowed,
             need.allowed
                 .as_ref()
-                .is_some_and(|allowed| !allowed.contains(&node)),
+                .is_some_and(|allowed| !allowed.name(&node, &ask.account)),
         ),
         (
             Misfit::Class,

@@ -10,7 +10,9 @@ use market::job::JobSpec;
 use market::lease::Phase;
 use market::progress::Progress;
 use market::receipt::Outcome;
-use market::{AgreementId, Amount, BlobHash, ChannelId, JobId, NodeId, PricePerHour, Timestamp};
+use market::{
+    AgreementId, Amount, BlobHash, ChannelId, JobId, NodeId, OrderId, PricePerHour, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{OfferView, RunId};
@@ -40,6 +42,17 @@ pub enum RunEvent {
         run: RunId,
         /// The job.
         job: JobId,
+    },
+    /// A bid stands in the book; from now on the run goes on when nobody reads.
+    Standing {
+        /// The order.
+        order: OrderId,
+        /// The least class that it asks for.
+        class: GpuClass,
+        /// The most that a GPU may cost for an hour.
+        max_price: PricePerHour,
+        /// When it ends, in protocol time.
+        until: Timestamp,
     },
     /// An offer was chosen.
     Chosen {
@@ -214,7 +227,7 @@ pub struct JobDetail {
     pub spec: JobSpec,
     /// The step after which another provider would go on; none before the first checkpoint.
     pub checkpoint_step: Option<u64>,
-    /// Lines of the run's stream that are kept, and the number of the first of them.
+    /// The numbers of the first line of the run's stream that is kept, and of the next one that will be told.
     pub events: (u64, u64),
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use libp2p::Multiaddr;
 use market::keys::SecretKey;
-use market::order::{Beacon, OrderBody, Sequence};
+use market::order::{Beacon, BookMessage, Order, OrderBody, Sequence};
 use market::{AccountId, HeaderId, Signed};
-use matching::{Capacity, Need, Posting, Side};
+use matching::{Capacity, Need, Posting, Refused, Side};
 
 use super::fixture::{START, ask, class, key, slot};
 use crate::book::{AskView, BookConfig, BookError, BookHandle, BookRequest, PostError, start};
@@ -271,4 +271,35 @@ async fn books_keep_and_take_offers_while_the_operator_is_away() {
         .await;
     posted.unwrap();
     consumer.wait_for_asks(2).await;
+}
+
+#[tokio::test]
+async fn an_order_that_was_handed_over_is_judged_and_passed_on_like_gossip() {
+    let operator = book_on(node(1, &[]).await).await;
+    operator.set_clock();
+    let bidder = book_on(hidden_node(2, &operator.bootstrap()).await).await;
+    bidder.set_clock();
+    let order = Order {
+        slot: slot(0),
+        sequence: Sequence::from_u64(START.as_millis()),
+        expires_at: START.saturating_add(HOUR),
+        body: OrderBody::Ask(ask()),
+    };
+    let signed = Signed::sign(&order, &key(77), &chain());
+    let message = matching::check(BookMessage::Order(signed), &chain()).unwrap();
+    bidder.book.take(message.clone()).await.unwrap();
+    let asks = operator.wait_for_asks(1).await;
+    let need = Need::new(AccountId::from_bytes([1; 32]), 60);
+    let fit = bidder.book.fit(need, asks[0].order).await.unwrap();
+    assert_eq!(fit.unwrap().unwrap().ask, ask());
+    let again = bidder.book.take(message).await;
+    assert_eq!(again, Err(PostError::Refused(Refused::Superseded)));
+    let outlived = Order {
+        sequence: Sequence::from_u64(START.as_millis() - 2 * 24 * 3_600_000),
+        ..order
+    };
+    let signed = Signed::sign(&outlived, &key(78), &chain());
+    let message = matching::check(BookMessage::Order(signed), &chain()).unwrap();
+    let refused = bidder.book.take(message).await;
+    assert!(matches!(refused, Err(PostError::Refused(_))), "{refused:?}");
 }
