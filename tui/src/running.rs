@@ -358,6 +358,7 @@ fn router(parts: Parts) -> Router {
     let orders = orders::router(OrderParts {
         node: node.clone(),
         seller: seller.clone(),
+        buyer: buyer.clone(),
     });
     let router = own.merge(node_router(node)).merge(consumer_router(buyer));
     let router = router.merge(orders);
