@@ -65,7 +65,7 @@ impl Sent {
     }
 
     /// Looks for a while whether one of the openings without an answer is final after all. Those that were
-    /// refused, or were waited for before, are looked at once. What is found to open nothing any more is forgotten.
+    /// refused, or were waited for before, are looked at once. What can open nothing any more is left to the watch.
     pub(super) async fn look(&mut self) -> Option<(Opening, Opened)> {
         let patience = Instant::now() + LAST_LOOK;
         let waits = !self.doubtful.is_empty();
@@ -77,7 +77,7 @@ impl Sent {
                 Ok(Some((position, opened))) => {
                     return Some((self.refused.swap_remove(position), opened));
                 }
-                Ok(None) => self.forget_lapsed(&can_open).await,
+                Ok(None) => self.leave_lapsed(&can_open),
                 Err(_) => {}
             }
             if !waits || !can_open.contains(&true) || Instant::now() >= patience {
@@ -100,13 +100,13 @@ impl Sent {
         failed.map_or(Ok(None), Err)
     }
 
-    /// Forgets those that can open nothing any more, and have not.
-    async fn forget_lapsed(&mut self, can_open: &[bool]) {
+    /// Leaves those to be watched that can open nothing any more and have not, as far as this look tells.
+    fn leave_lapsed(&mut self, can_open: &[bool]) {
         let all = std::mem::take(&mut self.refused).into_iter().zip(can_open);
         for (opening, can_open) in all {
             match can_open {
                 true => self.refused.push(opening),
-                false => opening.forget().await,
+                false => opening.watch(),
             }
         }
     }
