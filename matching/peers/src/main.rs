@@ -23,10 +23,10 @@ const ORDERS: usize = 100_000;
 const ROUNDS: usize = 5;
 
 /// After so long a slow engine is stopped; its figures are of the operations until then.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many operations the hash of fills is over.
-const CHECKED: usize = 100_000;
+const CHECKED: usize = 20_000;
 
 fn main() {
     let only = std::env::args().nth(1);
