@@ -41,6 +41,9 @@ pub trait Engine {
     /// What it is called in the table.
     const NAME: &'static str;
 
+    /// Why it cannot be given cancellations, where it cannot.
+    const CANCELS: Result<(), &'static str> = Ok(());
+
     /// Makes an empty book with room for so many orders.
     fn new(orders: Room) -> Self;
 
@@ -191,6 +194,8 @@ const fn nanobook_side(direction: Direction) -> nanobook::Side {
 
 impl Engine for Nanobook {
     const NAME: &'static str = "nanobook 0.19.3";
+    const CANCELS: Result<(), &'static str> =
+        Err("an order never returns that meets a best level of cancelled orders alone");
 
     fn new(room: Room) -> Self {
         Self {
