@@ -119,10 +119,10 @@ pub enum Misfit {
     Sandbox,
     /// Its figures are unproven.
     NoCertificate,
-    /// The work would take longer than the agreement may run.
-    TooSlow,
     /// A GPU-hour costs more than allowed.
     Price,
+    /// The work would take longer than the agreement may run.
+    TooSlow,
     /// The whole would cost more than the budget.
     Budget,
 }
@@ -140,8 +140,8 @@ impl Misfit {
         Self::Attributes,
         Self::Sandbox,
         Self::NoCertificate,
-        Self::TooSlow,
         Self::Price,
+        Self::TooSlow,
         Self::Budget,
     ];
 }

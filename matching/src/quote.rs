@@ -179,8 +179,9 @@ impl Look<'_> {
     fn at_run(&mut self, run: &Run, seen: &mut Seen, best: &mut Best<'_>) {
         let (class, is_accepted) = self.listed_as;
         let verdict = self.demand.verdict(run, is_accepted);
+        let may_take = best.may_take(run.best());
         let tells_all = |verdict: &Verdict| match verdict.all {
-            0 => !best.may_take(run.best()),
+            0 => !may_take,
             _ => seen.note_run(self.demand, (class, run), *verdict),
         };
         if let Some(verdict) = verdict.filter(tells_all) {
@@ -193,21 +194,17 @@ impl Look<'_> {
                 continue;
             }
             self.room -= 1;
-            self.at_row(row, seen, best);
+            let misfits = match self.demand.misfits(row, is_accepted) {
+                0 => self.demand.over_budget(row),
+                misfits => misfits,
+            };
+            match misfits {
+                0 if may_take => best.try_row(row),
+                0 => {}
+                misfits => seen.note(self.demand, (class, row), misfits),
+            }
+            seen.look(misfits);
         }
-    }
-
-    fn at_row(&self, row: &Row, seen: &mut Seen, best: &mut Best<'_>) {
-        let (class, is_accepted) = self.listed_as;
-        let misfits = match self.demand.misfits(row, is_accepted) {
-            0 => self.demand.over_budget(row),
-            misfits => misfits,
-        };
-        match misfits {
-            0 => best.try_row(row),
-            misfits => seen.note(self.demand, (class, row), misfits),
-        }
-        seen.look(misfits);
     }
 }
 

@@ -128,6 +128,7 @@ impl<'a> Demand<'a> {
     }
 
     /// Returns all reasons against a row other than the budget.
+    #[inline]
     pub(super) fn misfits(&self, row: &Row, is_accepted: bool) -> Misfits {
         let need = self.need;
         let missing = need.attributes.bits() & !row.attributes;

@@ -254,7 +254,10 @@ impl Inner {
 fn count_while(keys: &[u64; 15], before: impl Fn(u64) -> bool) -> usize {
     let count = |places: [usize; 3]| -> usize {
         // Never beyond the last key; the remainder tells the compiler.
-        places.map(|at| usize::from(before(keys[at % 15]))).iter().sum()
+        places
+            .map(|at| usize::from(before(keys[at % 15])))
+            .iter()
+            .sum()
     };
     let quarter = 4 * count([3, 7, 11]);
     quarter + count([quarter, quarter + 1, quarter + 2])

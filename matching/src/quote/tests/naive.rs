@@ -65,11 +65,11 @@ fn judge_naively(book: &Book, need: &Need, listed: &ListedAsk<'_>) -> Result<Off
             Misfit::NoCertificate,
             wants_proof && listed.standing == Standing::Unproven,
         ),
-        (Misfit::TooSlow, predicted_ms > longest_ms),
         (
             Misfit::Price,
             need.max_price.is_some_and(|most| ask.price > most),
         ),
+        (Misfit::TooSlow, predicted_ms > longest_ms),
         (
             Misfit::Budget,
             total.is_none_or(|total| need.budget.is_some_and(|budget| total > budget)),
