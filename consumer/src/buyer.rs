@@ -30,7 +30,7 @@ use crate::job_file::{JobFile, Source};
 use crate::record::RunRecord;
 use crate::run::{self, LeftOpen, Run, Wish};
 use crate::runs::{Live, Runs};
-use crate::{need, reserve, standing};
+use crate::{need, opinion, reserve, standing};
 
 /// How long a fresh node waits for the book and protocol time before it says that there is no offer.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -72,8 +72,22 @@ impl Buyer {
     /// closed, and the oldest of those that are over are forgotten.
     pub fn resume(&self, left: LeftOpen) {
         run::resume(self, left);
-        let runs = self.runs.clone();
-        tokio::spawn(async move { runs.prune().await });
+        let buyer = self.clone();
+        tokio::spawn(async move {
+            buyer.rate_sellers().await;
+            buyer.runs.prune().await;
+        });
+    }
+
+    /// Tells the book what this node thinks of the sellers that it has dealt with.
+    pub(crate) async fn rate_sellers(&self) {
+        match self.runs.records() {
+            Ok(records) => {
+                let opinions = opinion::of(&records, self.node.identity.account);
+                self.node.book.rate(opinions).await;
+            }
+            Err(error) => tracing::warn!(%error, "earlier deals do not rank offers"),
+        }
     }
 
     /// Returns the files in this node's blob store that runs need which are not over.

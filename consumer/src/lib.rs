@@ -17,6 +17,7 @@ mod inputs;
 mod job_file;
 mod lease;
 mod need;
+mod opinion;
 mod record;
 mod reserve;
 mod run;

@@ -195,6 +195,7 @@ impl Run {
             self.log.tell(RunEvent::Finished(Box::new(view)));
         }
         self.log.close();
+        self.buyer.rate_sellers().await;
         runs.forget_settled(self.run).await;
     }
 

@@ -51,7 +51,7 @@ impl Default for Reputation {
 pub struct Deal {
     /// Who paid.
     pub payer: AccountId,
-    /// What the deal paid into the fee pool.
+    /// What the deal paid into the fee pool; of one's own deals, what one likes them to weigh by.
     pub fee: Amount,
     /// How it ended.
     pub outcome: Outcome,

@@ -15,7 +15,7 @@ use market::order::{
     Ask, AskFigures, BookMessage, Evidence, Order, OrderBody, OrderError, Register, Sequence,
 };
 use market::reputation::Reputation;
-use market::{AccountId, BlobHash, NodeId, OrderId, Timestamp};
+use market::{BlobHash, NodeId, OrderId, Timestamp};
 
 use crate::checked::{Checked, Message};
 use maker::Maker;
@@ -150,8 +150,8 @@ pub struct Book {
     certificates: BTreeMap<NodeId, ListingCertificate>,
     /// Registers over all makers.
     orders: usize,
-    /// What this node thinks of accounts that it has dealt with.
-    reputations: BTreeMap<AccountId, Reputation>,
+    /// What this node thinks of those that it has dealt with.
+    reputations: BTreeMap<NodeId, Reputation>,
     /// The asks of all makers, for looking through.
     shelves: Shelves,
 }
@@ -276,25 +276,24 @@ impl Book {
         let certificate = self.certificates.get(&node);
         let reputations = &self.reputations;
         if let Some(maker) = self.makers.get_mut(&node) {
-            let known = |ask: &Ask, until| known(ask, until, (certificate, reputations));
+            let reputation = reputation_of(reputations, node);
+            let known = |ask: &Ask, until| known(ask, until, (certificate, reputation));
             // What does not stand any more is left to `expire`: nothing here knows what time it is.
             let beginning = Timestamp::from_millis(0);
             maker.shelve((node, beginning), &mut self.shelves, known);
         }
     }
 
-    /// Notes what this node thinks of an account, by which its offers rank from now on. No other replica knows of it.
+    /// Notes what this node thinks of a seller, by which its offers rank from now on. No other replica knows of it.
     ///
-    /// Returns whether it was noted: of as many accounts as the book holds makers.
-    pub fn rate(&mut self, account: AccountId, reputation: Reputation) -> bool {
+    /// Returns whether it was noted: of as many nodes as the book holds makers.
+    pub fn rate(&mut self, node: NodeId, reputation: Reputation) -> bool {
         let has_room = self.reputations.len() < self.capacity.makers;
-        if !has_room && !self.reputations.contains_key(&account) {
+        if !has_room && !self.reputations.contains_key(&node) {
             return false;
         }
-        self.reputations.insert(account, reputation);
-        let sells = |(node, maker): (&NodeId, &Maker)| maker.sells_for(account).then_some(*node);
-        let nodes: Vec<NodeId> = self.makers.iter().filter_map(sells).collect();
-        nodes.into_iter().for_each(|node| self.shelve(node));
+        self.reputations.insert(node, reputation);
+        self.shelve(node);
         true
     }
 
@@ -332,7 +331,7 @@ impl Book {
         let shelves = &mut self.shelves;
         self.makers.retain(|node, maker| {
             maker.expire(now);
-            let knowledge = (certificates.get(node), reputations);
+            let knowledge = (certificates.get(node), reputation_of(reputations, *node));
             maker.shelve((*node, now), shelves, |ask, until| {
                 known(ask, until, knowledge)
             });
@@ -362,19 +361,20 @@ impl Book {
     }
 }
 
+fn reputation_of(reputations: &BTreeMap<NodeId, Reputation>, node: NodeId) -> Reputation {
+    reputations.get(&node).copied().unwrap_or_default()
+}
+
 /// Returns what is known of an ask that stands `until`.
 fn known(
     ask: &Ask,
     until: Timestamp,
-    (certificate, reputations): (
-        Option<&ListingCertificate>,
-        &BTreeMap<AccountId, Reputation>,
-    ),
+    (certificate, reputation): (Option<&ListingCertificate>, Reputation),
 ) -> Known {
     Known {
         stands_until: until,
         proven_until: proven_until(certificate, ask),
-        reputation: reputations.get(&ask.account).copied().unwrap_or_default(),
+        reputation,
     }
 }
 

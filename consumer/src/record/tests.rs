@@ -46,7 +46,7 @@ pub(crate) fn attempt(number: u8, deposit: u64, paid: u64) -> AttemptView {
     }
 }
 
-fn record() -> RunRecord {
+pub(crate) fn record() -> RunRecord {
     let data: market::job::ArtifactName = "data.txt".parse().unwrap();
     RunRecord {
         run: RunId::from_bytes([1; 8]),

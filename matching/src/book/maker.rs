@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use market::gpu::GpuClass;
 use market::order::{Ask, Beacon, BookMessage, Order, OrderBody, Register, Sequence, Slot};
-use market::{AccountId, NodeId, Timestamp};
+use market::{NodeId, Timestamp};
 
 use super::Refused;
 use super::shelf::{Known, Row, Shelves};
@@ -128,14 +128,6 @@ impl Maker {
             shelves.insert(*class, *row);
         }
         self.shelved = rows;
-    }
-
-    /// Tells whether it has an ask in the name of an account.
-    pub(super) fn sells_for(&self, account: AccountId) -> bool {
-        self.slots.values().any(|order| match &order.value().body {
-            OrderBody::Ask(ask) => ask.account == account,
-            OrderBody::Bid(_) | OrderBody::Empty => false,
-        })
     }
 
     pub(super) fn expire(&mut self, now: Timestamp) {

@@ -277,17 +277,18 @@ fn of_two_that_cost_the_same_the_one_that_is_known_to_deliver_is_first() {
     assert_eq!(first(&book), of(1, 100).account);
     let good = Reputation::of([deal(market::receipt::Outcome::Completed)]);
     let bad = Reputation::of([deal(market::receipt::Outcome::Lost)]);
-    assert!(book.rate(of(3, 104).account, good));
+    assert!(book.rate(node(3), good));
     assert_eq!(
         first(&book),
         of(1, 100).account,
         "by 4 % dearer and 1.5 % better"
     );
-    assert!(book.rate(of(1, 100).account, bad));
+    assert!(book.rate(node(1), bad));
     assert_eq!(first(&book), of(3, 104).account);
-    // Whoever comes later is known, too.
-    let order = order(0, OrderBody::Ask(of(1, 95)));
-    book.apply(posted(&order, 9), at(0)).unwrap();
+    // What it posts later is known, too.
+    let mut later = order(1, OrderBody::Ask(of(1, 95)));
+    later.slot = market::order::Slot::new(1).unwrap();
+    book.apply(posted(&later, 1), at(1)).unwrap();
     assert_eq!(first(&book), of(3, 104).account);
 }
 

@@ -140,6 +140,11 @@ impl BookActor {
                 let taken = self.take(*message).await;
                 let _nobody_waits = done.send(taken);
             }
+            Ingress::Rate(opinions) => {
+                for (node, reputation) in opinions {
+                    self.book.rate(node, reputation);
+                }
+            }
             Ingress::Leave(done) => self.on_leave(done).await,
         }
     }

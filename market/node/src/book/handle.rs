@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use market::gpu::GpuClass;
 use market::order::{Ask, Order, OrderBody, Register, Slot};
+use market::reputation::Reputation;
 use market::{HeaderId, NodeId, OrderId, Signed, Timestamp};
 use matching::{Book, ClassSummary, Level, Misfit, Need, Offer, Quote, Refused, Side, Standing};
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,7 @@ pub(super) enum Ingress {
         Box<matching::Message>,
         oneshot::Sender<Result<(), PostError>>,
     ),
+    Rate(Vec<(NodeId, Reputation)>),
     Leave(oneshot::Sender<()>),
 }
 
@@ -174,6 +176,11 @@ impl BookHandle {
             .await;
         sent.map_err(|_| BookError::Stopped)?;
         result.await.map_err(|_| BookError::Stopped)?
+    }
+
+    /// Says what this node thinks of sellers that it has dealt with: their offers rank by it from now on.
+    pub async fn rate(&self, opinions: Vec<(NodeId, Reputation)>) {
+        let _stopped = self.mailbox.send(Ingress::Rate(opinions)).await;
     }
 
     /// Takes all orders of this node out of the book, and waits until its neighbours have them out of theirs, at
