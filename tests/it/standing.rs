@@ -141,6 +141,27 @@ fn wait_for_bids(peer: &Peer, consumer: &Node, expected: &[&str]) {
 }
 
 #[test]
+fn a_seller_that_would_take_less_offers_to_a_bid_which_becomes_a_lease_at_the_bids_price() {
+    if !program::has_adapter() {
+        return;
+    }
+    let market = Market::start();
+    let asked = ["ask", "--strategy", "join", "--floor", "0.1"];
+    let asked = market.provider.json(&asked);
+    assert_eq!(asked["ask"]["price"], "0.25", "nobody else asks: {asked}");
+    let run = bid(&market, "2h");
+    check_filled(&market, &run);
+    // The deal was an exception: its next offer is at the strategy's price again.
+    market.consumer.retry("the offer at the old price", || {
+        let book = market.consumer.json(&["market", "book"]);
+        match book["asks"][0]["price"] == "0.25" {
+            true => Ok(()),
+            false => Err(book.to_string()),
+        }
+    });
+}
+
+#[test]
 fn a_bid_below_every_ask_waits_and_becomes_a_lease_when_a_provider_lowers_its_price() {
     if !program::has_adapter() {
         return;

@@ -63,7 +63,8 @@ fn ask_row(listed: &ListedAsk<'_>, now: Timestamp) -> OrderRow {
         class: listed.ask.class,
         price: listed.ask.price,
         gpus: listed.ask.gpus,
-        since: listed.posted_at,
+        // Two posts of one millisecond are numbered one apart, so that the second is ahead of its time.
+        since: listed.posted_at.min(now),
         ends_in_s: listed.expires_at.saturating_since(now).as_secs(),
         state: OrderState::Standing,
         why: String::new(),
@@ -78,7 +79,7 @@ fn bid_row(listed: &ListedBid<'_>, now: Timestamp) -> OrderRow {
         class: listed.bid.class,
         price: listed.bid.max_price,
         gpus: listed.bid.gpus,
-        since: listed.posted_at,
+        since: listed.posted_at.min(now),
         ends_in_s: listed.expires_at.saturating_since(now).as_secs(),
         state: OrderState::Standing,
         why: String::new(),
