@@ -320,3 +320,31 @@ fn the_priority_of_a_register_is_the_head_of_its_draw() {
     let head = u64::from_be_bytes(*draw.first_chunk().unwrap());
     assert_eq!(priority(&header, &register), Priority(head));
 }
+
+#[test]
+fn the_same_calls_give_the_same_fills_and_the_same_book() {
+    let run = || {
+        let mut book = LimitBook::new(64);
+        let mut told = Vec::new();
+        for step in 0..400_u32 {
+            let nanocredits = 20 + u64::from(step * 7 % 13);
+            let mut new = match step % 3 {
+                0 => bid(step % 61, nanocredits),
+                _ => ask(step % 61, nanocredits + 4),
+            };
+            new.quantity = 1 + step % 5;
+            new.priority = Priority(u64::from(step).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            new.good_till = Some(at(u64::from(step) + 90));
+            told.push(submit(&mut book, new));
+            book.advance(at(step.into()), |_| ());
+        }
+        let left: Vec<_> = book
+            .orders(Direction::Buy)
+            .chain(book.orders(Direction::Sell))
+            .collect();
+        (told, left)
+    };
+    let (told, left) = run();
+    assert!(told.iter().any(|(_, events)| !events.is_empty()) && !left.is_empty());
+    assert_eq!(run(), (told, left));
+}
