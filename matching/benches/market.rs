@@ -20,9 +20,10 @@ use market::order::{
 use market::{
     AccountId, Amount, BlobHash, ChainId, ChannelId, HeaderId, PricePerHour, Signed, Timestamp,
 };
+use matching::limit_book::Direction;
 use matching::{
-    Book, Capacity, Interval, Message, Need, Posting, Precision, Side, Tape, TapeCapacity, Trade,
-    TradePlace, Work, check, quote,
+    Book, Capacity, Instrument, Interval, Message, Need, Posting, Precision, Tape, TapeCapacity,
+    Trade, TradePlace, Work, check, quote,
 };
 
 /// What can be measured by itself.
@@ -236,7 +237,9 @@ fn data() {
         if event % QUESTIONS_EACH == 0 {
             let begun = Instant::now();
             let class = class((event / QUESTIONS_EACH) as usize);
-            black_box(book.depth(class, Side::Asks, Timestamp::from_millis(START_MS)));
+            let header = HeaderId::from_bytes([5; 32]);
+            let met = Instrument::of(&book, class, &header, Timestamp::from_millis(START_MS));
+            black_box(met.levels(Direction::Sell).count());
             for interval in [Interval::Minute, Interval::Hour, Interval::Day] {
                 black_box(tape.newest_candles(class, interval, 60));
             }

@@ -22,7 +22,8 @@ use maker::Maker;
 pub(crate) use shelf::{Head, Row, Run, Shelf};
 use shelf::{Known, Shelves};
 
-pub use view::{ClassSummary, Level, ListedAsk, ListedBid, Side};
+pub(crate) use view::half_way;
+pub use view::{ClassSummary, ListedAsk, ListedBid};
 
 /// Who may post orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

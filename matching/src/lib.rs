@@ -31,8 +31,8 @@ mod tape;
 mod trade;
 
 pub use book::{
-    Book, Capacity, Change, ClassSummary, Level, ListedAsk, ListedBid, ListingCertificate, Posting,
-    Refused, Side, Standing,
+    Book, Capacity, Change, ClassSummary, ListedAsk, ListedBid, ListingCertificate, Posting,
+    Refused, Standing,
 };
 pub use candle::{Candle, Interval, ParseIntervalError};
 pub use checked::{Checked, Message, check};

@@ -237,16 +237,12 @@ impl LimitBook {
         self.now = self.now.max(now);
         while let Some((end, number)) = self.expiries.pop_due(self.now) {
             // One that was filled, cancelled or submitted anew with another end does not end now.
-            if self.ends(end, number)
+            if self.records.ends_at(end, number)
                 && let Ok(resting) = self.cancel(number)
             {
                 on_end(resting);
             }
         }
-    }
-
-    fn ends(&self, end: Timestamp, number: OrderNumber) -> bool {
-        self.records.is_taken(number) && self.records.good_till(number) == Some(end)
     }
 
     /// Returns the order that stands under a number.
@@ -388,8 +384,7 @@ impl LimitBook {
         }
         if let Some(good_till) = order.good_till {
             let records = &self.records;
-            let stands =
-                |at, number| records.is_taken(number) && records.good_till(number) == Some(at);
+            let stands = |end, number| records.ends_at(end, number);
             self.expiries.add((good_till, order.number), stands);
         }
         Ok(())

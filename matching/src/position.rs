@@ -10,7 +10,7 @@ use market::order::{Ask, Register};
 use market::{AccountId, Amount, NodeId, PricePerHour, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Book, ListedAsk, Standing};
+use crate::book::{Book, ListedAsk, Standing, half_way};
 use crate::crossing::serves;
 
 /// An ask of this node, whether or not it stands in the book at the moment.
@@ -41,10 +41,7 @@ pub struct Touch {
 impl Touch {
     /// Returns the price half-way between, rounded down to nanocredits; `None` where a side is empty.
     pub fn mid(&self) -> Option<PricePerHour> {
-        let (ask, bid) = (self.best_ask?.0, self.best_bid?.0);
-        let sum = u128::from(ask.nanocredits()) + u128::from(bid.nanocredits());
-        let half = u64::try_from(sum / 2).unwrap_or(u64::MAX);
-        Some(PricePerHour(Amount::from_nanocredits(half)))
+        Some(half_way(self.best_bid?, self.best_ask?))
     }
 }
 

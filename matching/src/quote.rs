@@ -29,8 +29,9 @@ pub(crate) const ASSUMED_GB_PER_S: u16 = 5;
 /// beyond are told as not looked at.
 pub const SCAN_LIMIT: u32 = 1 << 17;
 
-/// The most offers that a quote lists; others that fit are only counted.
-pub const MAX_OFFERS: usize = 64;
+/// The most offers that a quote lists, 64; others that fit are only counted. In the crate's own tests few, so that small
+/// books have more.
+pub const MAX_OFFERS: usize = if cfg!(test) { 12 } else { 64 };
 
 /// The precision that a job's matrix products run in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

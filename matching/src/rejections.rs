@@ -42,15 +42,6 @@ impl Rejections {
         self.left_out
     }
 
-    /// Counts one offer: with the reason against it, or `None` where it fits.
-    pub fn count(&mut self, misfit: Option<Misfit>) {
-        self.considered = self.considered.saturating_add(1);
-        if let Some(reason) = misfit {
-            let count = self.by_reason.entry(reason).or_default();
-            *count = count.saturating_add(1);
-        }
-    }
-
     /// Returns how many offers were looked at.
     pub fn considered(&self) -> u32 {
         self.considered

@@ -210,7 +210,7 @@ fn an_ask_is_proven_only_by_its_own_certificate_and_only_as_far_as_that_goes() {
 }
 
 #[test]
-fn depth_stacks_equal_prices_and_best_is_the_cheapest_of_the_class() {
+fn a_class_at_a_glance_has_its_best_prices_and_how_much_stands() {
     let priced = |nanocredits, gpus| Ask {
         price: price(nanocredits),
         gpus,
@@ -240,18 +240,10 @@ fn depth_stacks_equal_prices_and_best_is_the_cheapest_of_the_class() {
         let order = order(0, OrderBody::Bid(bid));
         book.apply(posted(&order, maker), at(0)).unwrap();
     }
-    let level = |nanocredits, gpus, orders| Level {
-        price: price(nanocredits),
-        gpus,
-        orders,
-    };
-    let asks = book.depth(ask().class, Side::Asks, at(0));
-    assert_eq!(asks, [level(200, 2, 1), level(300, 5, 2)]);
-    let bids = book.depth(ask().class, Side::Bids, at(0));
-    assert_eq!(bids, [level(180, 1, 1), level(150, 1, 1)]);
-    let best = book.best(ask().class, at(0)).unwrap();
-    assert_eq!(best.ask.price, price(200));
-    assert_eq!(book.find_ask(best.order, at(0)), Some(best));
+    let cheapest = book.rows(ask().class, at(0)).next().unwrap();
+    let listed = book.ask_of(cheapest, at(0)).unwrap();
+    assert_eq!(listed.ask.price, price(200));
+    assert_eq!(book.find_ask(listed.order, at(0)), Some(listed));
     let classes = book.classes(at(0));
     assert_eq!(
         classes[&ask().class],

@@ -44,27 +44,6 @@ pub struct ListedBid<'a> {
     pub bid: &'a Bid,
 }
 
-/// A side of the book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// Offers to sell, cheapest first.
-    Asks,
-    /// Offers to buy, dearest first.
-    Bids,
-}
-
-/// All orders of one price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Level {
-    /// The price of one GPU for an hour.
-    pub price: PricePerHour,
-    /// GPUs at this price.
-    pub gpus: u32,
-    /// Orders at this price.
-    pub orders: u32,
-}
-
 /// What a class looks like at a glance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ClassSummary {
@@ -83,11 +62,7 @@ pub struct ClassSummary {
 impl ClassSummary {
     /// Returns the price half-way between best bid and best ask, rounded down; `None` where one side is empty.
     pub fn mid(&self) -> Option<PricePerHour> {
-        let (bid, ask) = (
-            self.best_bid?.0.nanocredits(),
-            self.best_ask?.0.nanocredits(),
-        );
-        Some(PricePerHour(Amount::from_nanocredits(bid.midpoint(ask))))
+        Some(half_way(self.best_bid?, self.best_ask?))
     }
 
     /// Returns the best ask less the best bid; `None` where one side is empty, or where they cross, which an
@@ -168,37 +143,6 @@ impl Book {
         self.bids(now).any(|listed| listed.order == order)
     }
 
-    /// Returns the cheapest ask of exactly this class at `now`: proven ones first, then by price, then
-    /// by register.
-    pub fn best(&self, class: GpuClass, now: Timestamp) -> Option<ListedAsk<'_>> {
-        let standing = |row: &&Row| match now < row.proven_until {
-            true => Standing::Proven,
-            false => Standing::Unproven,
-        };
-        let rows = self.rows(class, now);
-        let best = rows.min_by_key(|row| (standing(row), row.price, row.node, row.slot))?;
-        self.ask_of(best, now)
-    }
-
-    /// Returns the price levels of one side of exactly this class, best price first.
-    pub fn depth(&self, class: GpuClass, side: Side, now: Timestamp) -> Vec<Level> {
-        let mut levels = BTreeMap::new();
-        match side {
-            Side::Asks => {
-                for row in self.rows(class, now) {
-                    stack(&mut levels, row.price(), row.gpus);
-                }
-                levels.into_values().collect()
-            }
-            Side::Bids => {
-                let bids = self.bids(now).map(|listed| listed.bid);
-                bids.filter(|bid| bid.class == class)
-                    .for_each(|bid| stack(&mut levels, bid.max_price, bid.gpus));
-                levels.into_values().rev().collect()
-            }
-        }
-    }
-
     /// Returns every class with an order that stands at `now`, slowest class first.
     pub fn classes(&self, now: Timestamp) -> BTreeMap<GpuClass, ClassSummary> {
         let mut classes: BTreeMap<GpuClass, ClassSummary> = BTreeMap::new();
@@ -244,12 +188,8 @@ fn register_of(order: &Checked<Order>) -> Register {
     }
 }
 
-fn stack(levels: &mut BTreeMap<PricePerHour, Level>, price: PricePerHour, gpus: u16) {
-    let level = levels.entry(price).or_insert(Level {
-        price,
-        gpus: 0,
-        orders: 0,
-    });
-    level.gpus = level.gpus.saturating_add(gpus.into());
-    level.orders = level.orders.saturating_add(1);
+/// Returns the price between two, rounded down to nanocredits.
+pub(crate) fn half_way(one: PricePerHour, other: PricePerHour) -> PricePerHour {
+    let (one, other) = (one.0.nanocredits(), other.0.nanocredits());
+    PricePerHour(Amount::from_nanocredits(one.midpoint(other)))
 }

@@ -83,6 +83,11 @@ impl Records {
         end.filter(|end| *end != NEVER)
     }
 
+    /// Tells whether an order stands under a number that ends at this time.
+    pub(super) fn ends_at(&self, end: Timestamp, number: OrderNumber) -> bool {
+        self.is_taken(number) && self.good_till(number) == Some(end)
+    }
+
     /// Notes where an order lies.
     pub(super) fn set_leaf(&mut self, number: u32, direction: Direction, leaf: u32) {
         let sells = match direction {

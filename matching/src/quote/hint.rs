@@ -83,27 +83,6 @@ impl Change {
     }
 }
 
-/// What one offer lacks.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Finding {
-    /// Its price in nanocredits an hour is above the most.
-    Price(u64),
-    /// Its total in nanocredits is.
-    Budget(u64),
-    /// It would take so many seconds.
-    TimeLimitS(u32),
-    /// It is offered for so many seconds only.
-    DurationS(u32),
-    /// It has so much memory only, in MiB.
-    UsableMib(u32),
-    /// It has so many GPUs only.
-    Gpus(u16),
-    /// It is of another class.
-    Class(GpuClass),
-    /// It is not proved.
-    Unproven,
-}
-
 /// The nearest `N` figures, nearest first: the smallest.
 #[derive(Debug, Default)]
 struct Nearest<const N: usize> {
@@ -145,47 +124,31 @@ pub(super) struct Hints {
     unproven: u32,
 }
 
-impl Finding {
-    /// Returns the change that lets the offer fit.
-    pub(super) fn change(self) -> Change {
-        let amount = Amount::from_nanocredits;
-        match self {
-            Self::Price(price) => Change::MaxPrice(PricePerHour(amount(price))),
-            Self::Budget(total) => Change::Budget(amount(total)),
-            Self::TimeLimitS(seconds) => Change::TimeLimitS(seconds),
-            Self::DurationS(seconds) => Change::DurationS(seconds),
-            Self::UsableMib(mib) => Change::UsableMib(mib),
-            Self::Gpus(gpus) => Change::Gpus(gpus),
-            Self::Class(class) => Change::Class(class),
-            Self::Unproven => Change::Unproven,
-        }
-    }
-}
-
 impl Hints {
-    /// Tells whether a finding, or a farther one, could change a hint.
-    pub(super) fn wants(&self, finding: Finding) -> bool {
-        match finding {
-            Finding::Price(price) => self.prices.wants(price),
-            Finding::Budget(total) => self.budgets.wants(total),
-            Finding::TimeLimitS(seconds) => self.time_limits.wants(seconds.into()),
-            Finding::DurationS(seconds) => self.durations.wants(!u64::from(seconds)),
-            Finding::UsableMib(mib) => self.memories.wants(!u64::from(mib)),
-            Finding::Gpus(gpus) => self.gpus.wants(!u64::from(gpus)),
-            Finding::Class(_) | Finding::Unproven => true,
+    /// Tells whether the change that lets another offer fit, or a farther one, could be the hint.
+    pub(super) fn wants(&self, change: Change) -> bool {
+        match change {
+            Change::MaxPrice(price) => self.prices.wants(price.0.nanocredits()),
+            Change::Budget(total) => self.budgets.wants(total.nanocredits()),
+            Change::TimeLimitS(seconds) => self.time_limits.wants(seconds.into()),
+            Change::DurationS(seconds) => self.durations.wants(!u64::from(seconds)),
+            Change::UsableMib(mib) => self.memories.wants(!u64::from(mib)),
+            Change::Gpus(gpus) => self.gpus.wants(!u64::from(gpus)),
+            Change::Class(_) | Change::Unproven => true,
         }
     }
 
-    pub(super) fn note(&mut self, finding: Finding) {
-        match finding {
-            Finding::Price(price) => self.prices.note(price),
-            Finding::Budget(total) => self.budgets.note(total),
-            Finding::TimeLimitS(seconds) => self.time_limits.note(seconds.into()),
-            Finding::DurationS(seconds) => self.durations.note(!u64::from(seconds)),
-            Finding::UsableMib(mib) => self.memories.note(!u64::from(mib)),
-            Finding::Gpus(gpus) => self.gpus.note(!u64::from(gpus)),
-            Finding::Unproven => self.unproven = self.unproven.saturating_add(1),
-            Finding::Class(class) => self.note_class(class),
+    /// Notes the change that lets another offer fit.
+    pub(super) fn note(&mut self, change: Change) {
+        match change {
+            Change::MaxPrice(price) => self.prices.note(price.0.nanocredits()),
+            Change::Budget(total) => self.budgets.note(total.nanocredits()),
+            Change::TimeLimitS(seconds) => self.time_limits.note(seconds.into()),
+            Change::DurationS(seconds) => self.durations.note(!u64::from(seconds)),
+            Change::UsableMib(mib) => self.memories.note(!u64::from(mib)),
+            Change::Gpus(gpus) => self.gpus.note(!u64::from(gpus)),
+            Change::Unproven => self.unproven = self.unproven.saturating_add(1),
+            Change::Class(class) => self.note_class(class),
         }
     }
 

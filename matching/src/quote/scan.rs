@@ -5,7 +5,7 @@
 use market::gpu::GpuClass;
 use market::{Amount, Timestamp};
 
-use super::hint::{Change, Finding, Hint, Hints};
+use super::hint::{Change, Hint, Hints};
 use super::{Precision, SCAN_LIMIT, bytes_per_ms, flops_per_ms};
 use crate::book::{Book, Head, Posting, Row, Run};
 use crate::eligibility::{Counterparties, Misfit, Need, Proof};
@@ -233,24 +233,24 @@ impl<'a> Demand<'a> {
         demand.misfits(row, demand.accepts(class)) | demand.over_budget(row) == 0
     }
 
-    /// Says what a row lacks that has one reason against it alone.
-    fn finding(&self, (class, row): (GpuClass, &Row), misfit: Misfit) -> Option<Finding> {
+    /// Returns the change that lets a row fit which has one reason against it alone.
+    fn change_for(&self, (class, row): (GpuClass, &Row), misfit: Misfit) -> Option<Change> {
         Some(match misfit {
-            Misfit::Price => Finding::Price(row.price),
-            Misfit::Memory => Finding::UsableMib(row.usable_mib),
-            Misfit::Gpus => Finding::Gpus(row.gpus),
-            Misfit::Duration => Finding::DurationS(row.max_duration_s),
-            Misfit::NoCertificate => Finding::Unproven,
-            Misfit::Class => Finding::Class(class),
+            Misfit::Price => Change::MaxPrice(row.price()),
+            Misfit::Memory => Change::UsableMib(row.usable_mib),
+            Misfit::Gpus => Change::Gpus(row.gpus),
+            Misfit::Duration => Change::DurationS(row.max_duration_s),
+            Misfit::NoCertificate => Change::Unproven,
+            Misfit::Class => Change::Class(class),
             Misfit::Budget => {
                 let total = self.scaled_total(row).div_ceil(HOUR_MS);
-                Finding::Budget(u64::try_from(total).ok()?)
+                Change::Budget(Amount::from_nanocredits(u64::try_from(total).ok()?))
             }
             Misfit::TooSlow => {
                 let predicted_ms = predicted_ms(self.need, row);
                 // A longer time than the ask allows is no change that helps.
                 let seconds = u32::try_from(predicted_ms.div_ceil(1_000)).ok()?;
-                (seconds <= row.max_duration_s).then_some(Finding::TimeLimitS(seconds))?
+                (seconds <= row.max_duration_s).then_some(Change::TimeLimitS(seconds))?
             }
             Misfit::OwnOffer
             | Misfit::Denied
@@ -321,18 +321,18 @@ impl Seen {
         if !verdict.all.is_power_of_two() {
             return true;
         }
-        let finding = first(verdict.all).and_then(|it| demand.finding((class, run.best()), it));
-        match finding {
+        let change = first(verdict.all).and_then(|it| demand.change_for((class, run.best()), it));
+        match change {
             None => true,
             // All of them lack this alone.
-            Some(finding @ (Finding::Class(_) | Finding::Unproven)) => {
+            Some(change @ (Change::Class(_) | Change::Unproven)) => {
                 let is_all = verdict.some == verdict.all;
                 if is_all {
-                    run.rows().iter().for_each(|_| self.hints.note(finding));
+                    run.rows().iter().for_each(|_| self.hints.note(change));
                 }
                 is_all
             }
-            Some(finding) => !self.hints.wants(finding),
+            Some(change) => !self.hints.wants(change),
         }
     }
 
@@ -341,11 +341,11 @@ impl Seen {
         if !misfits.is_power_of_two() {
             return;
         }
-        let finding = first(misfits).and_then(|misfit| demand.finding(listed, misfit));
-        if let Some(finding) = finding.filter(|finding| self.hints.wants(*finding))
-            && demand.fits_after(finding.change(), listed)
+        let change = first(misfits).and_then(|misfit| demand.change_for(listed, misfit));
+        if let Some(change) = change.filter(|change| self.hints.wants(*change))
+            && demand.fits_after(change, listed)
         {
-            self.hints.note(finding);
+            self.hints.note(change);
         }
     }
 

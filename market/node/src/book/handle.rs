@@ -8,7 +8,7 @@ use market::gpu::GpuClass;
 use market::order::{Ask, Order, OrderBody, Register, Slot};
 use market::reputation::Reputation;
 use market::{HeaderId, NodeId, OrderId, Signed, Timestamp};
-use matching::{Book, ClassSummary, Level, Misfit, Need, Offer, Quote, Refused, Side, Standing};
+use matching::{Book, ClassSummary, Misfit, Need, Offer, Quote, Refused, Standing};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -233,12 +233,6 @@ impl BookHandle {
     /// Returns the ask with this id, where it stands.
     pub async fn find_ask(&self, order: OrderId) -> Result<Option<AskView>, BookError> {
         self.read(move |book, now| book.find_ask(order, now).map(AskView::from))
-            .await
-    }
-
-    /// Returns the price levels of one side of a class, best first.
-    pub async fn depth(&self, class: GpuClass, side: Side) -> Result<Vec<Level>, BookError> {
-        self.read(move |book, now| book.depth(class, side, now))
             .await
     }
 

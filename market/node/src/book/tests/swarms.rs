@@ -6,9 +6,9 @@ use libp2p::Multiaddr;
 use market::keys::SecretKey;
 use market::order::{Beacon, BookMessage, Order, OrderBody, Sequence};
 use market::{AccountId, HeaderId, Signed};
-use matching::{Capacity, Need, Posting, Refused, Side};
+use matching::{Capacity, Need, Posting, Refused};
 
-use super::fixture::{START, ask, class, key, slot};
+use super::fixture::{START, ask, key, slot};
 use crate::book::{AskView, BookConfig, BookError, BookHandle, BookRequest, PostError, start};
 use crate::clock::ProtocolClock;
 use crate::network::fixture::{TestNode, chain, config, hidden_node, node, within};
@@ -121,8 +121,11 @@ async fn an_order_reaches_every_book_by_gossip_and_a_late_joiner_by_pages() {
     let late = book_on(hidden_node(4, &operator.bootstrap()).await).await;
     late.set_clock();
     assert_eq!(late.wait_for_asks(1).await, asks);
-    let levels = late.book.depth(class(), Side::Asks).await.unwrap();
-    assert_eq!((levels.len(), levels[0].price), (1, ask().price));
+    let classes = late.book.classes().await.unwrap();
+    assert_eq!(
+        (classes.len(), classes[0].1.best_ask),
+        (1, Some(ask().price))
+    );
     let need = Need::new(AccountId::from_bytes([1; 32]), 60);
     let quote = late.book.quote(need, HeaderId::from_bytes([5; 32])).await;
     assert_eq!(quote.unwrap().offers[0].order, asks[0].order);
