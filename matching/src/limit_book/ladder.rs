@@ -7,13 +7,18 @@
 //! prices:  0.20 ─► level {orders, quantity, queue} ─► (priority) order, order, order ...
 //!          0.21 ─► level                           ─► order ...
 //! ```
+//! A table of hints, a level's number under a hash of its price, spares most orders the way down the tree of prices.
+//! It is only ever believed after a look at the level itself, so prices chosen to collide cost that way and no more.
 
 use market::{Amount, PricePerHour};
 
 use super::order::{Direction, OrderNumber, PriceLevel, Priority};
 use super::records::Records;
 use super::slab::Slab;
-use super::tree::{Item, Spot, Tree, Trees};
+use super::tree::{Item, Spot, Tree, Trees, Vacancy};
+
+/// The price of a level that was given back: no order has it.
+const NO_PRICE: PricePerHour = PricePerHour(Amount::ZERO);
 
 /// All orders of one price.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +50,9 @@ pub(super) struct Ladder {
     prices: Tree,
     price_nodes: Trees,
     levels: Slab<Level>,
+    /// By [`Ladder::hint_of`]: which level may have a price.
+    hints: Vec<u32>,
+    hint_shift: u32,
     order_nodes: Trees,
     /// The number of the best level.
     best: Option<u32>,
@@ -56,12 +64,14 @@ impl Ladder {
         let mut price_nodes = Trees::new(orders / 64 + 4);
         let mut order_nodes = Trees::new(orders / 16 + 4);
         let level = Level {
-            price: PricePerHour(Amount::ZERO),
+            price: NO_PRICE,
             quantity: 0,
             orders: 0,
             queue: order_nodes.plant(0),
         };
         order_nodes.fell(&level.queue);
+        let room = orders / 32 + 4;
+        let hints = room.next_power_of_two();
         Self {
             direction,
             turn: match direction {
@@ -71,7 +81,9 @@ impl Ladder {
             len: 0,
             prices: price_nodes.plant(0),
             price_nodes,
-            levels: Slab::new(orders / 32 + 4, &level),
+            levels: Slab::new(room, &level),
+            hints: vec![0; hints],
+            hint_shift: u64::BITS - hints.ilog2(),
             order_nodes,
             best: None,
         }
@@ -84,7 +96,10 @@ impl Ladder {
 
     /// Returns the bytes that its nodes occupy.
     pub(super) fn bytes(&self) -> usize {
-        self.price_nodes.bytes() + self.levels.bytes() + self.order_nodes.bytes()
+        self.price_nodes.bytes()
+            + self.levels.bytes()
+            + self.order_nodes.bytes()
+            + self.hints.capacity() * size_of::<u32>()
     }
 
     /// Returns what a price is sorted by.
@@ -92,9 +107,20 @@ impl Ladder {
         price.0.nanocredits() ^ self.turn
     }
 
-    fn level_at(&self, price: PricePerHour) -> Option<u32> {
-        let spot = self.price_nodes.find(&self.prices, self.key(price))?;
-        Some(self.price_nodes.get(spot).id)
+    /// Returns where the hint for a price is.
+    fn hint_of(&self, price: PricePerHour) -> usize {
+        // Prices lie at even distances: a factor near the golden ratio of 2^64 puts those apart that are close.
+        let hash = price.0.nanocredits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (hash >> self.hint_shift) as usize
+    }
+
+    fn level_at(&self, price: PricePerHour) -> Result<u32, Vacancy> {
+        let hint = self.hints[self.hint_of(price)];
+        if self.levels.get(hint).price == price {
+            return Ok(hint);
+        }
+        let spot = self.price_nodes.seek(&self.prices, self.key(price))?;
+        Ok(self.price_nodes.get(spot).id)
     }
 
     /// Returns the best price.
@@ -124,7 +150,7 @@ impl Ladder {
     /// Tells whether an order stands at this price and priority.
     pub(super) fn is_taken(&self, (price, priority): (PricePerHour, Priority)) -> bool {
         let level = self.level_at(price).map(|number| self.levels.get(number));
-        level.is_some_and(|level| self.order_nodes.find(&level.queue, priority.0).is_some())
+        level.is_ok_and(|level| self.order_nodes.find(&level.queue, priority.0).is_some())
     }
 
     /// Returns an order, of which the records say that it lies in this leaf.
@@ -142,9 +168,11 @@ impl Ladder {
         records: &mut Records,
     ) -> bool {
         let level = match self.level_at(price) {
-            Some(level) => level,
-            None => self.add_level(price),
+            Ok(level) => level,
+            Err(vacancy) => self.add_level(price, vacancy),
         };
+        let hint = self.hint_of(price);
+        self.hints[hint] = level;
         let level = self.levels.get_mut(level);
         let item = Item {
             key: priority.0,
@@ -163,7 +191,7 @@ impl Ladder {
         true
     }
 
-    fn add_level(&mut self, price: PricePerHour) -> u32 {
+    fn add_level(&mut self, price: PricePerHour, vacancy: Vacancy) -> u32 {
         let Self {
             levels,
             order_nodes,
@@ -187,7 +215,8 @@ impl Ladder {
         {
             self.best = Some(id);
         }
-        self.price_nodes.insert(&mut self.prices, item, |_, _| ());
+        self.price_nodes
+            .insert_at(&mut self.prices, vacancy, item, |_, _| ());
         id
     }
 
@@ -210,11 +239,17 @@ impl Ladder {
     fn remove_level(&mut self, id: u32) {
         let level = *self.levels.get(id);
         self.order_nodes.fell(&level.queue);
+        self.levels.get_mut(id).price = NO_PRICE;
         self.levels.give_back(id);
-        if let Some(spot) = self.price_nodes.find(&self.prices, self.key(level.price)) {
+        let is_best = self.best == Some(id);
+        let spot = match is_best {
+            true => self.price_nodes.first(&self.prices),
+            false => self.price_nodes.find(&self.prices, self.key(level.price)),
+        };
+        if let Some(spot) = spot {
             self.price_nodes.remove(&mut self.prices, spot, |_, _| ());
         }
-        if self.best == Some(id) {
+        if is_best {
             let first = self.price_nodes.first(&self.prices);
             self.best = first.map(|spot| self.price_nodes.get(spot).id);
         }

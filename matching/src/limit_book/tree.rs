@@ -52,6 +52,10 @@ pub(super) struct Spot {
     at: usize,
 }
 
+/// Where an item would lie that is not there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vacancy(Spot);
+
 /// The way from the root to a leaf: each inner node with the child that was taken.
 #[derive(Debug, Clone, Copy)]
 struct Way {
@@ -132,12 +136,22 @@ impl Trees {
         (way, node)
     }
 
-    /// Returns where the item with a key lies.
-    pub(super) fn find(&self, tree: &Tree, key: u64) -> Option<Spot> {
+    /// Returns where the item with a key lies, or where it would.
+    pub(super) fn seek(&self, tree: &Tree, key: u64) -> Result<Spot, Vacancy> {
         let leaf = self.leaf_of(tree, key);
         let it = self.leaves.get(leaf);
         let at = it.search(key);
-        it.holds(at, key).then_some(Spot { leaf, at })
+        let spot = Spot { leaf, at };
+        if it.holds(at, key) {
+            Ok(spot)
+        } else {
+            Err(Vacancy(spot))
+        }
+    }
+
+    /// Returns where the item with a key lies.
+    pub(super) fn find(&self, tree: &Tree, key: u64) -> Option<Spot> {
+        self.seek(tree, key).ok()
     }
 
     /// Returns where an item lies, in a leaf of which it is known that it lies there.
@@ -202,17 +216,24 @@ impl Trees {
             }
             return Some(self.insert_last(tree, item));
         }
-        let id = self.leaf_of(tree, item.key);
-        let leaf = self.leaves.get_mut(id);
-        let at = leaf.search(item.key);
-        if leaf.holds(at, item.key) {
-            return None;
-        }
+        let vacancy = self.seek(tree, item.key).err()?;
+        Some(self.insert_at(tree, vacancy, item, moved))
+    }
+
+    /// Puts an item in where there is none with its key: nothing was put in or taken out since that was seen.
+    pub(super) fn insert_at(
+        &mut self,
+        tree: &mut Tree,
+        Vacancy(spot): Vacancy,
+        item: Item,
+        moved: impl FnMut(u32, u32),
+    ) -> u32 {
+        let leaf = self.leaves.get_mut(spot.leaf);
         if leaf.len() < LEAF {
-            leaf.insert(at, item);
-            return Some(id);
+            leaf.insert(spot.at, item);
+            return spot.leaf;
         }
-        Some(self.insert_split(tree, item, moved))
+        self.insert_split(tree, item, moved)
     }
 
     /// Puts the greatest item into a new leaf behind the last one, which has no room at its end.
