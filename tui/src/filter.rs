@@ -8,6 +8,7 @@
 //! '-gemm,price' ─────────► Order ────► the same rows, sorted
 //! ```
 
+mod classes;
 mod error;
 mod field;
 mod number;
@@ -15,16 +16,19 @@ mod offers;
 mod order;
 mod selection;
 mod term;
+mod trades;
 mod units;
 mod value;
 
 use std::fmt;
 
+pub(crate) use classes::CLASS_FIELDS;
 pub(crate) use error::{FilterError, OrderError};
 pub(crate) use field::{Field, table};
 pub(crate) use offers::OFFER_FIELDS;
 pub(crate) use order::Order;
 pub(crate) use selection::Selection;
+pub(crate) use trades::TRADE_FIELDS;
 
 use term::Term;
 

@@ -59,6 +59,7 @@ pub(crate) fn consumer() -> StatusView {
         }),
         provider: None,
         jobs: Vec::new(),
+        bids: Vec::new(),
         notes: Vec::new(),
         revoked: None,
         best_prices: vec![

@@ -10,6 +10,7 @@ mod exit;
 mod filter;
 #[cfg(test)]
 mod fixture;
+mod listing;
 mod logs;
 mod memory;
 mod output;

@@ -382,6 +382,7 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
         None => None,
     };
     let jobs = buyer.jobs().unwrap_or_default();
+    let bids = buyer.standing_bids().unwrap_or_default();
     let revoked = node.standing.known().map(|revoked| revoked.to_string());
     Ok(Json(StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -402,6 +403,7 @@ async fn status(State(parts): State<Parts>) -> ApiResult<StatusView> {
             .into_iter()
             .filter(|job| job.phase != Phase::Ended || job.pending_refund.is_some())
             .collect(),
+        bids: bids.into_iter().filter(|bid| bid.state.stands()).collect(),
         notes: sleep
             .borrow()
             .iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use market::Timestamp;
 use market::lease::Phase;
 use market::receipt::Outcome;
-use market_node::api::{BidState, BidView, GpuView, JobView, PendingRefund, ProviderState};
+use market_node::api::{BidView, GpuView, JobView, PendingRefund, ProviderState};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -57,9 +57,13 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// Writes a noun with its number, for example `1 peer` or `3 peers`.
+/// Writes a noun with its number, for example `1 peer`, `3 peers` or `2 classes`.
 pub(crate) fn plural(number: usize, noun: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
+    let ending = match number {
+        1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
     format!("{number} {noun}{ending}")
 }
 
@@ -131,14 +135,14 @@ pub(crate) fn state(job: &JobView) -> String {
 
 /// Names where a bid stands: what it waits for and until when, or how it ended.
 pub(crate) fn bid(bid: &BidView) -> String {
-    match bid.state {
-        BidState::Waiting | BidState::Filling => format!(
+    match bid.state.stands() {
+        true => format!(
             "{} at most {}, until {} UTC",
             bid.state,
             bid.max_price,
             utc(bid.until)
         ),
-        ended => ended.to_string(),
+        false => bid.state.to_string(),
     }
 }
 

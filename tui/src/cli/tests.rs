@@ -40,7 +40,7 @@ fn what_readers_type_is_understood() {
         "nightshift market rates",
         "nightshift market history 16T-12G --interval 1d --count 30",
         "nightshift market trades",
-        "nightshift market trades 16T-12G --count 1000",
+        "nightshift market trades --class 16T-12G --count 1000 price>0.1",
         "nightshift market rebuild",
         "nightshift quote job.toml --explain",
         "nightshift wallet address",
@@ -94,7 +94,8 @@ fn wrong_questions_about_the_market_are_told_what_may_be_asked() {
         ("history 16T-12G --interval 5m", "write 1m, 1h or 1d"),
         ("history 16T-12G --count 0", "1 to 1000"),
         ("trades --count -1", "1 to 1000"),
-        ("trades 16T-11G", "the tiers are"),
+        ("trades --class 16T-11G", "the tiers are"),
+        ("trades 16T-12G", "there is no comparison"),
     ] {
         let error = parse(&format!("nightshift market {wrong}")).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{wrong}");

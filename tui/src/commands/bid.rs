@@ -48,7 +48,8 @@ pub(crate) struct Args {
 /// What the help says about waiting.
 const WAITING: &str = "\
 The bid waits in this home's running node, also over its restarts. No money is locked while it waits. \
-`nightshift ps` shows why nobody sells, and `nightshift cancel RUN` ends it.";
+`nightshift ps` shows why nobody sells, `nightshift orders` where it stands among the bids, and \
+`nightshift cancel RUN` ends it.";
 
 /// What is said of a signal while following.
 const LEFT: &str = "left; the bid goes on in its node, and `nightshift cancel RUN` ends it";
@@ -129,8 +130,8 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
         Followed::Over(job) => render_run::report(context.form, &job),
         Followed::Left(run) => {
             eprintln!(
-                "`nightshift describe {run}` shows how it stands, `nightshift logs -f {run}` follows it, and \
-                 `nightshift cancel {run}` ends it."
+                "`nightshift describe {run}` shows how it stands, `nightshift orders` where it is among the bids, \
+                 `nightshift logs -f {run}` follows it, and `nightshift cancel {run}` ends it."
             );
             context.print(&Left { run }, |left| left.run.to_string())
         }

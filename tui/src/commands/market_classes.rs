@@ -8,42 +8,65 @@ use market::PricePerHour;
 use market_node::api::{ClassRow, ClassesView, IndexView};
 
 use crate::cli::Context;
+use crate::filter::{CLASS_FIELDS, Field};
+use crate::listing::{self, Choice, Listed, Listing};
 use crate::table::{Side, Table};
 use crate::words;
+
+impl Listed for ClassRow {
+    const NOUN: &'static str = "class";
+    const PLACE: &'static str = "in the market";
+    const NONE: &'static str = "No class has an order or a trade.";
+    const COMMAND: &'static str = "nightshift market classes";
+
+    fn fields() -> &'static [Field<Self>] {
+        &CLASS_FIELDS
+    }
+}
+
+/// What the columns mean.
+const COLUMNS: &str = "Bids and asks are those of this node's copy of the book. LAST, 24H, PAID, GPU TIME and INDEX come \
+                       from settled channels alone. INDEX is the median price of the GPU time that was paid for in \
+                       the last hour, two accounts that trade with each other counting for at most a tenth; below \
+                       five payers there is none.";
 
 /// Arguments of `market classes`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Bids and asks are those of this node's copy of the book. LAST, 24H, PAID, GPU TIME and INDEX come from \
-                  settled channels alone. INDEX is the median price of the GPU time that was paid for in the last \
-                  hour, two accounts that trade with each other counting for at most a tenth; below five payers there \
-                  is none."
+    after_help = COLUMNS,
+    after_long_help = format!("{COLUMNS}\n\n{}", listing::help::<ClassRow>(
+        "nightshift market classes 'tier>=12 ask<0.4' -o -paid\n\
+         nightshift market classes 'change<-5 gpus>0'"
+    ))
 )]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(flatten)]
+    choice: Choice<ClassRow>,
+}
 
 /// Lists the classes.
-pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()> {
+pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let view: ClassesView = context.client().await?.get("/v1/market/classes").await?;
-    context.print(&view, text)
+    let ClassesView {
+        time,
+        height,
+        classes,
+    } = view;
+    let classes = args.choice.of(classes, context.form);
+    classes.print(
+        context,
+        |classes| text(classes, height),
+        |classes| ClassesView {
+            time,
+            height,
+            classes,
+        },
+    )
 }
 
 /// Writes the table, and up to which block trades are counted.
-pub(super) fn text(view: &ClassesView) -> String {
-    if view.classes.is_empty() {
-        return format!(
-            "No class has an order or a trade.\n{}",
-            counted(view.height)
-        );
-    }
-    let classes = match view.classes.len() {
-        1 => "1 class".to_owned(),
-        number => format!("{number} classes"),
-    };
-    format!("{}{classes}\n{}", table(view), counted(view.height))
-}
-
-fn table(view: &ClassesView) -> Table<13> {
-    let mut table = Table::new([
+pub(super) fn text(classes: &Listing<ClassRow>, height: Option<u64>) -> String {
+    let table = Table::new([
         ("CLASS", Side::Left),
         ("BID", Side::Right),
         ("ASK", Side::Right),
@@ -58,8 +81,7 @@ fn table(view: &ClassesView) -> Table<13> {
         ("GPUS", Side::Right),
         ("INDEX", Side::Left),
     ]);
-    view.classes.iter().for_each(|row| table.row(cells(row)));
-    table
+    format!("{}{}", classes.text(table, cells), counted(height))
 }
 
 fn cells(row: &ClassRow) -> [String; 13] {

@@ -4,7 +4,7 @@
 
 use std::io::IsTerminal as _;
 
-use market_node::api::{JobView, ProviderView, StatusView};
+use market_node::api::{BidView, JobView, ProviderView, StatusView};
 
 use crate::cli::Context;
 use crate::table::boxed;
@@ -44,7 +44,7 @@ fn rows(view: &StatusView) -> Vec<(&'static str, String)> {
         Some(provider) => rows.extend(selling(provider)),
         None => rows.push(("selling", "no; this node buys".to_owned())),
     }
-    rows.extend(jobs(&view.jobs));
+    rows.extend(jobs(view));
     let notes = view
         .notes
         .iter()
@@ -125,12 +125,21 @@ fn selling(view: &ProviderView) -> Vec<(&'static str, String)> {
     rows
 }
 
-fn jobs(jobs: &[JobView]) -> Vec<(&'static str, String)> {
-    let running = jobs.iter().filter(|job| job.outcome.is_none());
+fn jobs(view: &StatusView) -> Vec<(&'static str, String)> {
+    let running = view.jobs.iter().filter(|job| job.outcome.is_none());
     let mut rows: Vec<(&'static str, String)> = running.flat_map(job).collect();
+    rows.extend(view.bids.iter().flat_map(bid));
     if rows.is_empty() {
         rows.push(("jobs", "none running".to_owned()));
     }
+    rows
+}
+
+fn bid(bid: &BidView) -> Vec<(&'static str, String)> {
+    let kind = words::printable(&bid.kind);
+    let mut rows = vec![("bid", format!("{} {kind} {}", bid.run, words::bid(bid)))];
+    let why = [&bid.misfits, &bid.note].into_iter().flatten();
+    rows.extend(why.map(|why| ("", words::printable(why))));
     rows
 }
 

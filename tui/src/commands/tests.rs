@@ -8,7 +8,7 @@ use market::Amount;
 use market::receipt::Outcome;
 use market_node::api::{
     AskChange, BidDetail, BidState, BidView, BudgetView, JobView, NumberedEvent, ProviderState,
-    QuoteView, RunEvent, RunId, RunView,
+    QuoteView, RunEvent, RunId, RunView, StatusView,
 };
 use market_node::config::Strategy;
 
@@ -18,6 +18,7 @@ use super::{
     quote, status, wallet_balance, wallet_history, wallet_send,
 };
 use crate::fixture::{self, own_orders};
+use crate::listing::whole;
 
 #[test]
 fn status_of_a_provider_with_a_lease() {
@@ -73,6 +74,15 @@ fn jobs_are_listed_with_what_they_cost() {
 }
 
 #[test]
+fn status_names_the_bids_that_wait_and_why_nobody_sells() {
+    let view = StatusView {
+        bids: vec![fixture::bid()],
+        ..fixture::consumer()
+    };
+    assert_snapshot!(status::text(&view));
+}
+
+#[test]
 fn bids_are_listed_among_the_jobs_with_what_they_wait_for() {
     let unsold = BidView {
         state: BidState::Unsold,
@@ -108,7 +118,7 @@ fn a_run_that_bids_and_one_that_bought_are_told_apart_in_json() {
 
 #[test]
 fn the_book_is_listed() {
-    assert_snapshot!(market_book::text(&market_book::whole(fixture::book())));
+    assert_snapshot!(market_book::text(&whole(fixture::book().asks)));
 }
 
 #[test]
@@ -209,7 +219,7 @@ fn empty_lists_say_so() {
     for text in [
         ps::text(&[]),
         wallet_history::text(&history, wallet_history::Args::default()),
-        market_book::text(&market_book::whole(book)),
+        market_book::text(&whole(book.asks)),
     ] {
         assert!(text.starts_with("No"), "{text}");
     }

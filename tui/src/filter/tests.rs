@@ -3,24 +3,12 @@
 use std::cmp::Ordering;
 
 use insta::assert_snapshot;
-use market_node::api::{BookRow, ClassRow};
+use market_node::api::{BookRow, TradeRow};
 
-use super::units::PRICE;
-use super::value::{Kind, Value};
-use super::{Field, Filter, OFFER_FIELDS, Order};
+use super::{CLASS_FIELDS, Field, Filter, OFFER_FIELDS, Order, TRADE_FIELDS};
 use crate::fixture;
 
 mod properties;
-
-/// Another kind of row, of which nothing needs to be known but a table.
-static CLASS_FIELDS: [Field<ClassRow>; 2] = [
-    Field::new(("class", &[]), Kind::Class, "class", |row| {
-        Value::Class(row.class)
-    }),
-    Field::new(("ask", &[]), Kind::Number(&PRICE), "best ask", |row| {
-        Value::number(row.best_ask.map(|price| price.0.nanocredits()))
-    }),
-];
 
 fn row() -> BookRow {
     fixture::book().asks.remove(0)
@@ -212,27 +200,49 @@ fn what_is_not_known_is_sorted_last_in_both_directions() {
 
 #[test]
 fn every_name_finds_its_own_field_and_every_example_is_understood() {
-    for field in &OFFER_FIELDS {
-        parse(&field.example());
-        for name in field.aliases.iter().chain([&field.name]) {
-            let order = Order::parse(name, &OFFER_FIELDS).unwrap();
-            assert_eq!(order.to_string(), field.name);
+    fn check<Row>(fields: &'static [Field<Row>]) {
+        for field in fields {
+            Filter::parse(&field.example(), fields).unwrap();
+            for name in field.aliases.iter().chain([&field.name]) {
+                let order = Order::parse(name, fields).unwrap();
+                assert_eq!(order.to_string(), field.name);
+            }
         }
     }
+    check(&OFFER_FIELDS);
+    check(&CLASS_FIELDS);
+    check(&TRADE_FIELDS);
 }
 
 #[test]
-fn another_list_needs_only_a_table_of_its_own() {
-    let rows = fixture::market_data::classes().classes;
-    let filter = Filter::parse("ask<1 class!=8T-12G", &CLASS_FIELDS).unwrap();
-    let kept = filter.select(rows).rows;
-    let names: Vec<String> = kept.iter().map(|row| row.class.to_string()).collect();
-    assert_eq!(names, ["cpu-0.5T-4G"]);
-    let refused = Filter::parse("price<1", &CLASS_FIELDS).unwrap_err();
+fn classes_have_fields_of_their_own() {
+    let kept = |text| -> Vec<String> {
+        let rows = fixture::market_data::classes().classes;
+        let filter = Filter::parse(text, &CLASS_FIELDS).unwrap();
+        let rows = filter.select(rows).rows;
+        rows.iter().map(|row| row.class.to_string()).collect()
+    };
+    assert_eq!(kept("ask<1 class!=8T-12G"), ["cpu-0.5T-4G"]);
+    let refused = Filter::parse("payer=5e", &CLASS_FIELDS).unwrap_err();
     assert!(
-        refused.to_string().ends_with("the fields are class, ask"),
+        refused.to_string().contains("did you mean payers?"),
         "{refused}"
     );
+}
+
+#[test]
+fn trades_have_fields_of_their_own() {
+    let trade = || -> TradeRow { fixture::past::trades().trades.remove(0) };
+    let fits = |text: String| {
+        let filter = Filter::parse(&text, &TRADE_FIELDS).unwrap();
+        filter.select(vec![trade()]).rows.len() == 1
+    };
+    let row = trade();
+    assert!(fits(
+        format!("price={} paid={}", row.price.0, row.paid).replace(" cr", "cr")
+    ));
+    assert!(fits(format!("payer={} block>={}", row.payer, row.height)));
+    assert!(!fits(format!("time>{}s", row.gpu_ms / 1_000 + 1)));
 }
 
 #[test]

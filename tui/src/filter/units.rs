@@ -143,3 +143,29 @@ pub(super) static COUNT: Units = Units {
     example: "2",
     meaning: "a number",
 };
+
+/// Amounts; the smallest unit is the nanocredit.
+pub(super) static CREDITS: Units = Units {
+    all: &[unit("", 1_000_000_000), unit("cr", 1_000_000_000)],
+    example: "1.5",
+    meaning: "cr",
+};
+
+/// GPU time; the smallest unit is the millisecond. A number alone is refused, as with durations.
+pub(super) static GPU_TIME: Units = Units {
+    all: &[
+        unit("s", 1_000),
+        unit("m", 60_000),
+        unit("h", 3_600_000),
+        unit("d", 86_400_000),
+    ],
+    example: "2h",
+    meaning: "with s, m, h or d",
+};
+
+/// Changes; the smallest unit is 1/10^4.
+pub(super) static PERCENT: Units = Units {
+    all: &[unit("", 100), unit("%", 100)],
+    example: "-2.5",
+    meaning: "per cent",
+};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use market_node::api::{BestPrice, JobView, LeaseView, StatusView};
+use market_node::api::{BestPrice, BidView, JobView, LeaseView, StatusView};
 use ratatui::text::Line;
 
 use super::model::Model;
@@ -81,6 +81,8 @@ pub(super) fn running(model: &Model, width: usize) -> Vec<String> {
         .map(|status| status.jobs.as_slice())
         .unwrap_or_default();
     rows.extend(jobs.iter().flat_map(|job| job_rows(job, width)));
+    let bids = model.status().map(|status| status.bids.as_slice());
+    rows.extend(bids.unwrap_or_default().iter().flat_map(bid_rows));
     if rows.is_empty() {
         rows.push("nothing".to_owned());
     }
@@ -121,6 +123,14 @@ fn job_rows(job: &JobView, width: usize) -> Vec<String> {
     rows.extend(refund.map(|refund| format!("  comes back: {refund}")));
     let note = job.note.as_deref().map(words::printable);
     rows.extend(note.map(|note| format!("  {note}")));
+    rows
+}
+
+fn bid_rows(bid: &BidView) -> Vec<String> {
+    let kind = words::printable(&bid.kind);
+    let mut rows = vec![format!("bid {}  {kind} {}", bid.run, words::bid(bid))];
+    let why = [&bid.misfits, &bid.note].into_iter().flatten();
+    rows.extend(why.map(|why| format!("  {}", words::printable(why))));
     rows
 }
 

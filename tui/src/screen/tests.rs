@@ -123,6 +123,15 @@ fn buying_on_a_wide_window() {
 }
 
 #[test]
+fn bids_that_wait_are_listed_under_what_runs() {
+    let status = StatusView {
+        bids: vec![fixture::bid()],
+        ..fixture::consumer()
+    };
+    assert_snapshot!(drawn(&live(status), 100, 24));
+}
+
+#[test]
 fn starting_a_node_in_this_window() {
     assert_snapshot!(drawn(&Model::new(Host::Here), 80, 24));
 }

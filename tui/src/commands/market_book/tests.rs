@@ -4,8 +4,9 @@ use clap::Parser as _;
 use insta::assert_snapshot;
 use market_node::api::{BookRow, BookView};
 
-use super::{Args, Listing, text};
+use super::{Args, text};
 use crate::fixture;
+use crate::listing::Listing;
 use crate::output::Form;
 
 #[derive(clap::Parser)]
@@ -20,14 +21,9 @@ fn args(words: &[&str]) -> Result<Args, String> {
         .map_err(|error| error.to_string())
 }
 
-fn listing(book: BookView, words: &[&str]) -> Listing {
+fn listing(book: BookView, words: &[&str]) -> Listing<BookRow> {
     // JSON, because a terminal's limit depends on where the test runs.
-    args(words).unwrap().listing(book.asks, Form::Json)
-}
-
-/// Lists a whole book.
-pub(in crate::commands) fn whole(book: BookView) -> Listing {
-    listing(book, &[])
+    args(words).unwrap().choice.of(book.asks, Form::Json)
 }
 
 /// A book of forty offers: prices rise, memory falls, the last three tell no bandwidth.

@@ -1,15 +1,20 @@
 //! What the commands print that show past trades and what follows from them.
 
 use insta::assert_snapshot;
+use market_node::api::ClassesView;
 
 use crate::commands::{
     market_classes, market_depth, market_history, market_rates, market_rebuild, market_trades,
 };
 use crate::fixture::past;
+use crate::listing::whole;
 
 #[test]
 fn classes_at_a_glance_say_why_one_has_no_index() {
-    assert_snapshot!(market_classes::text(&past::classes()));
+    let ClassesView {
+        classes, height, ..
+    } = past::classes();
+    assert_snapshot!(market_classes::text(&whole(classes), height));
 }
 
 #[test]
@@ -24,7 +29,7 @@ fn candles_are_listed_oldest_first() {
 
 #[test]
 fn trades_are_listed_with_who_paid_whom() {
-    assert_snapshot!(market_trades::text(&past::trades(), None));
+    assert_snapshot!(market_trades::text(&whole(past::trades().trades)));
 }
 
 #[test]
@@ -46,20 +51,15 @@ fn a_rebuild_says_whether_anything_was_wrong() {
 
 #[test]
 fn a_market_without_trades_says_so() {
-    let mut classes = past::classes();
-    classes.classes.clear();
-    classes.height = None;
     let mut depth = past::depth();
     depth.asks.clear();
     let mut candles = past::candles();
     candles.candles.clear();
-    let mut trades = past::trades();
-    trades.trades.clear();
     let mut rates = past::rates();
     rates.classes.clear();
     for (text, said) in [
         (
-            market_classes::text(&classes),
+            market_classes::text(&whole(Vec::new()), None),
             "no operator has told this node",
         ),
         (
@@ -71,8 +71,8 @@ fn a_market_without_trades_says_so() {
             "No channel of class 8T-12G has settled",
         ),
         (
-            market_trades::text(&trades, None),
-            "No channel has settled yet",
+            market_trades::text(&whole(Vec::new())),
+            "no channel has settled yet",
         ),
         (market_rates::text(&rates), "No class has a price"),
     ] {

@@ -49,6 +49,13 @@ pub enum BidState {
     Failed,
 }
 
+impl BidState {
+    /// Tells whether it may still be filled.
+    pub fn stands(self) -> bool {
+        matches!(self, Self::Waiting | Self::Filling)
+    }
+}
+
 impl fmt::Display for BidState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

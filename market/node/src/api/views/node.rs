@@ -5,7 +5,7 @@
 use market::{AccountId, Amount, ChainId, NodeId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{BestPrice, JobView, ProviderView};
+use super::{BestPrice, BidView, JobView, ProviderView};
 
 /// `GET /v1/status`: the node at a glance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct StatusView {
     pub provider: Option<ProviderView>,
     /// Jobs that this node bought and that are not over, or whose refund is on its way.
     pub jobs: Vec<JobView>,
+    /// Bids of this node that stand.
+    #[serde(default)]
+    pub bids: Vec<BidView>,
     /// What a person should know now, a line each; empty while all is well.
     pub notes: Vec<String>,
     /// Whether the account has taken this node's delegation back, and what to do about it.
