@@ -123,11 +123,11 @@ unit: ## the tests alone (ARGS="-p market" for one crate)
 
 # One test build and one run of the fast tests for each change, in a copy of the tree. What is changed stands in
 # .cargo/mutants.toml, which tests answer in .config/nextest.toml. A run ends with the changes that no test noticed.
-mutants: nextest-needed ## change the ledger in one place at a time; tests must notice (ARGS="--shard 0/8", takes an hour)
+mutants: nextest-needed ## change ledger and matching in one place at a time; tests must notice (ARGS="--shard 0/16", takes half an hour)
 	@$(CARGO) mutants --version >/dev/null 2>&1 || { \
 	  echo "this needs cargo-mutants: cargo install --locked cargo-mutants" >&2; exit 1; }
 	CARGO_PROFILE_DEV_DEBUG=false NEXTEST_PROFILE=mutants PROPTEST_CASES=4 RUST_BACKTRACE=0 \
-	  $(CARGO) mutants --package market --test-tool nextest $(ARGS)
+	  $(CARGO) mutants --package market --package matching --test-tool nextest $(ARGS)
 
 # Which decoder of which crate gets bytes that the fuzzer makes up, and for how long.
 FUZZ_CRATE ?= market
