@@ -181,15 +181,11 @@ impl<Row: Listed> Listing<Row> {
     /// Says in one line how many of all are shown.
     fn counted(&self) -> String {
         let (shown, fitting) = (self.shown(), self.selection.rows.len());
-        let rows = words::plural(fitting, Row::NOUN);
         if self.selection.has_terms() {
-            let considered = self.selection.considered();
-            let fit = if fitting == 1 { "fits" } else { "fit" };
-            return format!(
-                "Shown {shown} of {rows} that {fit}; {considered} {}.",
-                Row::PLACE
-            );
+            let all = format!("{} {}", self.selection.considered(), Row::PLACE);
+            return words::shown_of((shown, fitting), Row::NOUN, &all);
         }
+        let rows = words::plural(fitting, Row::NOUN);
         match fitting > shown {
             true => format!("Shown {shown} of {rows}; --limit {fitting} shows all."),
             false => rows,

@@ -67,6 +67,15 @@ pub(crate) fn plural(number: usize, noun: &str) -> String {
     format!("{number} {noun}{ending}")
 }
 
+/// Writes how many of what fits is shown, and of how many in all: `40 in the book`.
+pub(crate) fn shown_of((shown, fitting): (usize, usize), noun: &str, all: &str) -> String {
+    let fits = if fitting == 1 { "fits" } else { "fit" };
+    format!(
+        "Shown {shown} of {} that {fits}; {all}.",
+        plural(fitting, noun)
+    )
+}
+
 /// Writes protocol time as date and time of day in UTC.
 ///
 /// Counts days in eras of 400 years whose years begin in March, so that a leap day is a year's last.

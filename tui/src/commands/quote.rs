@@ -61,11 +61,9 @@ pub(super) fn text(view: &QuoteView, detail: Detail) -> String {
         text.push_str(&table(&view.offers, detail.limit));
     }
     let shown = view.offers.len().min(detail.limit);
-    let fitting = words::plural(view.fitting, "offer");
-    let considered = view.considered;
-    text.push_str(&format!(
-        "Shown {shown} of {fitting} that fit; {considered} in the book.\n"
-    ));
+    let all = format!("{} in the book", view.considered);
+    let counted = words::shown_of((shown, view.fitting), "offer", &all);
+    text.push_str(&format!("{counted}\n"));
     if detail.explain || view.offers.is_empty() {
         text.push_str(&reasons(view));
     }
