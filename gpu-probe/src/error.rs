@@ -70,3 +70,10 @@ pub enum ProbeError {
         actual: u32,
     },
 }
+
+impl ProbeError {
+    /// Tells whether nothing more can be measured on the device.
+    pub(crate) fn is_of_a_lost_device(&self) -> bool {
+        matches!(self, Self::DeviceLost { .. } | Self::Hung { .. })
+    }
+}

@@ -10,7 +10,7 @@ use throughput_proof::{Challenge, Entry, Matrix, Operands, Seed, Shape};
 use crate::device::Session;
 use crate::error::ProbeError;
 use crate::kernels::{self, Accumulate, TILE_SIDE};
-use crate::{Effort, Progress, Stage, fresh_seed};
+use crate::{Bench, Effort, Stage, fresh_seed};
 
 /// How long a slice should last: short enough that a desktop stays responsive, long enough to time.
 const SLICE: Duration = Duration::from_millis(50);
@@ -55,18 +55,24 @@ impl Plan {
                 warm_up_max: Duration::from_secs(5),
                 timed: Duration::from_secs(20),
             },
+            Effort::Soak(timed) => Self {
+                warm_up_min: Duration::from_secs(1),
+                warm_up_max: Duration::from_secs(5),
+                timed,
+            },
         }
     }
 }
 
 /// Measures sustained fp32 matrix multiplication, and checks entries of what was timed.
-pub(crate) fn measure(
-    session: &Session,
-    effort: Effort,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Multiplied, ProbeError> {
+pub(crate) fn measure(bench: Bench<'_>) -> Result<Multiplied, ProbeError> {
+    let Bench {
+        session,
+        effort,
+        report,
+        ..
+    } = bench;
     let plan = Plan::of(effort);
-    let mut report = |stage, permille| progress(Progress { stage, permille });
     report(Stage::Preparing, 0);
     let operands = Operands::new(&fresh_seed("operands"));
     let (workload, repeats) = fastest(session, operands)?;
@@ -74,7 +80,7 @@ pub(crate) fn measure(
     warm_up(&workload, repeats, &plan)?;
     workload.forget()?;
     let rates = timed(&workload, repeats, plan.timed, &mut |permille| {
-        report(Stage::Multiplying, permille);
+        report(Stage::Timing, permille);
     })?;
     report(Stage::Checking, 0);
     // Drawn only now that the product exists.

@@ -19,81 +19,202 @@ mod host;
 mod kernels;
 mod memory;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use market::Timestamp;
-use market::gpu::{Figures, GpuReport};
+use market::gpu::{AdapterInfo, Figures, GpuReport};
 use throughput_proof::Seed;
 
 pub use adapters::{Adapter, QUIET_LOADER, adapters, best_adapter};
 pub use error::ProbeError;
 
 /// The version of the method; raised whenever figures stop being comparable.
-pub const METHOD_VERSION: u16 = 1;
+pub const METHOD_VERSION: u16 = 2;
 
 /// How long the measurement may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// Under 10 seconds.
+    /// Under 10 seconds on a GPU.
     Quick,
-    /// Under 60 seconds; shows whether the card holds its rate once it is warm.
+    /// Under 60 seconds on a GPU; shows whether the card holds its rate once it is warm.
     Full,
+    /// As [`Effort::Full`], and the matrix multiplication runs for so long.
+    Soak(Duration),
 }
 
-/// What the probe is doing.
+/// A part of a probe; they run in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Benchmark {
+    /// fp32 matrix multiplication: what the class is made of.
+    GemmFp32,
+    /// Memory that a job can use.
+    UsableMemory,
+    /// Device memory read, written and copied.
+    MemoryBandwidth,
+    /// f16 matrix multiplication with f32 accumulators.
+    GemmF16,
+    /// The same on matrix units.
+    MatrixF16,
+    /// fp32 fused multiply-add.
+    FmaFp32,
+    /// fp32 multiply and add without fusing.
+    MulAddFp32,
+    /// Dot products of packed 8-bit integers.
+    DotInt8,
+    /// Between host and device, both ways.
+    Transfer,
+    /// One empty submission.
+    DispatchLatency,
+}
+
+impl Benchmark {
+    /// All of them, in the order in which they run.
+    pub const ALL: [Self; 10] = [
+        Self::GemmFp32,
+        Self::UsableMemory,
+        Self::MemoryBandwidth,
+        Self::GemmF16,
+        Self::MatrixF16,
+        Self::FmaFp32,
+        Self::MulAddFp32,
+        Self::DotInt8,
+        Self::Transfer,
+        Self::DispatchLatency,
+    ];
+
+    /// Those whose figures an offer carries.
+    pub const OF_AN_OFFER: [Self; 3] = [Self::GemmFp32, Self::UsableMemory, Self::MemoryBandwidth];
+}
+
+/// What a benchmark is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Compiling shaders, making operands, choosing sizes.
     Preparing,
     /// Running until the clocks settle.
     WarmingUp,
-    /// Timing the matrix multiplication.
-    Multiplying,
+    /// Being timed.
+    Timing,
     /// Recomputing entries of the result on the CPU.
     Checking,
-    /// Allocating, writing and reading memory.
-    FillingMemory,
 }
 
 /// How far the probe is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
+    /// What is measured.
+    pub benchmark: Benchmark,
     /// What it is doing.
     pub stage: Stage,
     /// How much of this stage is done, 0 to 1,000.
     pub permille: u16,
 }
 
+/// What a probe found.
+#[derive(Debug)]
+pub struct Probed {
+    /// The figures, those unknown that could not be measured.
+    pub report: GpuReport,
+    /// What could not be measured and why, in the order in which it was tried. A figure that the device does not
+    /// offer is no problem.
+    pub problems: Vec<Problem>,
+}
+
+/// A benchmark that failed.
+#[derive(Debug)]
+pub struct Problem {
+    /// Which.
+    pub benchmark: Benchmark,
+    /// Why.
+    pub error: ProbeError,
+}
+
 /// Measures one adapter. Blocks for as long as `effort` says and calls `progress` several times a second.
 ///
+/// A benchmark that fails leaves its figures unknown and is named; the others go on, unless the device is gone.
 /// The report is dated by the machine's own clock: a node that signs it first dates it with protocol
 /// time ([`GpuReport::dated`]).
 ///
 /// # Errors
-/// The device could not be opened, was lost, hung, or computed something else than it was asked to.
+/// The device could not be opened: nothing was measured.
 pub fn probe(
     adapter: &Adapter,
-    effort: Effort,
+    (effort, benchmarks): (Effort, &[Benchmark]),
     progress: &mut dyn FnMut(Progress),
-) -> Result<GpuReport, ProbeError> {
+) -> Result<Probed, ProbeError> {
     let session = device::Session::open(adapter.handle())?;
-    let multiplied = gemm::measure(&session, effort, progress)?;
-    let usable_memory_bytes = memory::usable_bytes(&session, adapter.info().form, progress)?;
-    Ok(GpuReport {
+    let mut figures = Figures::default();
+    let mut problems = Vec::new();
+    for benchmark in benchmarks {
+        let mut report = |stage, permille| {
+            progress(Progress {
+                benchmark: *benchmark,
+                stage,
+                permille,
+            });
+        };
+        let bench = Bench {
+            session: &session,
+            adapter: adapter.info(),
+            effort,
+            report: &mut report,
+        };
+        if let Err(error) = measure(*benchmark, bench, &mut figures) {
+            let is_gone = error.is_of_a_lost_device();
+            problems.push(Problem {
+                benchmark: *benchmark,
+                error,
+            });
+            if is_gone {
+                break;
+            }
+        }
+    }
+    let report = GpuReport {
         adapter: adapter.info().clone(),
-        figures: Figures {
-            sustained_gemm_fp32_mflops: Some(multiplied.sustained_mflops),
-            gemm_fp32_mflops: Some(multiplied.spread_mflops),
-            usable_memory_bytes,
-            ..Figures::default()
-        },
+        figures,
         method_version: METHOD_VERSION,
         measured_at: Timestamp::from_millis(u64::try_from(since_epoch().as_millis()).unwrap_or(0)),
-    })
+    };
+    Ok(Probed { report, problems })
+}
+
+/// What every benchmark is given.
+struct Bench<'a> {
+    session: &'a device::Session,
+    adapter: &'a AdapterInfo,
+    effort: Effort,
+    /// Told what the benchmark does, and how much of that is done, 0 to 1,000.
+    report: &'a mut dyn FnMut(Stage, u16),
+}
+
+/// Runs one benchmark and writes its figures.
+fn measure(
+    benchmark: Benchmark,
+    bench: Bench<'_>,
+    figures: &mut Figures,
+) -> Result<(), ProbeError> {
+    match benchmark {
+        Benchmark::GemmFp32 => {
+            let multiplied = gemm::measure(bench)?;
+            figures.sustained_gemm_fp32_mflops = Some(multiplied.sustained_mflops);
+            figures.gemm_fp32_mflops = Some(multiplied.spread_mflops);
+        }
+        Benchmark::UsableMemory => figures.usable_memory_bytes = memory::usable_bytes(bench)?,
+        Benchmark::MemoryBandwidth
+        | Benchmark::GemmF16
+        | Benchmark::MatrixF16
+        | Benchmark::FmaFp32
+        | Benchmark::MulAddFp32
+        | Benchmark::DotInt8
+        | Benchmark::Transfer
+        | Benchmark::DispatchLatency => {}
+    }
+    Ok(())
 }
 
 /// Returns the wall clock's time since the Unix epoch, zero where the clock is before it.
-fn since_epoch() -> std::time::Duration {
+fn since_epoch() -> Duration {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
     elapsed.unwrap_or_default()
 }

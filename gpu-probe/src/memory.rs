@@ -9,7 +9,7 @@ use market::gpu::AdapterForm;
 use crate::device::Session;
 use crate::error::ProbeError;
 use crate::kernels::{self, filled_word};
-use crate::{Progress, Stage, host};
+use crate::{Bench, Stage, host};
 
 const MIB: u64 = 1 << 20;
 
@@ -43,13 +43,9 @@ struct FillPlan {
 /// A GPU with its own memory is filled until it refuses, slows down or forgets, less a reserve. A GPU
 /// that shares the host's memory is filled to at most half of what is available; a CPU adapter is not
 /// filled and claims a quarter.
-pub(crate) fn usable_bytes(
-    session: &Session,
-    form: AdapterForm,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Option<u64>, ProbeError> {
+pub(crate) fn usable_bytes(bench: Bench<'_>) -> Result<Option<u64>, ProbeError> {
     let available = host::available_bytes();
-    let limit_bytes = match form {
+    let limit_bytes = match bench.adapter.form {
         AdapterForm::Cpu => return Ok(available.map(|bytes| bytes / 4)),
         AdapterForm::Integrated => match available {
             Some(bytes) => bytes / 2,
@@ -58,11 +54,11 @@ pub(crate) fn usable_bytes(
         AdapterForm::Discrete | AdapterForm::Virtual | AdapterForm::Unknown => u64::MAX,
     };
     let plan = FillPlan {
-        chunk_bytes: session.largest_storage(CHUNK_BYTES) / (4 * MIB) * (4 * MIB),
+        chunk_bytes: bench.session.largest_storage(CHUNK_BYTES) / (4 * MIB) * (4 * MIB),
         limit_bytes,
         spilled_factor: SPILLED_FACTOR,
     };
-    let filled = fill(session, &plan, progress)?;
+    let filled = fill(bench.session, &plan, bench.report)?;
     Ok(Some(filled.saturating_sub(RESERVE_BYTES)))
 }
 
@@ -71,17 +67,15 @@ pub(crate) fn usable_bytes(
 fn fill(
     session: &Session,
     plan: &FillPlan,
-    progress: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(Stage, u16),
 ) -> Result<u64, ProbeError> {
     let pipeline = session.pipeline(&kernels::fill())?;
     let mut chunks: Vec<wgpu::Buffer> = Vec::new();
     let mut fastest = Duration::MAX;
     let most = plan.limit_bytes / plan.chunk_bytes.max(1);
     while (chunks.len() as u64) < most && host_has_room() {
-        progress(Progress {
-            stage: Stage::FillingMemory,
-            permille: u16::try_from(chunks.len() as u64 * 1_000 / most).unwrap_or(0),
-        });
+        let permille = u16::try_from(chunks.len() as u64 * 1_000 / most).unwrap_or(0);
+        report(Stage::Timing, permille);
         let chunk = match session.storage(plan.chunk_bytes) {
             Ok(chunk) => chunk,
             Err(ProbeError::OutOfMemory { .. }) => break,

@@ -24,18 +24,22 @@ fn a_quick_probe_measures_checks_and_labels_the_adapter() {
         return;
     };
     let mut stages = Vec::new();
-    let report = probe(&adapter, Effort::Quick, &mut |progress| {
+    let what = (Effort::Quick, &Benchmark::OF_AN_OFFER[..]);
+    let probed = probe(&adapter, what, &mut |progress| {
         assert!(progress.permille <= 1_000);
-        stages.push(progress.stage);
+        stages.push((progress.benchmark, progress.stage));
     })
     .unwrap();
+    assert!(probed.problems.is_empty(), "{:?}", probed.problems);
+    let report = probed.report;
     stages.dedup();
     let expected = [
         Stage::Preparing,
         Stage::WarmingUp,
-        Stage::Multiplying,
+        Stage::Timing,
         Stage::Checking,
     ];
+    let expected = expected.map(|stage| (Benchmark::GemmFp32, stage));
     assert_eq!(stages[..4], expected);
     let figures = &report.figures;
     let spread = figures.gemm_fp32_mflops.unwrap();

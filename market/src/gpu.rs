@@ -8,7 +8,7 @@ mod class;
 mod report;
 
 pub use class::{AdapterKind, Band, ClassError, GpuClass, Measured, ParseClassError, Tier, assign};
-pub use report::{AdapterForm, AdapterInfo, Figures, GpuReport, Label, Spread};
+pub use report::{AdapterForm, AdapterInfo, Figures, GpuReport, Label, Spread, Throttling};
 
 #[cfg(test)]
 mod tests;

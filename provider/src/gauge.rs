@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use engine::EngineDevice;
-use gpu_probe::Effort;
+use gpu_probe::{Benchmark, Effort};
 use market::gpu::{AdapterInfo, AdapterKind, ClassError, GpuClass, GpuReport};
 use sandbox::{Driver, DriverError, DriverProfile, Limits, Sandbox, SandboxLevel, SelfTestReport};
 
@@ -59,7 +59,15 @@ impl Gauge {
 /// There is no adapter, its driver is unknown, or an attack got through: nothing may be offered.
 pub fn measure(effort: Effort) -> Result<Gauge, GaugeError> {
     let adapter = gpu_probe::best_adapter()?;
-    let report = gpu_probe::probe(&adapter, effort, &mut |_progress| {})?;
+    let wanted = (effort, &Benchmark::OF_AN_OFFER[..]);
+    let probed = gpu_probe::probe(&adapter, wanted, &mut |_progress| {})?;
+    for problem in probed.problems {
+        match problem.benchmark {
+            Benchmark::GemmFp32 | Benchmark::UsableMemory => return Err(problem.error.into()),
+            benchmark => tracing::warn!(?benchmark, error = %problem.error, "figure unknown"),
+        }
+    }
+    let report = probed.report;
     let class = report.class(None)?;
     // A processor is served by the engine's own backend, never by the emulated GPU.
     let (device, profile) = match class.kind() {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::tests::session;
+use crate::{Effort, best_adapter};
 
 #[test]
 fn filling_stops_at_the_limit_and_counts_what_held() {
@@ -12,7 +13,7 @@ fn filling_stops_at_the_limit_and_counts_what_held() {
         spilled_factor: u32::MAX,
     };
     let mut calls = 0;
-    let filled = fill(&session, &plan, &mut |_| calls += 1).unwrap();
+    let filled = fill(&session, &plan, &mut |_, _| calls += 1).unwrap();
     assert_eq!(filled, 16 * MIB);
     assert_eq!(calls, 4);
 }
@@ -62,9 +63,18 @@ fn a_cpu_adapter_claims_a_quarter_of_what_is_available() {
         eprintln!("skipped: the system does not say how much memory is available");
         return;
     };
-    let claimed = usable_bytes(&session, AdapterForm::Cpu, &mut |_| ())
-        .unwrap()
-        .unwrap();
+    let adapter = market::gpu::AdapterInfo {
+        form: AdapterForm::Cpu,
+        ..best_adapter().unwrap().info().clone()
+    };
+    let claimed = usable_bytes(Bench {
+        session: &session,
+        adapter: &adapter,
+        effort: Effort::Quick,
+        report: &mut |_, _| (),
+    })
+    .unwrap()
+    .unwrap();
     // Other programs take and give memory between the two looks.
     assert!(
         (available / 8..available / 3).contains(&claimed),

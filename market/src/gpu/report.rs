@@ -140,11 +140,26 @@ impl Spread {
     }
 }
 
+/// Whether a device held the rate at which it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Throttling {
+    /// It did.
+    None,
+    /// It slowed down, and no source of this machine says why.
+    Slowed,
+    /// It slowed down, or was told to, because it was too hot.
+    Thermal,
+}
+
 /// The vector of measured figures. `None` is unknown: not measured, or not offered by the device.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Figures {
     /// Sustained fp32 matrix multiplication: p10 over the last part of the run, in MFLOP/s.
     pub sustained_gemm_fp32_mflops: Option<u64>,
+    /// fp32 matrix multiplication as it began: p50 of the first two seconds, in MFLOP/s.
+    pub burst_gemm_fp32_mflops: Option<u64>,
+    /// Whether the rate held from there.
+    pub throttling: Option<Throttling>,
     /// fp32 matrix multiplication over the whole timed run, in MFLOP/s.
     pub gemm_fp32_mflops: Option<Spread>,
     /// fp32 fused multiply-add peak, in MFLOP/s.
@@ -153,12 +168,16 @@ pub struct Figures {
     pub mul_add_fp32_mflops: Option<Spread>,
     /// f16 matrix multiplication with f32 accumulators, in MFLOP/s.
     pub gemm_f16_mflops: Option<Spread>,
+    /// The same on matrix units, where the driver offers them to shaders, in MFLOP/s.
+    pub matrix_f16_mflops: Option<Spread>,
     /// Dot products of packed 8-bit integers, in 10^6 operations a second.
     pub dot_int8_mops: Option<Spread>,
     /// Device memory read, in MiB a second.
     pub memory_read_mib_per_s: Option<Spread>,
     /// Device memory write, in MiB a second.
     pub memory_write_mib_per_s: Option<Spread>,
+    /// Device memory copied to other device memory, in MiB a second; each byte counts once as read and once as written.
+    pub memory_copy_mib_per_s: Option<Spread>,
     /// Host to device, in MiB a second.
     pub upload_mib_per_s: Option<Spread>,
     /// Device to host, in MiB a second.
@@ -199,6 +218,15 @@ impl GpuReport {
                 .usable_memory_bytes
                 .ok_or_else(|| unknown("usable memory"))?,
         })
+    }
+
+    /// Returns the fp32 operations of the matrix multiplication for each joule, in 10^6, where both figures are known.
+    pub fn mflop_per_joule(&self) -> Option<u64> {
+        let mflops = self.figures.gemm_fp32_mflops?.p50;
+        // One watt is one joule a second.
+        let milliwatts = self.figures.power_mw?.p50;
+        let scaled = u128::from(mflops) * 1_000;
+        u64::try_from(scaled.checked_div(u128::from(milliwatts))?).ok()
     }
 
     /// Returns the class that the reported figures give; see [`assign`] for what `previous` does.

@@ -41,13 +41,17 @@ fn longest_report() -> GpuReport {
         },
         figures: Figures {
             sustained_gemm_fp32_mflops: Some(16_500_000),
+            burst_gemm_fp32_mflops: Some(u64::MAX),
+            throttling: Some(Throttling::Thermal),
             gemm_fp32_mflops: spread,
             fma_fp32_mflops: spread,
             mul_add_fp32_mflops: spread,
             gemm_f16_mflops: spread,
+            matrix_f16_mflops: spread,
             dot_int8_mops: spread,
             memory_read_mib_per_s: spread,
             memory_write_mib_per_s: spread,
+            memory_copy_mib_per_s: spread,
             upload_mib_per_s: spread,
             download_mib_per_s: spread,
             dispatch_latency_ns: spread,
@@ -256,4 +260,23 @@ proptest! {
             prop_assert_eq!(class.to_string().parse::<GpuClass>().unwrap(), class);
         }
     }
+}
+
+#[test]
+fn work_for_a_joule_needs_rate_and_power() {
+    let mut report = longest_report();
+    let spread = |p50| {
+        Some(Spread {
+            p10: 1,
+            p50,
+            p90: p50,
+        })
+    };
+    report.figures.gemm_fp32_mflops = spread(15_000_000);
+    report.figures.power_mw = spread(150_000);
+    assert_eq!(report.mflop_per_joule(), Some(100_000));
+    report.figures.power_mw = spread(0);
+    assert_eq!(report.mflop_per_joule(), None);
+    report.figures.power_mw = None;
+    assert_eq!(report.mflop_per_joule(), None);
 }

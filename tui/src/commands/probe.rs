@@ -2,7 +2,7 @@
 //!
 //! Never offers anything; `up --provide` does.
 
-use gpu_probe::Effort;
+use gpu_probe::{Benchmark, Effort};
 use market::gpu::GpuReport;
 use serde::Serialize;
 
@@ -54,7 +54,8 @@ fn measure_all(effort: Effort, chosen: Option<usize>) -> anyhow::Result<Vec<Meas
         .filter(|(number, _)| wanted(number))
     {
         eprintln!("Measuring adapter {number}: {}", adapter.info().name);
-        let report = gpu_probe::probe(adapter, effort, &mut |_| {})?;
+        let wanted = (effort, &Benchmark::ALL[..]);
+        let report = gpu_probe::probe(adapter, wanted, &mut |_| {})?.report;
         measured.push(Measured {
             adapter: report.adapter.name.to_string(),
             class: report.class(None)?.to_string(),
