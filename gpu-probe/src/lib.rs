@@ -18,15 +18,20 @@ mod gemm;
 mod host;
 mod kernels;
 mod memory;
+mod published;
+mod saved;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use market::Timestamp;
 use market::gpu::{AdapterInfo, Figures, GpuReport};
+use serde::{Deserialize, Serialize};
 use throughput_proof::Seed;
 
 pub use adapters::{Adapter, QUIET_LOADER, adapters, best_adapter};
 pub use error::ProbeError;
+pub use published::{PUBLISHED, PublishedCard};
+pub use saved::{Implausible, SavedAdapter, SavedError, SavedProbe, SavedProblem, implausible};
 
 /// The version of the method; raised whenever figures stop being comparable.
 pub const METHOD_VERSION: u16 = 2;
@@ -43,7 +48,8 @@ pub enum Effort {
 }
 
 /// A part of a probe; they run in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Benchmark {
     /// fp32 matrix multiplication: what the class is made of.
     GemmFp32,

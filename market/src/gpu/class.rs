@@ -107,6 +107,16 @@ impl Band {
         self.entry().1
     }
 
+    /// Returns the next faster band, or `None` for the fastest.
+    pub fn faster(self) -> Option<Self> {
+        Self::from_index(usize::from(self.0) + 1)
+    }
+
+    /// Returns the next slower band, or `None` for the slowest.
+    pub fn slower(self) -> Option<Self> {
+        Self::from_index(usize::from(self.0).checked_sub(1)?)
+    }
+
     fn entry(self) -> (&'static str, u64) {
         *BANDS
             .get(usize::from(self.0))
@@ -139,6 +149,17 @@ impl Tier {
     /// Returns the tier that is named `gib`, or `None` where there is no such tier.
     pub fn named(gib: u16) -> Option<Self> {
         TIERS.contains(&gib).then_some(Self(gib))
+    }
+
+    /// Returns the next larger tier, or `None` for the largest.
+    pub fn larger(self) -> Option<Self> {
+        TIERS.iter().copied().find(|gib| *gib > self.0).map(Self)
+    }
+
+    /// Returns the least usable memory of the tier in bytes: 0.85 of its name in GiB, rounded up.
+    pub fn floor_bytes(self) -> u64 {
+        let scaled = u128::from(self.0) * BYTES_PER_GIB * TIER_PERCENT;
+        u64::try_from(scaled.div_ceil(100)).expect("the largest tier is 141 GiB")
     }
 
     /// Returns the tier's name in GiB; usable memory is at least 0.85 times that.

@@ -280,3 +280,26 @@ fn work_for_a_joule_needs_rate_and_power() {
     report.figures.power_mw = None;
     assert_eq!(report.mflop_per_joule(), None);
 }
+
+#[test]
+fn bands_and_tiers_know_their_neighbours() {
+    let class = class("16T-12G");
+    let (band, tier) = (class.band(), class.tier());
+    assert_eq!(band.faster().map(Band::name), Some("23"));
+    assert_eq!(band.slower().map(Band::name), Some("11"));
+    assert_eq!(Band::holding(244).and_then(Band::slower), None);
+    assert_eq!(Band::holding(u64::MAX).and_then(Band::faster), None);
+    assert_eq!(tier.larger().map(Tier::gib), Some(16));
+    assert_eq!(Tier::named(141).and_then(Tier::larger), None);
+}
+
+#[test]
+fn a_tier_begins_exactly_at_its_floor() {
+    let mut tier = Tier::named(1);
+    while let Some(this) = tier {
+        let floor = this.floor_bytes();
+        assert_eq!(Tier::holding(floor), Some(this));
+        assert_ne!(Tier::holding(floor - 1), Some(this));
+        tier = this.larger();
+    }
+}
