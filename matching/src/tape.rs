@@ -201,8 +201,8 @@ impl Tape {
         let (last, before) = (price(last), price(before));
         let change = last.saturating_sub(before).saturating_mul(BASIS_POINTS);
         let change = change.checked_div(before)?;
-        let most = if change < 0 { i64::MIN } else { i64::MAX };
-        Some(i64::try_from(change).unwrap_or(most))
+        // A fall is at most the whole: only a rise can be too much.
+        Some(i64::try_from(change).unwrap_or(i64::MAX))
     }
 
     /// Returns the class index as of `now`, from the trades of the hour that ends with it; see [`ClassIndex`].

@@ -43,6 +43,29 @@ fn a_cancelled_order_stays_cancelled_when_the_old_one_comes_again() {
 }
 
 #[test]
+fn books_are_equal_only_with_the_same_orders_and_beacons() {
+    let book_with = |messages: &[Message]| {
+        let mut book = open_book();
+        for message in messages {
+            // What comes twice is superseded.
+            let _ = book.apply(message.clone(), at(10));
+        }
+        book
+    };
+    let (ask, empty, beacon) = (
+        posted(&an_ask(0), 1),
+        posted(&an_empty(5), 1),
+        heard(&beacon(0, 1), 1),
+    );
+    let one = book_with(&[ask.clone()]);
+    assert_eq!(one, book_with(&[ask.clone(), ask.clone()]));
+    assert_ne!(one, book_with(&[empty]));
+    assert_ne!(one, book_with(&[ask, beacon]));
+    assert_eq!(one.newest_sequence(&node(1)), Some(an_ask(0).sequence));
+    assert_eq!(one.newest_sequence(&node(2)), None);
+}
+
+#[test]
 fn a_cancellation_that_comes_before_its_order_wins_even_past_its_own_expiry() {
     let mut book = open_book();
     let mut empty = an_empty(5);

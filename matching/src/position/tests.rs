@@ -92,6 +92,11 @@ fn an_owner_reads_how_many_are_cheaper_and_at_which_price_it_would_be_next() {
         place.why_not_filled(floor),
         "not filled: 2 cheaper offers in 1T-8G; at 0.219 cr/h you would be next"
     );
+    let floor = price(219 * CREDIT / 1_000);
+    assert!(
+        place.why_not_filled(floor).ends_with("you would be next"),
+        "the floor itself may be asked"
+    );
     let floor = price(23 * CREDIT / 100);
     assert_eq!(
         place.why_not_filled(floor),
@@ -176,8 +181,10 @@ fn bids_that_it_would_serve_at_another_price_are_told_with_what_is_in_the_way() 
         why.ends_with("2 bids up to 0.21 cr/h wait: your floor is 0.25 cr/h"),
         "{why}"
     );
-    let why = place.why_not_filled(price(CREDIT / 100));
-    assert!(why.ends_with("wait: your price is 0.3 cr/h"), "{why}");
+    for floor in [CREDIT / 100, 21 * CREDIT / 100] {
+        let why = place.why_not_filled(price(floor));
+        assert!(why.ends_with("wait: your price is 0.3 cr/h"), "{why}");
+    }
     let one = book_of(&[], &[bid(21 * CREDIT / 100)]);
     let why = self::place(&one, &own(30 * CREDIT / 100)).why_not_filled(price(25 * CREDIT / 100));
     assert!(

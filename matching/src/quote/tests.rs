@@ -75,6 +75,7 @@ fn time_is_the_slower_of_arithmetic_and_memory_shared_by_the_gpus() {
         ..work
     };
     assert_eq!(memory_bound.predicted_ms(&ask(), 1), 10_000);
+    assert_eq!(memory_bound.predicted_ms(&ask(), 2), 5_000);
     let mut unmeasured = ask();
     unmeasured.figures.gb_per_s = None;
     assert_eq!(memory_bound.predicted_ms(&unmeasured, 1), 200_000);
@@ -307,6 +308,69 @@ fn equal_offers_are_drawn_anew_by_each_header() {
     assert_eq!(order_under(1), order_under(1));
     let winners: std::collections::BTreeSet<_> = (0..32).map(|byte| order_under(byte)[0]).collect();
     assert!(winners.len() > 1, "32 headers always drew {winners:?}");
+}
+
+/// Quotes over so many asks of a slow class of 8 GiB and of a fast one of 12, looked at one by one, and returns how
+/// many fit, were looked at and were left out.
+fn looked_at((slow, fast): (usize, usize), change: impl FnOnce(&mut Need)) -> (u32, u32, u32) {
+    let slow_ask = ask();
+    let fast_ask = Ask {
+        class: class("2T-12G"),
+        figures: market::order::AskFigures {
+            usable_mib: 12 << 10,
+            ..ask().figures
+        },
+        ..ask()
+    };
+    let asks = std::iter::repeat_n(slow_ask, slow).chain(std::iter::repeat_n(fast_ask, fast));
+    let mut need = Need {
+        denied: nodes([node(255)]),
+        ..need()
+    };
+    change(&mut need);
+    let rejections = quote(&book_of(asks), &need, &HEADER, at(0)).rejections;
+    let looked_at = rejections.considered();
+    (
+        looked_at - rejections.rejected(),
+        looked_at,
+        rejections.left_out(),
+    )
+}
+
+#[test]
+fn beyond_the_limit_asks_are_left_out_and_every_class_has_its_share() {
+    let any = |_: &mut Need| ();
+    assert_eq!(looked_at((64, 64), any), (128, 128, 0));
+    assert_eq!(looked_at((120, 80), any), (128, 128, 72));
+    assert_eq!(
+        looked_at((20, 180), any),
+        (128, 128, 72),
+        "what one class leaves the next has"
+    );
+    assert_eq!(
+        looked_at((150, 40), any),
+        (104, 104, 86),
+        "half is the share of the first"
+    );
+}
+
+#[test]
+fn classes_that_can_do_it_are_looked_at_first() {
+    let of_fast = |need: &mut Need| need.classes = vec![class("2T-12G")];
+    assert_eq!(looked_at((150, 40), of_fast), (40, 128, 62));
+    let of_large = |need: &mut Need| need.usable_bytes = 10 << 30;
+    assert_eq!(looked_at((150, 40), of_large), (40, 128, 62));
+}
+
+#[test]
+fn an_ask_that_lapses_now_is_not_looked_at() {
+    let need = Need {
+        denied: nodes([node(255)]),
+        ..need()
+    };
+    let book = book_of([ask()]);
+    let considered = |ms| quote(&book, &need, &HEADER, at(ms)).rejections.considered();
+    assert_eq!((considered(149_999), considered(150_000)), (1, 0));
 }
 
 #[test]

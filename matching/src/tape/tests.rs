@@ -67,6 +67,7 @@ fn a_channel_that_paid_nothing_is_no_trade() {
     };
     let tape = whole(&[nothing]);
     assert!(tape.is_empty());
+    assert!(!whole(&[trade(1, 5, 600)]).is_empty());
     assert_eq!(tape.classes().count(), 0);
 }
 

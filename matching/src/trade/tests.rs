@@ -40,6 +40,15 @@ fn a_closed_channel_that_paid_is_a_trade_and_fits_its_record() {
 }
 
 #[test]
+fn a_place_reads_as_block_and_index() {
+    let place = TradePlace {
+        height: 12,
+        index: 3,
+    };
+    assert_eq!(place.to_string(), "12:3");
+}
+
+#[test]
 fn what_is_open_or_paid_nothing_is_no_trade() {
     let expected = trade(1, 70, 600);
     let with = |change: fn(&mut ChannelRecord)| {
