@@ -57,9 +57,9 @@ fn books_are_equal_only_with_the_same_orders_and_beacons() {
         posted(&an_empty(5), 1),
         heard(&beacon(0, 1), 1),
     );
-    let one = book_with(&[ask.clone()]);
+    let one = book_with(std::slice::from_ref(&ask));
     assert_eq!(one, book_with(&[ask.clone(), ask.clone()]));
-    assert_ne!(one, book_with(&[empty]));
+    assert_ne!(one, book_with(std::slice::from_ref(&empty)));
     assert_ne!(one, book_with(&[ask, beacon]));
     assert_eq!(one.newest_sequence(&node(1)), Some(an_ask(0).sequence));
     assert_eq!(one.newest_sequence(&node(2)), None);
