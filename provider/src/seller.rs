@@ -7,6 +7,7 @@ mod doubts;
 mod handle;
 mod offering;
 mod opening;
+mod rest;
 mod view;
 mod words;
 
@@ -34,6 +35,7 @@ pub use handle::SellerHandle;
 use handle::Wish;
 use offering::{Look, Posted};
 use opening::Opening;
+use rest::Rest;
 pub(crate) use view::layer_names;
 
 /// Reservations that wait for an answer; more are refused by closing their streams.
@@ -102,9 +104,7 @@ pub struct Seller {
     look: Option<Look>,
     book_version: watch::Receiver<u64>,
     bidding: Bidding,
-    paused: bool,
-    /// The owner cancelled the ask: nothing is offered until it says so.
-    withheld: bool,
+    rest: Rest,
     current: Option<Current>,
     /// Leases that are paid and wait for the payer's seal.
     sealing: BTreeSet<AgreementId>,
@@ -149,8 +149,7 @@ impl Seller {
             look: None,
             book_version: node.book.watch(),
             bidding: Bidding::default(),
-            paused: false,
-            withheld: false,
+            rest: Rest::default(),
             current: None,
             sealing: BTreeSet::new(),
             occupied: occupied_in,
@@ -230,7 +229,7 @@ impl Seller {
         from: market::NodeId,
         reservation: market_node::lease_protocol::Reservation,
     ) -> Result<Accepted, Refusal> {
-        if self.paused || self.withheld {
+        if self.rest.rests() {
             return Err(Refusal::Paused);
         }
         if self.current.is_some() {
@@ -251,7 +250,7 @@ impl Seller {
     async fn note(&mut self, note: Note) {
         match note {
             Note::Opened(agreement, lease) => {
-                if self.paused {
+                if self.rest.wants_the_machine() {
                     // The owner wanted the machine back while the channel was being opened.
                     self.pull_switch().await;
                     lease.input(Input::Yield).await;
@@ -304,27 +303,40 @@ impl Seller {
     async fn grant(&mut self, wish: Wish) {
         match wish {
             Wish::View(_) => {}
-            Wish::Pause(took, _) => self.pause(took).await,
+            Wish::Pause(took, _) => {
+                self.rest.pause();
+                self.leave(took).await;
+            }
             Wish::Resume(_) => {
-                (self.paused, self.withheld) = (false, false);
+                self.rest.resume();
+                self.keep_offering().await;
+            }
+            Wish::Yield(ref reason, took, _) => {
+                self.rest.yield_to(reason.clone());
+                self.leave(took).await;
+            }
+            Wish::Regain(_) => {
+                self.rest.regain();
                 self.keep_offering().await;
             }
             Wish::Pricing(ref change, _) => self.change_pricing(change).await,
             Wish::Withhold(_) => {
-                self.withheld = true;
+                self.rest.withhold();
                 self.withdraw().await;
             }
         }
         let (Wish::View(done)
         | Wish::Pause(_, done)
         | Wish::Resume(done)
+        | Wish::Yield(_, _, done)
+        | Wish::Regain(done)
         | Wish::Pricing(_, done)
         | Wish::Withhold(done)) = wish;
         let _gone = done.send(self.view());
     }
 
-    async fn pause(&mut self, took: Option<Duration>) {
-        self.paused = true;
+    /// Ends the running lease and withdraws what is offered.
+    async fn leave(&mut self, took: Option<Duration>) {
         self.yield_took = took.or(self.yield_took);
         // A lease that began between the wish and this moment.
         self.pull_switch().await;

@@ -121,7 +121,7 @@ impl Seller {
             return;
         };
         self.give_up_late(now);
-        let is_free = !self.paused && !self.withheld && self.current.is_none();
+        let is_free = !self.rest.rests() && self.current.is_none();
         if !is_free || self.bidding.is_waiting() || self.bidding.is_resting(now) {
             return;
         }

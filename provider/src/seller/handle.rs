@@ -16,6 +16,10 @@ pub(super) enum Wish {
     /// With how long it took to end the worker, where there was one.
     Pause(Option<Duration>, oneshot::Sender<ProviderView>),
     Resume(oneshot::Sender<ProviderView>),
+    /// As a pause, with what the machine is needed for.
+    Yield(String, Option<Duration>, oneshot::Sender<ProviderView>),
+    /// The machine is needed for nothing else any more.
+    Regain(oneshot::Sender<ProviderView>),
     Pricing(AskChange, oneshot::Sender<ProviderView>),
     Withhold(oneshot::Sender<ProviderView>),
 }
@@ -37,6 +41,24 @@ impl SellerHandle {
     /// Stops the running job at once and withdraws all offers. The worker is ended before anything else, past
     /// every queue; then the work done is settled.
     pub async fn pause(&self) -> Option<ProviderView> {
+        let took = self.end_worker().await;
+        self.ask(|done| Wish::Pause(took, done)).await
+    }
+
+    /// Gives the machine to what it is needed for: as [`Self::pause`], but it ends with [`Self::regain`], and neither
+    /// touches a pause of the owner's.
+    pub async fn yield_to(&self, reason: String) -> Option<ProviderView> {
+        let took = self.end_worker().await;
+        self.ask(|done| Wish::Yield(reason, took, done)).await
+    }
+
+    /// Offers again after [`Self::yield_to`].
+    pub async fn regain(&self) -> Option<ProviderView> {
+        self.ask(Wish::Regain).await
+    }
+
+    /// Ends the worker, past every queue, and returns how long that took where there was one.
+    async fn end_worker(&self) -> Option<Duration> {
         let wished_at = Instant::now();
         let switch = self.switch.borrow().clone();
         let pulled = tokio::task::spawn_blocking(move || switch.pull()).await;
@@ -45,7 +67,7 @@ impl SellerHandle {
             let took_ms = took.as_millis();
             tracing::info!(took_ms, "the worker is gone; the machine is its owner's");
         }
-        self.ask(|done| Wish::Pause(took, done)).await
+        took
     }
 
     /// Offers again, after a pause or after the ask was cancelled.

@@ -47,7 +47,7 @@ pub(super) struct Look {
 impl Seller {
     /// Posts the ask where none stands and one should, where its price has changed, and again before it lapses.
     pub(super) async fn keep_offering(&mut self) {
-        if self.paused || self.withheld || self.current.is_some() {
+        if self.rest.rests() || self.current.is_some() {
             return;
         }
         if let Some(obstacle) = self.obstacle() {
@@ -206,7 +206,7 @@ impl Seller {
         pricing.power.watts = change.watts.unwrap_or(pricing.power.watts);
         pricing.power.tariff = change.tariff.unwrap_or(pricing.power.tariff);
         pricing.margin = change.margin.unwrap_or(pricing.margin);
-        self.withheld = false;
+        self.rest.offer_again();
         self.bidding.end();
         self.price_at_once();
         self.keep_offering().await;

@@ -157,6 +157,32 @@ async fn a_seller_offers_and_its_owner_takes_the_offer_back_and_gives_it_again()
 }
 
 #[tokio::test]
+async fn a_machine_that_is_needed_and_an_owner_who_pauses_end_in_their_own_ways() {
+    let mut shop = Shop::open().await;
+    shop.seller.keep_offering().await;
+    let game = "a game uses the card (42 %)".to_owned();
+    let view = shop.wish(|done| Wish::Yield(game, None, done)).await;
+    assert_eq!(view.state, ProviderState::Paused);
+    assert_eq!(view.why, "a game uses the card (42 %)");
+    assert!(
+        shop.seller.offered.is_none(),
+        "nothing is offered meanwhile"
+    );
+    assert_eq!(shop.refusal(), Refusal::Paused);
+    let view = shop.wish(Wish::Resume).await;
+    assert_eq!(
+        view.state,
+        ProviderState::Paused,
+        "the game wins over a key"
+    );
+    shop.wish(|done| Wish::Pause(None, done)).await;
+    let view = shop.wish(Wish::Regain).await;
+    assert_eq!(view.why, "paused by its owner");
+    let view = shop.wish(Wish::Resume).await;
+    assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
+}
+
+#[tokio::test]
 async fn another_price_is_another_offer() {
     let mut shop = Shop::open().await;
     shop.seller.keep_offering().await;

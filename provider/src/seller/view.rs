@@ -25,22 +25,7 @@ impl Seller {
             .current
             .as_ref()
             .filter(|current| current.lease.is_some());
-        let (state, why) = match (self.paused, leased.is_some(), &self.offered) {
-            (true, _, _) => (ProviderState::Paused, "paused by its owner".to_owned()),
-            (_, true, _) => {
-                let note = leased.and_then(|current| self.lease_note(current));
-                (ProviderState::Earning, note.unwrap_or_default())
-            }
-            _ if self.withheld => (ProviderState::Paused, words::WITHHELD.to_owned()),
-            (_, _, Some(_)) => (ProviderState::Waiting, self.why_waiting()),
-            (_, _, None) => {
-                let problem = self.problem.clone();
-                (
-                    ProviderState::Offline,
-                    problem.unwrap_or_else(|| "starting".to_owned()),
-                )
-            }
-        };
+        let (state, why) = self.state(leased);
         let (earned, earned_today) = self.earnings();
         ProviderView {
             state,
@@ -56,6 +41,27 @@ impl Seller {
             yield_took_ms: self
                 .yield_took
                 .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+
+    fn state(&self, leased: Option<&Current>) -> (ProviderState, String) {
+        if let Some(why) = self.rest.why() {
+            return (ProviderState::Paused, why);
+        }
+        if let Some(current) = leased {
+            let note = self.lease_note(current);
+            return (ProviderState::Earning, note.unwrap_or_default());
+        }
+        if let Some(why) = self.rest.why_withheld() {
+            return (ProviderState::Paused, why);
+        }
+        match &self.offered {
+            Some(_) => (ProviderState::Waiting, self.why_waiting()),
+            None => {
+                let problem = self.problem.clone();
+                let problem = problem.unwrap_or_else(|| "starting".to_owned());
+                (ProviderState::Offline, problem)
+            }
         }
     }
 

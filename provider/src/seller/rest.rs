@@ -1,0 +1,68 @@
+//! Owns why nothing is sold though it could be: the owner's pause, a cancelled ask, a machine that is needed for something
+//! else.
+//!
+//! Never mixes them up: each ends only in its own way, and selling goes on when none is left.
+
+use super::words;
+
+/// The reasons that hold now.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// The owner paused selling.
+    paused: bool,
+    /// The owner cancelled the ask.
+    withheld: bool,
+    /// What the machine is needed for, in words.
+    yielded_to: Option<String>,
+}
+
+impl Rest {
+    /// Tells whether there is any.
+    pub(super) fn rests(&self) -> bool {
+        self.withheld || self.wants_the_machine()
+    }
+
+    /// Tells whether a lease may not run either.
+    pub(super) fn wants_the_machine(&self) -> bool {
+        self.paused || self.yielded_to.is_some()
+    }
+
+    /// Returns why no lease may run, in words; the owner's word first.
+    pub(super) fn why(&self) -> Option<String> {
+        match self.paused {
+            true => Some("paused by its owner".to_owned()),
+            false => self.yielded_to.clone(),
+        }
+    }
+
+    /// Returns why nothing is offered while a lease may run.
+    pub(super) fn why_withheld(&self) -> Option<String> {
+        self.withheld.then(|| words::WITHHELD.to_owned())
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    pub(super) fn withhold(&mut self) {
+        self.withheld = true;
+    }
+
+    /// Ends what the owner asked for; what the machine is needed for goes on.
+    pub(super) fn resume(&mut self) {
+        (self.paused, self.withheld) = (false, false);
+    }
+
+    /// Ends the withholding of the ask.
+    pub(super) fn offer_again(&mut self) {
+        self.withheld = false;
+    }
+
+    pub(super) fn yield_to(&mut self, reason: String) {
+        self.yielded_to = Some(reason);
+    }
+
+    pub(super) fn regain(&mut self) {
+        self.yielded_to = None;
+    }
+}
