@@ -10,6 +10,7 @@
 
 mod agent;
 mod api;
+mod family;
 mod gauge;
 mod kill_switch;
 mod lease;
@@ -17,6 +18,7 @@ pub mod pricing;
 mod reservation;
 mod seller;
 pub mod worker;
+pub mod yielding;
 
 pub use agent::{AgentError, Assignment, Session, WorkerEvent, start as start_worker};
 pub use api::provider_router;

@@ -26,7 +26,7 @@ use market_node::home::Home;
 use market_node::lease::Takers;
 use market_node::node::{Node, NodeConfig, NodeTasks};
 use market_node::recover::Leftovers;
-use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router};
+use provider::{Seller, SellerConfig, SellerHandle, measure, provider_router, yielding};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -112,8 +112,11 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
                 .await
                 .context("measuring this machine")?
                 .context("this machine cannot sell")?;
+            let adapter = gauge.report.adapter.clone();
+            let policy = yielding::policy(&node.settings.sell);
             let (handle, seller) = Seller::new(node.clone(), gauge, config, reservations);
             tasks.spawn(seller.run());
+            tasks.spawn(yielding::watch(adapter, policy, handle.clone()));
             Some(handle)
         }
     };

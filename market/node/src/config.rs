@@ -19,7 +19,7 @@ pub use error::{ConfigError, Place};
 pub use keys::{KEYS, Key, Kind, VARIABLE_PREFIX, key, reference};
 pub use layers::{Entry, Origin, Settings, known};
 pub use nearest::nearest;
-pub use sell::{MAX_WATTS, SellSettings, Strategy, UnknownStrategy, Unwelcome};
+pub use sell::{MAX_TEMPERATURE_C, MAX_WATTS, SellSettings, Strategy, UnknownStrategy, Unwelcome};
 
 use std::net::SocketAddr;
 

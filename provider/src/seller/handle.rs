@@ -86,6 +86,11 @@ impl SellerHandle {
         self.ask(Wish::Withhold).await
     }
 
+    /// Tells whether the seller has stopped.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.wishes.is_closed()
+    }
+
     /// Returns whether a lease runs, opens or waits for its receipt, now and whenever that changes.
     pub fn occupancy(&self) -> watch::Receiver<bool> {
         self.occupied.clone()

@@ -4,7 +4,7 @@
 //! Never holds a value; the defaults are those of [`Config`].
 
 use super::Config;
-use super::sell::{MAX_WATTS, STRATEGIES};
+use super::sell::{MAX_TEMPERATURE_C, MAX_WATTS, STRATEGIES};
 
 /// What the name of every setting's environment variable begins with.
 pub const VARIABLE_PREFIX: &str = "NIGHTSHIFT_";
@@ -105,6 +105,33 @@ pub const KEYS: &[Key] = &[
             unit: "seconds",
         },
         meaning: "The least time between two prices that a strategy asks; others pass on one order a second of each node.",
+    },
+    Key {
+        name: "sell.others_percent",
+        kind: Kind::Integer {
+            least: 0,
+            most: 100,
+            unit: "percent",
+        },
+        meaning: "How much of the GPU a game or other programs may use before selling pauses, until they have been quiet for two minutes; at 100 it never does.",
+    },
+    Key {
+        name: "sell.max_temperature_c",
+        kind: Kind::Integer {
+            least: 0,
+            most: MAX_TEMPERATURE_C as u64,
+            unit: "degrees Celsius",
+        },
+        meaning: "The warmest that the GPU may be while it is sold; selling pauses above it. 0 for no limit but the card's own.",
+    },
+    Key {
+        name: "sell.max_watts",
+        kind: Kind::Integer {
+            least: 0,
+            most: MAX_WATTS as u64,
+            unit: "watts",
+        },
+        meaning: "The most that the GPU may draw while it is sold; selling pauses above it. 0 for no limit but the card's own.",
     },
     Key {
         name: "sell.allow",

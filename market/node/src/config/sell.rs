@@ -73,6 +73,9 @@ impl FromStr for Strategy {
 /// The most watts that the settings take for one GPU.
 pub const MAX_WATTS: u32 = 5_000;
 
+/// The highest temperature that the settings take, in degrees Celsius: no GPU runs hotter.
+pub const MAX_TEMPERATURE_C: u32 = 120;
+
 /// How the node sells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -93,6 +96,13 @@ pub struct SellSettings {
     pub margin: PricePerHour,
     /// The least time between two prices that a strategy asks, in seconds; 2 to 3600.
     pub reprice_s: u32,
+    /// How much of the GPU a game or other programs may use for two seconds, in percent, before selling pauses until they
+    /// have been quiet for two minutes; 0 to 100, and at 100 it never does.
+    pub others_percent: u32,
+    /// The warmest that the GPU may be while it is sold, in degrees Celsius; 0 for no limit but the card's own, at most 120.
+    pub max_temperature_c: u32,
+    /// The most that the GPU may draw while it is sold, in watts; 0 for no limit but the card's own, at most 5000.
+    pub max_watts: u32,
     /// The only ones that are sold to; everybody where empty.
     pub allow: Vec<Counterparty>,
     /// Those that are not sold to.
@@ -117,6 +127,9 @@ impl Default for SellSettings {
             tariff: Amount::ZERO,
             margin: price(10_000_000),
             reprice_s: 10,
+            others_percent: 10,
+            max_temperature_c: 0,
+            max_watts: 0,
             allow: Vec::new(),
             deny: Vec::new(),
             hold_bps: 2_500,
