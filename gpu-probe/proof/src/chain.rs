@@ -57,7 +57,12 @@ impl Root {
         let mut hasher = blake3::Hasher::new_derive_key("throughput-proof 1 root");
         hasher.update(&round.to_le_bytes());
         hasher.update(&[workload.mode().code()]);
-        for word in [shape.rows(), shape.columns(), shape.depth(), workload.tiles()] {
+        for word in [
+            shape.rows(),
+            shape.columns(),
+            shape.depth(),
+            workload.tiles(),
+        ] {
             hasher.update(&word.to_le_bytes());
         }
         hasher.update(top);

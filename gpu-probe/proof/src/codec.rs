@@ -33,7 +33,9 @@ pub enum DecodeError {
         extra: usize,
     },
     /// Another version of the protocol.
-    #[error("version {actual} of the protocol is not known here, which speaks version {PROTOCOL_VERSION}")]
+    #[error(
+        "version {actual} of the protocol is not known here, which speaks version {PROTOCOL_VERSION}"
+    )]
     Version {
         /// The version received.
         actual: u8,

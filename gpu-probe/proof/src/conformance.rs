@@ -12,7 +12,7 @@ const SIDE: u32 = 64;
 const DEPTH: u32 = 2_048;
 
 /// BLAKE3 of all entries' bits, row by row, as little-endian bytes.
-const DIGEST: [u8; 32] = [0; 32];
+const DIGEST: &str = "7b5b36d0adc918cad444eff365e1a6730f89584ca33c39b8652d733450803649";
 
 /// Returns the operands of the vector.
 pub fn conformance_operands() -> Operands {
@@ -33,7 +33,7 @@ pub fn conforms(entries: &[u32]) -> bool {
     for bits in entries {
         hasher.update(&bits.to_le_bytes());
     }
-    *hasher.finalize().as_bytes() == DIGEST
+    hasher.finalize().to_hex().as_str() == DIGEST
 }
 
 #[cfg(test)]

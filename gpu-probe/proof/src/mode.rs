@@ -38,16 +38,23 @@ impl Mode {
     }
 
     pub(crate) fn of_code(code: u8) -> Option<Self> {
-        [Self::F, Self::I].into_iter().find(|mode| mode.code() == code)
+        [Self::F, Self::I]
+            .into_iter()
+            .find(|mode| mode.code() == code)
     }
 
     /// Returns the bits of an entry: those of the fp32 sum in order of `k` in mode F, those of the two's complement
     /// sum in mode I.
     pub(crate) fn sum_bits(self, left: &[i16], right: &[i16]) -> u32 {
-        let products = left.iter().zip(right).map(|(a, b)| i32::from(*a) * i32::from(*b));
+        let products = left
+            .iter()
+            .zip(right)
+            .map(|(a, b)| i32::from(*a) * i32::from(*b));
         match self {
             // Every product is exact in fp32, so only the additions round.
-            Self::F => products.fold(0.0_f32, |sum, product| sum + product as f32).to_bits(),
+            Self::F => products
+                .fold(0.0_f32, |sum, product| sum + product as f32)
+                .to_bits(),
             Self::I => products.fold(0_i32, i32::wrapping_add).cast_unsigned(),
         }
     }

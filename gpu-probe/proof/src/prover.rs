@@ -170,7 +170,10 @@ impl Prover {
         if actual > max {
             return Err(Refusal::TooMuchWork { actual, max });
         }
-        let (actual, max) = (matrix_bytes(challenge.workload.shape()), policy.max_matrix_bytes);
+        let (actual, max) = (
+            matrix_bytes(challenge.workload.shape()),
+            policy.max_matrix_bytes,
+        );
         if actual > max {
             return Err(Refusal::TooLarge { actual, max });
         }

@@ -124,7 +124,9 @@ pub enum Rejection {
         place: Place,
     },
     /// A tile with an entry that has other bits than the mode asks for.
-    #[error("the entry {at:?} of {place:?} is {actual_bits:#010x} instead of {expected_bits:#010x}")]
+    #[error(
+        "the entry {at:?} of {place:?} is {actual_bits:#010x} instead of {expected_bits:#010x}"
+    )]
     WrongEntry {
         /// Which tile.
         place: Place,
@@ -176,8 +178,12 @@ impl Verifier {
     /// The roots may take twice the time that they should by the reported rate, at least a second and at most
     /// [`MAX_LIMIT_MS`].
     pub fn new(expectation: Expectation, rho: [u8; 32], now: u64) -> Self {
-        let honest_ms = expectation.workload.duration_ms(expectation.reported_mflops);
-        let limit_ms = honest_ms.saturating_mul(2).clamp(1_000, MAX_LIMIT_MS.into()) as u32;
+        let honest_ms = expectation
+            .workload
+            .duration_ms(expectation.reported_mflops);
+        let limit_ms = honest_ms
+            .saturating_mul(2)
+            .clamp(1_000, MAX_LIMIT_MS.into()) as u32;
         let challenge = Challenge {
             rho,
             subject: expectation.subject,

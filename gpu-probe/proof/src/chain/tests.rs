@@ -10,13 +10,30 @@ fn workload(mode: Mode, columns: u32) -> Workload {
 
 #[test]
 fn a_seed_depends_on_nonce_key_gpu_and_the_root_before() {
-    let subject = Subject { key: [1; 32], gpu: 0 };
+    let subject = Subject {
+        key: [1; 32],
+        gpu: 0,
+    };
     let root = Root::from_bytes([9; 32]);
     let base = round_seed(&[0; 32], &subject, None);
     let others = [
         round_seed(&[2; 32], &subject, None),
-        round_seed(&[0; 32], &Subject { key: [2; 32], gpu: 0 }, None),
-        round_seed(&[0; 32], &Subject { key: [1; 32], gpu: 1 }, None),
+        round_seed(
+            &[0; 32],
+            &Subject {
+                key: [2; 32],
+                gpu: 0,
+            },
+            None,
+        ),
+        round_seed(
+            &[0; 32],
+            &Subject {
+                key: [1; 32],
+                gpu: 1,
+            },
+            None,
+        ),
         round_seed(&[0; 32], &subject, Some(&root)),
         round_seed(&[0; 32], &subject, Some(&Root::from_bytes([8; 32]))),
     ];
@@ -28,10 +45,16 @@ fn a_seed_depends_on_nonce_key_gpu_and_the_root_before() {
 
 #[test]
 fn a_seed_is_derived_from_the_bytes_one_after_another() {
-    let subject = Subject { key: [1; 32], gpu: 0x0403_0201 };
+    let subject = Subject {
+        key: [1; 32],
+        gpu: 0x0403_0201,
+    };
     let material = [[7; 32].as_slice(), &[1; 32], &[1, 2, 3, 4], &[9; 32]].concat();
     let root = Root::from_bytes([9; 32]);
-    assert_eq!(round_seed(&[7; 32], &subject, Some(&root)), Seed::derive(&material));
+    assert_eq!(
+        round_seed(&[7; 32], &subject, Some(&root)),
+        Seed::derive(&material)
+    );
 }
 
 #[test]

@@ -14,7 +14,11 @@ fn places_are_different_in_order_in_range_and_follow_sigma() {
     let drawn = places(&[1; 32], workload);
     assert_eq!(drawn.len(), OPENINGS);
     assert!(drawn.is_sorted_by(|a, b| a < b));
-    assert!(drawn.iter().all(|place| place.round < 100 && place.tile < 64));
+    assert!(
+        drawn
+            .iter()
+            .all(|place| place.round < 100 && place.tile < 64)
+    );
     assert!(drawn.iter().any(|place| place.round > 80));
     assert!(drawn.iter().any(|place| place.tile > 50));
     assert_eq!(drawn, places(&[1; 32], workload));
@@ -58,6 +62,9 @@ fn wrong_tiles_are_met_as_often_as_the_formula_says() {
         let expected = 1.0 - (1.0 - f64::from(permille) / 1_000.0).powi(64);
         let deviation = (expected * (1.0 - expected) / f64::from(DRAWS)).sqrt();
         let off = (met - expected).abs();
-        assert!(off < 3.0 * deviation + 0.001, "{permille} permille: {met} for {expected}");
+        assert!(
+            off < 3.0 * deviation + 0.001,
+            "{permille} permille: {met} for {expected}"
+        );
     }
 }

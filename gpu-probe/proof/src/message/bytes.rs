@@ -78,7 +78,9 @@ impl Message {
             Self::Openings(Openings { openings }) => {
                 let mut writer = Writer::new(Kind::Openings as u8);
                 writer.u32(openings.len() as u32);
-                openings.iter().for_each(|opening| write_opening(&mut writer, opening));
+                openings
+                    .iter()
+                    .for_each(|opening| write_opening(&mut writer, opening));
                 writer.finish()
             }
         }
@@ -138,7 +140,10 @@ fn read_opening(reader: &mut Reader<'_>) -> Result<Opening, DecodeError> {
         round: reader.u32()?,
         tile: reader.u32()?,
     };
-    let words = reader.arrays(TILE_ENTRIES)?.into_iter().map(u32::from_le_bytes);
+    let words = reader
+        .arrays(TILE_ENTRIES)?
+        .into_iter()
+        .map(u32::from_le_bytes);
     let tile = Tile::from_words(words.collect()).expect("as many words as a tile has were read");
     let neighbours = u32::from(reader.u8()?);
     let neighbours = at_most("number of neighbours", neighbours, MAX_NEIGHBOURS as u32)?;
@@ -154,7 +159,11 @@ fn read_opening(reader: &mut Reader<'_>) -> Result<Opening, DecodeError> {
 fn write_opening(writer: &mut Writer, opening: &Opening) {
     writer.u32(opening.place.round);
     writer.u32(opening.place.tile);
-    opening.tile.words().iter().for_each(|word| writer.u32(*word));
+    opening
+        .tile
+        .words()
+        .iter()
+        .for_each(|word| writer.u32(*word));
     let Path {
         neighbours,
         siblings,
@@ -193,7 +202,12 @@ pub(crate) fn read_workload(reader: &mut Reader<'_>) -> Result<Workload, DecodeE
 pub(crate) fn write_workload(writer: &mut Writer, workload: Workload) {
     let shape = workload.shape();
     writer.u8(workload.mode().code());
-    for word in [shape.rows(), shape.columns(), shape.depth(), workload.rounds()] {
+    for word in [
+        shape.rows(),
+        shape.columns(),
+        shape.depth(),
+        workload.rounds(),
+    ] {
         writer.u32(word);
     }
 }

@@ -8,7 +8,9 @@ fn elements_reach_both_limits_and_never_pass_them() {
         let limit = mode.operand_limit();
         assert_eq!(mode.element(0), -limit);
         assert_eq!(mode.element(u32::MAX), limit);
-        let mut seen: Vec<i32> = (0..=0xffff_u32).map(|word| mode.element(word << 16)).collect();
+        let mut seen: Vec<i32> = (0..=0xffff_u32)
+            .map(|word| mode.element(word << 16))
+            .collect();
         seen.dedup();
         let all: Vec<i32> = (-limit..=limit).collect();
         assert_eq!(seen, all, "every value of mode {mode:?} comes up, in order");
@@ -29,5 +31,8 @@ fn in_mode_i_256_products_are_exact_in_fp32_and_the_deepest_sum_in_an_i32() {
     assert!((1 << 15) * largest <= i64::from(i32::MAX));
     let line = vec![255_i16; 1 << 15];
     let other = vec![-255_i16; 1 << 15];
-    assert_eq!(Mode::I.sum_bits(&line, &other).cast_signed(), -2_130_739_200);
+    assert_eq!(
+        Mode::I.sum_bits(&line, &other).cast_signed(),
+        -2_130_739_200
+    );
 }

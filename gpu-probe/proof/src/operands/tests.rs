@@ -107,7 +107,11 @@ fn an_entry_of_mode_i_is_the_exact_sum_in_any_order() {
     let shape = Shape::new(4, 4, 4_096).unwrap();
     let operands = Operands::in_mode(Mode::I, &Seed::derive(b"tests"));
     let at = Position { row: 2, column: 3 };
-    let backwards: i64 = terms(&operands, shape, at).iter().rev().map(|term| *term as i64).sum();
+    let backwards: i64 = terms(&operands, shape, at)
+        .iter()
+        .rev()
+        .map(|term| *term as i64)
+        .sum();
     let bits = operands.entry_bits(shape, at);
     assert_eq!(i64::from(bits.cast_signed()), backwards);
 }

@@ -35,12 +35,7 @@ fn positions_are_different_in_range_spread_and_follow_the_seed() {
     );
     assert!(sample.positions.iter().any(|at| at.row > 32));
     assert!(sample.positions.iter().any(|at| at.column > 60));
-    let other = Sample::draw(
-        sample.operands,
-        sample.shape,
-        &Seed::derive(b"other"),
-        64,
-    );
+    let other = Sample::draw(sample.operands, sample.shape, &Seed::derive(b"other"), 64);
     assert_ne!(sample.positions, other.positions);
 }
 

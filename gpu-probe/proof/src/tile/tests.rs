@@ -36,8 +36,14 @@ fn a_leaf_is_blake3_of_the_little_endian_words() {
 fn a_computed_product_has_the_bits_of_its_entries() {
     let operands = Operands::new(&Seed::derive(b"tests"));
     let product = Product::compute(&operands, shape());
-    let at = Position { row: 33, column: 70 };
-    assert_eq!(product.words()[33 * 96 + 70], operands.entry_bits(shape(), at));
+    let at = Position {
+        row: 33,
+        column: 70,
+    };
+    assert_eq!(
+        product.words()[33 * 96 + 70],
+        operands.entry_bits(shape(), at)
+    );
     assert_eq!(product.leaves().len(), 6);
     assert_eq!(product.leaves()[5], product.tile(5).unwrap().leaf());
 }

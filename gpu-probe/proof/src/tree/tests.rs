@@ -9,7 +9,9 @@ fn leaves(count: usize) -> Vec<Leaf> {
 }
 
 /// Numbers of leaves around every kind of edge.
-const COUNTS: [usize; 14] = [1, 2, 31, 32, 33, 63, 64, 65, 96, 97, 128, 1_000, 1_024, 4_096];
+const COUNTS: [usize; 14] = [
+    1, 2, 31, 32, 33, 63, 64, 65, 96, 97, 128, 1_000, 1_024, 4_096,
+];
 
 #[test]
 fn every_leaf_has_a_path_to_the_top() {

@@ -49,9 +49,15 @@ fn every_rate_gets_a_workload_that_lasts_long_enough_or_the_limit() {
         let rate_mflops = 1_u64 << exponent;
         let chosen = Workload::for_rate(Mode::I, rate_mflops, 0);
         let is_longest = chosen.rounds() == MAX_ROUNDS;
-        assert!(chosen.duration_ms(rate_mflops) >= MIN_RUN_MS || is_longest, "2^{exponent}");
+        assert!(
+            chosen.duration_ms(rate_mflops) >= MIN_RUN_MS || is_longest,
+            "2^{exponent}"
+        );
         let is_smallest = chosen.shape() == shape(128, DEPTH_STEP);
-        assert!(u64::from(chosen.rounds()) >= MIN_ROUNDS || is_smallest, "2^{exponent}");
+        assert!(
+            u64::from(chosen.rounds()) >= MIN_ROUNDS || is_smallest,
+            "2^{exponent}"
+        );
     }
     assert_eq!(Workload::for_rate(Mode::F, 0, 0).rounds(), 1);
 }
