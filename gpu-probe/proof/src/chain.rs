@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::draw::Place;
 use crate::message::Challenge;
 use crate::operands::{Operands, Seed};
 use crate::tile::Leaf;
@@ -40,16 +41,16 @@ impl Root {
         is_whole.then(|| Self::over(workload, round, &tree::top(leaves)))
     }
 
-    /// Returns the root under which `leaf` is tile `tile` of round `round` with this path, if there can be one.
+    /// Returns the root under which `leaf` is the tile at `place` with this path, if there can be one.
     pub(crate) fn above(
         workload: Workload,
-        (round, tile): (u32, u32),
+        place: Place,
         leaf: &Leaf,
         path: &Path,
     ) -> Option<Self> {
-        let place = (tile as usize, workload.tiles() as usize);
-        let top = tree::top_above(leaf, place, path)?;
-        Some(Self::over(workload, round, &top))
+        let of_all = (place.tile as usize, workload.tiles() as usize);
+        let top = tree::top_above(leaf, of_all, path)?;
+        Some(Self::over(workload, place.round, &top))
     }
 
     fn over(workload: Workload, round: u32, top: &[u8; 32]) -> Self {

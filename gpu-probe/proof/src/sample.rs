@@ -67,6 +67,21 @@ pub enum Mismatch {
 ///
 /// A prover that left a fraction `f` of the entries uncomputed passes `n` openings with probability
 /// `(1 - f)^n`, as long as the seed is drawn after the product exists.
+///
+/// ```
+/// use throughput_proof::{Entry, Operands, Sample, Seed, Shape};
+///
+/// let operands = Operands::new(&Seed::derive(b"a nonce that the verifier chose"));
+/// let shape = Shape::new(64, 64, 256).expect("sides and depth are in range");
+/// // The device multiplies here; then, and only then, the verifier draws positions.
+/// let sample = Sample::draw(operands, shape, &Seed::derive(b"drawn afterwards"), 64);
+/// let entries: Vec<Entry> = sample
+///     .positions()
+///     .iter()
+///     .map(|at| Entry { at: *at, bits: operands.entry_bits(shape, *at) })
+///     .collect();
+/// assert!(sample.check(&entries).is_ok());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     operands: Operands,

@@ -25,6 +25,14 @@ impl Tile {
         words.try_into().ok().map(Self)
     }
 
+    /// Computes tile `tile` of a product on the CPU: `1024 * depth` multiply-adds.
+    pub fn compute(operands: &Operands, shape: Shape, tile: u32) -> Self {
+        let places = 0..TILE_SIDE * TILE_SIDE;
+        let positions: Vec<Position> = places.map(|place| position(shape, tile, place)).collect();
+        let words = operands.entries_bits(shape, &positions);
+        Self::from_words(words).expect("a tile has as many places as entries")
+    }
+
     /// Returns the words, row by row.
     pub fn words(&self) -> &[u32; TILE_ENTRIES] {
         &self.0

@@ -46,6 +46,10 @@ fn a_computed_product_has_the_bits_of_its_entries() {
     );
     assert_eq!(product.leaves().len(), 6);
     assert_eq!(product.leaves()[5], product.tile(5).unwrap().leaf());
+    assert_eq!(
+        Tile::compute(&operands, shape(), 5),
+        product.tile(5).unwrap()
+    );
 }
 
 #[test]

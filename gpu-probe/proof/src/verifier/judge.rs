@@ -46,7 +46,7 @@ impl Committed<'_> {
         let place = opening.place;
         let above = Root::above(
             self.challenge.workload,
-            (place.round, place.tile),
+            place,
             &opening.tile.leaf(),
             &opening.path,
         );
