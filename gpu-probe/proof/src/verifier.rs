@@ -202,7 +202,8 @@ impl Verifier {
         }
     }
 
-    /// Takes one input. One that is out of turn changes nothing; one that is wrong ends the exchange.
+    /// Takes one input. One that is wrong ends the exchange with a verdict. One that is out of turn changes nothing; it
+    /// is out of turn too where it came so late that the exchange ended.
     pub fn handle_input(&mut self, input: VerifierInput, now: u64) -> Result<(), OutOfTurn> {
         self.handle_timeout(now);
         match (std::mem::replace(&mut self.phase, Phase::Over), input) {
