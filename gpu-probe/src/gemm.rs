@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use market::gpu::Spread;
-use throughput_proof::{Challenge, Entry, Matrix, Operands, Seed, Shape};
+use throughput_proof::{Entry, Matrix, Operands, Sample, Seed, Shape};
 
 use crate::device::Session;
 use crate::error::ProbeError;
@@ -288,9 +288,9 @@ impl<'a> Workload<'a> {
 
     /// Reads entries of the product as the device left it and recomputes them here.
     fn check(&self, seed: &Seed) -> Result<(), ProbeError> {
-        let challenge = Challenge::draw(self.operands, self.shape, seed, CHECKED_ENTRIES);
+        let sample = Sample::draw(self.operands, self.shape, seed, CHECKED_ENTRIES);
         let columns = u64::from(self.shape.columns());
-        let places: Vec<(&wgpu::Buffer, u64)> = challenge
+        let places: Vec<(&wgpu::Buffer, u64)> = sample
             .positions()
             .iter()
             .map(|at| {
@@ -299,13 +299,13 @@ impl<'a> Workload<'a> {
             })
             .collect();
         let words = self.session.read_words(&places)?;
-        let entries: Vec<Entry> = challenge
+        let entries: Vec<Entry> = sample
             .positions()
             .iter()
             .zip(words)
             .map(|(at, bits)| Entry { at: *at, bits })
             .collect();
-        Ok(challenge.check(&entries)?)
+        Ok(sample.check(&entries)?)
     }
 }
 

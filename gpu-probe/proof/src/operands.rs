@@ -1,22 +1,14 @@
 //! Owns the operands of a checked product: which integer stands where in `A` and `B`, and what an
 //! entry of the product must be.
 //!
-//! Never stores a matrix: every element is computed from its place.
+//! Never stores a whole matrix: every element is computed from its place.
 
-use crate::challenge::Position;
+use std::collections::BTreeMap;
+
+use crate::mode::Mode;
 use crate::philox::philox4x32;
-
-/// The largest magnitude of an element; the square stays below 2^24, so products are exact in fp32.
-pub const OPERAND_LIMIT: i32 = 4_095;
-
-/// How many values an element can have.
-const OPERAND_VALUES: u32 = 8_191;
-
-/// Elements that come from one block of the generator, neighbours along the depth.
-const ELEMENTS_PER_BLOCK: u32 = 4;
-
-/// The largest side and depth: the counters' words hold them and sums stay far below fp32's range.
-const MAX_LENGTH: u32 = 1 << 20;
+use crate::sample::Position;
+use crate::shape::{ELEMENTS_PER_BLOCK, Shape};
 
 /// Thirty-two bytes that everything random in one challenge comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,71 +29,6 @@ impl Seed {
     /// Returns the bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
-    }
-}
-
-/// The lengths of a product: `A` is rows x depth, `B` is depth x columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
-    rows: u32,
-    columns: u32,
-    depth: u32,
-}
-
-/// Why lengths are not a shape.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{rows} x {columns} x {depth}: each length must be 1 to {MAX_LENGTH} and the depth a multiple of {ELEMENTS_PER_BLOCK}"
-)]
-pub struct ShapeError {
-    rows: u32,
-    columns: u32,
-    depth: u32,
-}
-
-impl Shape {
-    /// Makes a shape; each length is 1 to 2^20 and the depth is a multiple of 4.
-    pub fn new(rows: u32, columns: u32, depth: u32) -> Result<Self, ShapeError> {
-        let in_range = |length| (1..=MAX_LENGTH).contains(&length);
-        let whole_blocks = depth.is_multiple_of(ELEMENTS_PER_BLOCK);
-        if in_range(rows) && in_range(columns) && in_range(depth) && whole_blocks {
-            Ok(Self {
-                rows,
-                columns,
-                depth,
-            })
-        } else {
-            Err(ShapeError {
-                rows,
-                columns,
-                depth,
-            })
-        }
-    }
-
-    /// Returns the rows of the product.
-    pub const fn rows(self) -> u32 {
-        self.rows
-    }
-
-    /// Returns the columns of the product.
-    pub const fn columns(self) -> u32 {
-        self.columns
-    }
-
-    /// Returns the terms of each sum.
-    pub const fn depth(self) -> u32 {
-        self.depth
-    }
-
-    /// Returns the entries of the product, at most 2^40.
-    pub const fn entries(self) -> u64 {
-        self.rows as u64 * self.columns as u64
-    }
-
-    /// Returns the floating-point operations of one product: 2 * rows * columns * depth, at most 2^61.
-    pub const fn operations(self) -> u64 {
-        2 * self.entries() * self.depth as u64
     }
 }
 
@@ -127,23 +54,33 @@ impl Matrix {
 /// The generator of both operands of one product.
 ///
 /// Elements `4b` to `4b + 3` along the depth of a line are the words of
-/// Philox4x32-10(counter = [line, b, tag, words\[2\]], key = words\[0..2\]), each mapped to
-/// `(((word >> 16) * 8191) >> 16) - 4095`. A line is a row of `A` (tag 0) or a column of `B` (tag 1).
+/// Philox4x32-10(counter = [line, b, tag, words\[2\]], key = words\[0..2\]), each mapped by [`Mode::element`].
+/// A line is a row of `A` (tag 0) or a column of `B` (tag 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operands {
+    mode: Mode,
     words: [u32; 3],
 }
 
 impl Operands {
-    /// Makes the operands of `seed`.
+    /// Makes the operands of `seed` in mode F.
     pub fn new(seed: &Seed) -> Self {
+        Self::in_mode(Mode::F, seed)
+    }
+
+    /// Makes the operands of `seed`; both modes map the same words of the generator.
+    pub fn in_mode(mode: Mode, seed: &Seed) -> Self {
         let bytes = blake3::derive_key("throughput-proof 1 operands", seed.as_bytes());
         let word = |at: usize| {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };
-        Self {
-            words: [word(0), word(4), word(8)],
-        }
+        let words = [word(0), word(4), word(8)];
+        Self { mode, words }
+    }
+
+    /// Returns the mode.
+    pub const fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Returns the three words that a device needs to make the same elements.
@@ -154,30 +91,52 @@ impl Operands {
     /// Returns the four elements of block `block` of line `line`.
     pub fn block(&self, matrix: Matrix, line: u32, block: u32) -> [i32; 4] {
         let counter = [line, block, matrix.tag(), self.words[2]];
-        philox4x32(counter, [self.words[0], self.words[1]]).map(element)
+        let words = philox4x32(counter, [self.words[0], self.words[1]]);
+        words.map(|word| self.mode.element(word))
     }
 
-    /// Returns what the entry at `at` must be: the fp32 sum in order of `k`, one accumulator.
+    /// Returns the bits that the entry at `at` must have: those of the fp32 sum in order of `k` with one accumulator
+    /// in mode F, those of the integer sum in two's complement in mode I, which is exact up to a depth of 2^15.
     ///
     /// Costs `depth` multiply-adds and `depth / 2` generator blocks; a position outside of the shape has a value too.
-    pub fn entry(&self, shape: Shape, at: Position) -> f32 {
-        let mut sum = 0.0_f32;
-        for block in 0..shape.depth / ELEMENTS_PER_BLOCK {
-            let left = self.block(Matrix::Left, at.row, block);
-            let right = self.block(Matrix::Right, at.column, block);
-            for (a, b) in left.into_iter().zip(right) {
-                // Exact: both magnitudes are at most 4,095, so the product needs at most 24 bits.
-                sum += (a * b) as f32;
-            }
-        }
-        sum
+    pub fn entry_bits(&self, shape: Shape, at: Position) -> u32 {
+        let left = self.line(Matrix::Left, at.row, shape.depth());
+        let right = self.line(Matrix::Right, at.column, shape.depth());
+        self.mode.sum_bits(&left, &right)
     }
-}
 
-/// Maps a word to an integer in [-4095, 4095], uniform to one part in eight.
-fn element(word: u32) -> i32 {
-    let value = ((word >> 16) * OPERAND_VALUES) >> 16;
-    i32::try_from(value).expect("the value is below 8,191") - OPERAND_LIMIT
+    /// Returns [`Self::entry_bits`] of every position, in order.
+    ///
+    /// Makes each row and column once and holds them meanwhile, `2 * depth` bytes a line.
+    pub fn entries_bits(&self, shape: Shape, at: &[Position]) -> Vec<u32> {
+        let left = self.lines(Matrix::Left, at.iter().map(|at| at.row), shape.depth());
+        let right = self.lines(Matrix::Right, at.iter().map(|at| at.column), shape.depth());
+        let entries = at
+            .iter()
+            .map(|at| self.mode.sum_bits(&left[&at.row], &right[&at.column]));
+        entries.collect()
+    }
+
+    fn lines(
+        &self,
+        matrix: Matrix,
+        lines: impl Iterator<Item = u32>,
+        depth: u32,
+    ) -> BTreeMap<u32, Vec<i16>> {
+        let mut made = BTreeMap::new();
+        for line in lines {
+            made.entry(line)
+                .or_insert_with(|| self.line(matrix, line, depth));
+        }
+        made
+    }
+
+    fn line(&self, matrix: Matrix, line: u32, depth: u32) -> Vec<i16> {
+        let blocks = 0..depth / ELEMENTS_PER_BLOCK;
+        // The magnitude of an element is at most 4,095.
+        let elements = blocks.flat_map(|block| self.block(matrix, line, block).map(|x| x as i16));
+        elements.collect()
+    }
 }
 
 #[cfg(test)]

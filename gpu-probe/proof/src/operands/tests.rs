@@ -7,19 +7,21 @@ fn operands() -> Operands {
 }
 
 #[test]
-fn elements_reach_both_limits_and_never_pass_them() {
-    assert_eq!(element(0), -OPERAND_LIMIT);
-    assert_eq!(element(u32::MAX), OPERAND_LIMIT);
-    let elements = (0..2_000).flat_map(|block| operands().block(Matrix::Left, 3, block));
-    let (mut low, mut high, mut sum) = (0, 0, 0_i64);
-    for value in elements {
-        low = low.min(value);
-        high = high.max(value);
-        sum += i64::from(value);
+fn elements_are_spread_evenly_over_their_range() {
+    for mode in [Mode::F, Mode::I] {
+        let operands = Operands::in_mode(mode, &Seed::derive(b"tests"));
+        let limit = mode.operand_limit();
+        let elements = (0..2_000).flat_map(|block| operands.block(Matrix::Left, 3, block));
+        let (mut low, mut high, mut sum) = (0, 0, 0_i64);
+        for value in elements {
+            (low, high) = (low.min(value), high.max(value));
+            sum += i64::from(value);
+        }
+        assert!((-limit..=16 - limit).contains(&low), "{low}");
+        assert!((limit - 16..=limit).contains(&high), "{high}");
+        let most = 8_000 * i64::from(limit) / 25;
+        assert!(sum.abs() < most, "the mean is far from zero: {sum}");
     }
-    assert!((-OPERAND_LIMIT..-4_080).contains(&low), "{low}");
-    assert!((4_080..=OPERAND_LIMIT).contains(&high), "{high}");
-    assert!(sum.abs() < 8_000 * 150, "the mean is far from zero: {sum}");
 }
 
 #[test]
@@ -30,13 +32,6 @@ fn lines_blocks_matrices_and_seeds_all_matter() {
     assert_ne!(base, operands().block(Matrix::Left, 1, 3));
     let other = Operands::new(&Seed::derive(b"other"));
     assert_ne!(base, other.block(Matrix::Left, 1, 2));
-}
-
-#[test]
-fn the_largest_product_is_exact_in_fp32() {
-    let largest = OPERAND_LIMIT * OPERAND_LIMIT;
-    assert!(largest < 1 << 24);
-    assert_eq!((largest as f32) as i32, largest);
 }
 
 /// The terms of one entry in order.
@@ -61,7 +56,7 @@ fn other_orders_and_exact_sums_have_other_bits_in_most_entries() {
             row: place / 16,
             column: place % 16,
         };
-        let entry = operands.entry(shape, at).to_bits();
+        let entry = operands.entry_bits(shape, at);
         let terms = terms(&operands, shape, at);
         let (first, second) = terms.split_at(1_024);
         let split = first.iter().sum::<f32>() + second.iter().sum::<f32>();
@@ -91,14 +86,41 @@ fn a_fused_multiply_add_has_the_same_bits() {
             fused = (a as f32).mul_add(b as f32, fused);
         }
     }
-    assert_eq!(fused.to_bits(), operands().entry(shape, at).to_bits());
+    assert_eq!(fused.to_bits(), operands().entry_bits(shape, at));
 }
 
 #[test]
-fn shapes_out_of_range_are_refused() {
-    for (rows, columns, depth) in [(0, 1, 4), (1, 0, 4), (1, 1, 0), (1, 1, 6), (1 << 21, 1, 4)] {
-        assert!(Shape::new(rows, columns, depth).is_err());
+fn both_modes_map_the_same_words() {
+    let seed = Seed::derive(b"tests");
+    let modes = [Operands::new(&seed), Operands::in_mode(Mode::I, &seed)];
+    assert_eq!(modes[0].words(), modes[1].words());
+    assert_eq!(modes[0].mode(), Mode::F);
+    let [wide, narrow] = modes.map(|operands| operands.block(Matrix::Right, 7, 9));
+    for (wide, narrow) in wide.into_iter().zip(narrow) {
+        // The same sixteen bits, scaled by 8,191 and by 511.
+        assert!((wide * 511 / 8_191 - narrow).abs() <= 1);
     }
-    let largest = Shape::new(1 << 20, 1 << 20, 1 << 20).unwrap();
-    assert_eq!(largest.operations(), 1 << 61);
+}
+
+#[test]
+fn an_entry_of_mode_i_is_the_exact_sum_in_any_order() {
+    let shape = Shape::new(4, 4, 4_096).unwrap();
+    let operands = Operands::in_mode(Mode::I, &Seed::derive(b"tests"));
+    let at = Position { row: 2, column: 3 };
+    let backwards: i64 = terms(&operands, shape, at)
+        .iter()
+        .rev()
+        .map(|term| *term as i64)
+        .sum();
+    let bits = operands.entry_bits(shape, at);
+    assert_eq!(i64::from(bits.cast_signed()), backwards);
+}
+
+#[test]
+fn many_entries_are_the_single_ones_in_their_order() {
+    let shape = Shape::new(8, 8, 64).unwrap();
+    let at = [(7, 1), (0, 1), (7, 0), (7, 1)].map(|(row, column)| Position { row, column });
+    let single = at.map(|at| operands().entry_bits(shape, at));
+    assert_eq!(operands().entries_bits(shape, &at), single);
+    assert_eq!(operands().entries_bits(shape, &[]), []);
 }

@@ -1,10 +1,10 @@
-//! Owns the challenge: which entries of a product are opened, and the check of what was opened.
+//! Owns the sample: which entries of one product are opened, and the check of what was opened.
 //!
 //! Never takes the prover's word for which entries they are, and never accepts an empty list.
 
-use std::collections::BTreeSet;
-
-use crate::operands::{Operands, Seed, Shape};
+use crate::distinct::distinct;
+use crate::operands::{Operands, Seed};
+use crate::shape::Shape;
 
 /// The place of an entry in the product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +20,7 @@ pub struct Position {
 pub struct Entry {
     /// Where it stands.
     pub at: Position,
-    /// Its fp32 bits.
+    /// Its bits.
     pub bits: u32,
 }
 
@@ -45,10 +45,9 @@ pub enum Mismatch {
         /// The position opened.
         actual: Position,
     },
-    /// Entries with other bits than the sum in order has.
+    /// Entries with other bits than the mode asks for.
     #[error(
-        "{wrong} of {drawn} entries are wrong; the first is at {first:?}: {} instead of {}",
-        f32::from_bits(*actual_bits), f32::from_bits(*expected_bits)
+        "{wrong} of {drawn} entries are wrong; the first is at {first:?}: {actual_bits:#010x} instead of {expected_bits:#010x}"
     )]
     Value {
         /// Entries that are wrong.
@@ -57,9 +56,9 @@ pub enum Mismatch {
         drawn: usize,
         /// The first wrong one.
         first: Position,
-        /// Its fp32 bits by the verifier's sum.
+        /// Its bits by the verifier's sum.
         expected_bits: u32,
-        /// Its fp32 bits as opened.
+        /// Its bits as opened.
         actual_bits: u32,
     },
 }
@@ -68,28 +67,37 @@ pub enum Mismatch {
 ///
 /// A prover that left a fraction `f` of the entries uncomputed passes `n` openings with probability
 /// `(1 - f)^n`, as long as the seed is drawn after the product exists.
+///
+/// ```
+/// use throughput_proof::{Entry, Operands, Sample, Seed, Shape};
+///
+/// let operands = Operands::new(&Seed::derive(b"a nonce that the verifier chose"));
+/// let shape = Shape::new(64, 64, 256).expect("sides and depth are in range");
+/// // The device multiplies here; then, and only then, the verifier draws positions.
+/// let sample = Sample::draw(operands, shape, &Seed::derive(b"drawn afterwards"), 64);
+/// let entries: Vec<Entry> = sample
+///     .positions()
+///     .iter()
+///     .map(|at| Entry { at: *at, bits: operands.entry_bits(shape, *at) })
+///     .collect();
+/// assert!(sample.check(&entries).is_ok());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Challenge {
+pub struct Sample {
     operands: Operands,
     shape: Shape,
     positions: Vec<Position>,
 }
 
-impl Challenge {
+impl Sample {
     /// Draws `count` different positions of the product from `seed`: at least one, and at most all of them.
     pub fn draw(operands: Operands, shape: Shape, seed: &Seed, count: u32) -> Self {
-        let wanted = u64::from(count).clamp(1, shape.entries());
+        let wanted = u64::from(count).max(1);
         let mut stream = blake3::Hasher::new_derive_key("throughput-proof 1 positions")
             .update(seed.as_bytes())
             .finalize_xof();
-        let mut places = BTreeSet::new();
-        while (places.len() as u64) < wanted {
-            let mut bytes = [0; 8];
-            stream.fill(&mut bytes);
-            let scaled = u128::from(u64::from_le_bytes(bytes)) * u128::from(shape.entries());
-            places.insert((scaled >> 64) as u64);
-        }
-        let positions = places.into_iter().map(|place| position(place, shape));
+        let places = distinct(&mut stream, shape.entries(), wanted).into_iter();
+        let positions = places.map(|place| position(place, shape));
         Self {
             operands,
             shape,
@@ -103,7 +111,7 @@ impl Challenge {
     }
 
     /// Checks opened entries: exactly the drawn positions in their order, each with the bits that
-    /// the sum in order of `k` has. Costs the depth in multiply-adds for each entry.
+    /// [`Operands::entry_bits`] has. Costs the depth in multiply-adds for each entry.
     pub fn check(&self, entries: &[Entry]) -> Result<(), Mismatch> {
         if entries.len() != self.positions.len() {
             return Err(Mismatch::Count {
@@ -126,12 +134,10 @@ impl Challenge {
     }
 
     fn check_values(&self, entries: &[Entry]) -> Result<(), Mismatch> {
+        let expected = self.operands.entries_bits(self.shape, &self.positions);
         let wrong: Vec<(&Entry, u32)> = entries
             .iter()
-            .map(|entry| {
-                let expected = self.operands.entry(self.shape, entry.at);
-                (entry, expected.to_bits())
-            })
+            .zip(expected)
             .filter(|(entry, expected)| entry.bits != *expected)
             .collect();
         match wrong.first() {
