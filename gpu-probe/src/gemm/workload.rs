@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use throughput_proof::{Sample, Entry, Matrix, Operands, Seed, Shape};
+use throughput_proof::{Entry, Matrix, Operands, Sample, Seed, Shape};
 
 use crate::device::Session;
 use crate::error::ProbeError;

@@ -1,19 +1,19 @@
 //! Tests of rounds against sums and hashes made here.
 
-use throughput_proof::{Position, philox4x32};
+use throughput_proof::{Position, Product, conforms};
 
 use super::*;
 use crate::best_adapter;
 use crate::tests::session;
 use crate::tuning::candidates::integer_candidates;
 
-fn operands(name: &str) -> Operands {
-    Operands::new(&Seed::derive(name.as_bytes()))
+fn operands(mode: Mode, name: &str) -> Operands {
+    Operands::in_mode(mode, &Seed::derive(name.as_bytes()))
 }
 
-fn prover() -> Option<Prover> {
+fn prover() -> Option<DeviceProver> {
     match best_adapter() {
-        Ok(adapter) => Some(Prover::open(&adapter, &Tuning::default()).unwrap()),
+        Ok(adapter) => Some(DeviceProver::open(&adapter, &Tuning::default()).unwrap()),
         Err(error) => {
             eprintln!("skipped: {error}");
             None
@@ -23,59 +23,24 @@ fn prover() -> Option<Prover> {
 
 fn round(mode: Mode, (rows, columns, depth): (u32, u32, u32)) -> Round {
     Round {
-        operands: operands("tests"),
-        mode,
+        round: 0,
+        operands: operands(mode, "tests"),
         shape: Shape::new(rows, columns, depth).unwrap(),
     }
 }
 
-/// An element of mode I, straight from the generator.
-fn integer(operands: Operands, tag: u32, line: u32, k: u32) -> i32 {
-    let [key_0, key_1, word] = operands.words();
-    let words = philox4x32([line, k / 4, tag, word], [key_0, key_1]);
-    (((words[k as usize % 4] >> 16) * 511) >> 16).cast_signed() - 255
-}
-
-/// What an entry must be.
-fn expected(round: Round, at: Position) -> u32 {
-    let Round {
-        operands,
-        mode,
-        shape,
-    } = round;
-    match mode {
-        Mode::F => operands.entry(shape, at).to_bits(),
-        Mode::I => (0..shape.depth())
-            .map(|k| integer(operands, 0, at.row, k) * integer(operands, 1, at.column, k))
-            .sum::<i32>()
-            .cast_unsigned(),
-    }
-}
-
-fn hashed(words: &[u32]) -> Leaf {
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    *blake3::hash(&bytes).as_bytes()
-}
-
 #[test]
-fn words_of_tiles_are_the_sums_and_leaves_are_their_hashes() {
+fn words_and_leaves_are_those_that_the_verifier_computes() {
     let Some(mut prover) = prover() else { return };
     for mode in [Mode::F, Mode::I] {
         // Neither side is a multiple of any kernel's tile.
         let round = round(mode, (96, 160, 512));
         let all: Vec<u32> = (0..15).collect();
         let (leaves, tiles) = prover.open_tiles(round, &all).unwrap();
-        assert_eq!(leaves.len(), 15);
-        let hashes: Vec<Leaf> = tiles.iter().map(|tile| hashed(tile)).collect();
-        assert_eq!(leaves, hashes, "{mode:?}");
-        for (tile, word) in [(0, 0), (4, 1_023), (7, 33), (14, 1_023), (10, 31)] {
-            let at = Position {
-                row: tile / 5 * 32 + word / 32,
-                column: tile % 5 * 32 + word % 32,
-            };
-            let found = tiles[tile as usize][word as usize];
-            assert_eq!(found, expected(round, at), "{mode:?} {at:?}");
-        }
+        let product = Product::compute(&round.operands, round.shape);
+        assert_eq!(leaves, product.leaves(), "{mode:?}");
+        let expected: Vec<Tile> = all.iter().filter_map(|tile| product.tile(*tile)).collect();
+        assert_eq!(tiles, expected, "{mode:?}");
     }
 }
 
@@ -85,7 +50,7 @@ fn a_round_has_the_same_leaves_twice_and_others_with_other_operands() {
     let round = round(Mode::F, (64, 64, 256));
     let leaves = prover.compute(round).unwrap();
     let other = Round {
-        operands: operands("other"),
+        operands: operands(Mode::F, "other"),
         ..round
     };
     let others = prover.compute(other).unwrap();
@@ -93,7 +58,7 @@ fn a_round_has_the_same_leaves_twice_and_others_with_other_operands() {
     // Asked for in any order, and more than once.
     let (again, tiles) = prover.open_tiles(round, &[3, 0, 3]).unwrap();
     assert_eq!(again, leaves);
-    let hashes: Vec<Leaf> = tiles.iter().map(|tile| hashed(tile)).collect();
+    let hashes: Vec<Leaf> = tiles.iter().map(Tile::leaf).collect();
     assert_eq!(hashes, [leaves[3], leaves[0], leaves[3]]);
 }
 
@@ -113,8 +78,11 @@ fn every_kernel_of_mode_i_has_the_exact_sums() {
         for (row, column) in corners {
             let tile = row / 32 * 2 + column / 32;
             let word = row % 32 * 32 + column % 32;
-            let found = tiles[tile as usize][word as usize];
-            assert_eq!(found, expected(round, Position { row, column }), "{kernel}");
+            let found = tiles[tile as usize].words()[word as usize];
+            let expected = round
+                .operands
+                .entry_bits(round.shape, Position { row, column });
+            assert_eq!(found, expected, "{kernel}");
         }
     }
 }
@@ -129,15 +97,9 @@ fn the_extremes_of_mode_i_stay_exact() {
 }
 
 #[test]
-fn the_conformance_product_has_the_bits_of_sums_in_order() {
+fn this_driver_adds_in_order() {
     let Some(mut prover) = prover() else { return };
-    let words = prover.conformance(operands("conformance")).unwrap();
-    assert_eq!(words.len(), 64 * 64);
-    let shape = Shape::new(64, 64, 2_048).unwrap();
-    for (row, column) in [(0, 0), (0, 63), (31, 32), (63, 0), (63, 63)] {
-        let entry = operands("conformance").entry(shape, Position { row, column });
-        assert_eq!(words[(row * 64 + column) as usize], entry.to_bits());
-    }
+    assert!(conforms(&prover.conformance().unwrap()));
 }
 
 #[test]

@@ -180,5 +180,5 @@ fn an_entry_is_where_the_stride_says() {
     };
     let offset = 4 * u64::from(at.row * workload.stride() + at.column);
     let words = session.read_words(&[(workload.product(), offset)]).unwrap();
-    assert_eq!(words, [operands.entry(shape, at).to_bits()]);
+    assert_eq!(words, [operands.entry_bits(shape, at)]);
 }
