@@ -11,6 +11,7 @@
 //! thread. This crate never reaches the network, never runs a job's code, never signs, and never
 //! reports a figure that it did not measure.
 
+pub mod activity;
 mod adapters;
 mod device;
 mod error;
@@ -18,6 +19,7 @@ mod gemm;
 mod host;
 mod kernels;
 mod memory;
+pub mod telemetry;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +29,7 @@ use throughput_proof::Seed;
 
 pub use adapters::{Adapter, QUIET_LOADER, adapters, best_adapter};
 pub use error::ProbeError;
+pub use telemetry::{Recorder, Watch};
 
 /// The version of the method; raised whenever figures stop being comparable.
 pub const METHOD_VERSION: u16 = 2;
