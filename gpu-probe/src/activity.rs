@@ -20,7 +20,7 @@ use market::gpu::Label;
 
 pub(crate) use meter::Meter;
 pub use policy::{Decision, Late, Observation, Policy, PolicySettings, YieldReason};
-pub(crate) use processes::{name_of, scan};
+pub(crate) use processes::{Walk, name_of};
 
 /// What an engine of a card is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -25,12 +25,15 @@ struct Reading {
 
 impl Meter {
     /// Returns what each process did since the last reading, on any clock that only goes forward. `None` with the
-    /// first reading, and where clients are there but the driver counts nothing for any.
+    /// first reading, and where the kernel or the driver does not count.
     ///
     /// A client that is new is taken to have begun since the last reading if its counters allow that; else it
     /// only became visible, and counts from the next reading on.
     pub(crate) fn loads(&mut self, found: &Found, now_ms: u64) -> Option<Vec<Load>> {
         let clients = &found.others;
+        if !found.is_counted() {
+            return None;
+        }
         if !clients.is_empty()
             && clients
                 .values()

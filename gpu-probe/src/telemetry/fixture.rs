@@ -30,23 +30,28 @@ impl Machine {
         let machine = Self {
             root: TempDir::new().unwrap(),
         };
+        machine.lay_out(text);
+        machine
+    }
+
+    /// Adds what a description says.
+    pub(crate) fn lay_out(&self, text: &str) {
         let text = format!("\n{text}");
         for entry in text.split("\n== ").skip(1) {
             let (head, body) = entry.split_once('\n').unwrap_or((entry, ""));
             if let Some((path, target)) = head.split_once(" -> ") {
-                machine.link(path, target);
+                self.link(path, target);
             } else if let Some(path) = head.strip_suffix(" hex") {
                 let digits: String = body.split_whitespace().collect();
                 let pairs = (0..digits.len()).step_by(2);
                 let bytes: Vec<u8> = pairs
                     .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
                     .collect();
-                machine.write(path, &bytes);
+                self.write(path, &bytes);
             } else {
-                machine.write(head, body.as_bytes());
+                self.write(head, body.as_bytes());
             }
         }
-        machine
     }
 
     /// Returns the machine's root.

@@ -9,7 +9,7 @@ use market::gpu::AdapterInfo;
 
 use super::files::Files;
 use super::{Sensors, Telemetry};
-use crate::activity::{self, Activity, Meter};
+use crate::activity::{self, Activity, Meter, Walk};
 
 /// Where processes are.
 const PROCESSES: &str = "proc";
@@ -17,11 +17,14 @@ const PROCESSES: &str = "proc";
 /// A card that is watched.
 ///
 /// A sample reads some thirty small files of the card, or asks NVIDIA's library a dozen questions, and for
-/// AMD's and Intel's cards lists the open files of every process. On two cores of a server with 140 processes
-/// that costs about 1 ms; it grows with the open files of the machine, about 1 µs each.
+/// AMD's and Intel's cards walks over the machine's processes. On two busy virtual cores the walk took 0.2 ms with
+/// 80 processes that hold 400 files open, and 8 ms of processor time with 390 processes and 14,000 files; searching
+/// every file each time took 60 ms. The price: a program that has run for over a minute and opens a card only then is
+/// seen up to 4 s later.
 pub struct Watch {
     sensors: Sensors,
     processes: Files,
+    walk: Walk,
     meter: Meter,
     opened: Instant,
 }
@@ -47,6 +50,7 @@ impl Watch {
         Self {
             sensors,
             processes: root.folder(PROCESSES),
+            walk: Walk::default(),
             meter: Meter::default(),
             opened: Instant::now(),
         }
@@ -82,7 +86,8 @@ impl Watch {
         let Some(card) = self.sensors.card().filter(|card| card.counts_use()) else {
             return Activity::default();
         };
-        let found = activity::scan(&self.processes, card.address(), own_pids);
+        let wanted = (card.address(), own_pids);
+        let found = self.walk.scan(&self.processes, wanted, at_ms);
         let loads = self.meter.loads(&found, at_ms);
         let mut activity = loads.map_or_else(Activity::default, |loads| {
             Activity::of(&loads, own_pids, name)
@@ -95,5 +100,5 @@ impl Watch {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

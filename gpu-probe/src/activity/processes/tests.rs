@@ -1,4 +1,5 @@
 //! Tests of the walk over processes.
+#![cfg(unix)]
 
 use super::*;
 use crate::telemetry::fixture::Machine;
@@ -8,7 +9,8 @@ const CARD: &str = "0000:0b:00.0";
 fn scanned(machine: &Machine, own: &[u32]) -> Found {
     let card = PciAddress::parse(CARD).unwrap();
     let proc = machine.files().folder("proc");
-    scan(&proc, card, &own.iter().copied().collect())
+    let own = own.iter().copied().collect();
+    Walk::default().scan(&proc, (card, &own), 0)
 }
 
 fn pids(found: &Found) -> Vec<u32> {
@@ -57,6 +59,13 @@ fn broken_processes_are_passed_over() {
     let found = scanned(&machine, &[]);
     assert!(found.others.is_empty());
     assert_eq!(found.unreadable, 1);
+    assert!(!found.is_counted());
+}
+
+#[test]
+fn a_machine_without_graphics_devices_is_counted() {
+    let machine = Machine::described("== proc/10/fd/3 -> /dev/null\n== proc/10/fdinfo/3\npos: 0");
+    assert!(scanned(&machine, &[]).is_counted());
 }
 
 #[test]
@@ -66,4 +75,64 @@ fn names_are_made_safe_to_show() {
     assert_eq!(name_of(&proc, 7).unwrap().as_str(), "evil[2J");
     assert_eq!(name_of(&proc, 8), None);
     assert_eq!(name_of(&proc, 9), None);
+}
+/// Gives a process an open device.
+fn opens(machine: &Machine, pid: u32, client: u32) {
+    machine.lay_out(&format!(
+        "== proc/{pid}/fd/3 -> /dev/dri/renderD128\n\
+         == proc/{pid}/fdinfo/3\ndrm-driver: amdgpu\ndrm-client-id: {client}\ndrm-pdev: {CARD}"
+    ));
+}
+
+/// Walks each half second until a process holds the card; returns when.
+fn seen_after_ms(walk: &mut Walk, machine: &Machine, pid: u32, start_ms: u64) -> Option<u64> {
+    let card = PciAddress::parse(CARD).unwrap();
+    let proc = machine.files().folder("proc");
+    let mut times = (start_ms..start_ms + 10_000).step_by(500);
+    times.find(|now_ms| {
+        let found = walk.scan(&proc, (card, &BTreeSet::new()), *now_ms);
+        pids(&found).contains(&pid)
+    })
+}
+
+#[test]
+fn an_old_process_that_opens_a_card_is_seen_within_four_seconds() {
+    for pid in 10..30 {
+        let machine = Machine::described(&format!("== proc/{pid}/fd/1 -> /dev/null"));
+        let mut walk = Walk::default();
+        let card = PciAddress::parse(CARD).unwrap();
+        let proc = machine.files().folder("proc");
+        walk.scan(&proc, (card, &BTreeSet::new()), 0);
+        opens(&machine, pid, 1);
+        let seen_ms = seen_after_ms(&mut walk, &machine, pid, 500).unwrap();
+        assert!(seen_ms <= 4_000, "{seen_ms} ms");
+    }
+}
+
+#[test]
+fn a_young_process_that_opens_a_card_is_seen_at_once() {
+    let machine = Machine::described("== proc/10/fd/1 -> /dev/null");
+    let mut walk = Walk::default();
+    let card = PciAddress::parse(CARD).unwrap();
+    let proc = machine.files().folder("proc");
+    walk.scan(&proc, (card, &BTreeSet::new()), 0);
+    machine.lay_out("== proc/11/fd/1 -> /dev/null");
+    for now_ms in [500, 1_000, 1_500] {
+        walk.scan(&proc, (card, &BTreeSet::new()), now_ms);
+    }
+    opens(&machine, 11, 1);
+    assert_eq!(seen_after_ms(&mut walk, &machine, 11, 2_000), Some(2_000));
+}
+
+#[test]
+fn a_device_that_is_closed_is_forgotten() {
+    let machine = Machine::described("");
+    opens(&machine, 10, 1);
+    let mut walk = Walk::default();
+    assert_eq!(seen_after_ms(&mut walk, &machine, 10, 0), Some(0));
+    machine.remove("proc/10/fd/3");
+    let card = PciAddress::parse(CARD).unwrap();
+    let proc = machine.files().folder("proc");
+    let found = walk.scan(&proc, (card, &BTreeSet::new()), 500);
+    assert!(found.others.is_empty());
 }

@@ -1,4 +1,5 @@
 //! Tests of samples of whole machines.
+#![cfg(unix)]
 
 use market::gpu::AdapterForm;
 
