@@ -32,6 +32,9 @@ pub(crate) use pci::PciAddress;
 pub use recorder::{Recorder, Recording};
 pub use watch::{Sample, Watch};
 
+/// NVIDIA's number on the PCI bus.
+const NVIDIA: u32 = 0x10de;
+
 /// What a card says of itself at one moment. `None` is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Telemetry {
@@ -163,7 +166,7 @@ pub(crate) struct Sensors {
 impl Sensors {
     /// Finds the sources of an adapter on this machine.
     pub(crate) fn open(adapter: &AdapterInfo) -> Self {
-        let library = (adapter.form != AdapterForm::Cpu && adapter.vendor_id == nvml::VENDOR_ID)
+        let library = (adapter.form != AdapterForm::Cpu && adapter.vendor_id == NVIDIA)
             .then(|| nvml::Card::open(adapter));
         Self {
             library,

@@ -17,7 +17,7 @@
 //!   the whole gap, and the card is yielded at once. Quiet counts for at most two sampling intervals of a
 //!   paused card, since a game that began a minute ago hides in an average of an hour.
 //! - **Out of order**: a sample from before the last one is refused and changes nothing.
-//! - **None at all**: nothing changes. The caller asks for the next sample at [`Policy::poll_timeout`].
+//! - **None at all**: nothing changes, since a driver that hangs says nothing of who plays. The caller asks for the next sample at [`Policy::poll_timeout`].
 //!
 //! Never flaps: a yield lasts at least the gate's quiet time, and after a resume use and power need their
 //! whole time again.

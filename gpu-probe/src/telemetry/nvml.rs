@@ -25,9 +25,6 @@ use super::{
 };
 use crate::activity::{EngineClass, Load};
 
-/// NVIDIA's number on the PCI bus.
-pub(super) const VENDOR_ID: u32 = 0x10de;
-
 /// A card that the library knows.
 pub(crate) struct Card {
     library: Nvml,

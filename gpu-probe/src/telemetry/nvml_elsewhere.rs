@@ -7,9 +7,6 @@ use market::gpu::AdapterInfo;
 use super::{Silence, Telemetry};
 use crate::activity::Load;
 
-/// NVIDIA's number on the PCI bus.
-pub(super) const VENDOR_ID: u32 = 0x10de;
-
 /// A card that the library knows; there is none.
 pub(crate) enum Card {}
 

@@ -26,7 +26,7 @@ fn a_missing_library_is_the_reason_only_where_nothing_else_answers() {
         reason: "not there".into(),
     };
     let of = |bus| {
-        let card = adapter(Some(bus), nvml::VENDOR_ID, AdapterForm::Discrete);
+        let card = adapter(Some(bus), NVIDIA, AdapterForm::Discrete);
         let sensors = Sensors::below(&machine.files(), &card);
         let library = Some(Err(missing.clone()));
         Sensors { library, ..sensors }.read(0)

@@ -4,6 +4,7 @@ use market::gpu::AdapterForm;
 use proptest::prelude::*;
 
 use super::*;
+use crate::telemetry::NVIDIA;
 use crate::telemetry::fixture::adapter;
 
 fn sample(pid: u32, shaders: u32, video: u32) -> ProcessUtilizationSample {
@@ -19,7 +20,7 @@ fn sample(pid: u32, shaders: u32, video: u32) -> ProcessUtilizationSample {
 
 #[test]
 fn a_missing_library_is_a_reason() {
-    let adapter = adapter(Some("0000:01:00.0"), VENDOR_ID, AdapterForm::Discrete);
+    let adapter = adapter(Some("0000:01:00.0"), NVIDIA, AdapterForm::Discrete);
     let name = OsStr::new("libnvidia-ml-of-another-world.so.1");
     let opened = Card::open_from(Some(name), &adapter);
     let Err(Silence::Library { reason }) = opened else {
