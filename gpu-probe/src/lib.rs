@@ -11,6 +11,7 @@
 //! thread. This crate never reaches the network, never runs a job's code, never signs, and never
 //! reports a figure that it did not measure.
 
+pub mod activity;
 mod adapters;
 mod device;
 mod error;
@@ -22,6 +23,7 @@ mod prove;
 mod prover;
 mod published;
 mod saved;
+pub mod telemetry;
 mod tuning;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
