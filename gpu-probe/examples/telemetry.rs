@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gpu_probe::{ProbeError, Watch, adapters, best_adapter};
+use gpu_probe::telemetry::Watch;
+use gpu_probe::{ProbeError, adapters, best_adapter};
 
 fn main() -> Result<(), ProbeError> {
     let wanted = std::env::args().nth(1).and_then(|text| text.parse().ok());
