@@ -75,13 +75,18 @@ fn describe(info: &wgpu::AdapterInfo) -> AdapterInfo {
         device_id: info.device,
         driver: Label::sanitized(&driver),
         backend: Label::sanitized(info.backend.to_str()),
-        form: match info.device_type {
-            wgpu::DeviceType::DiscreteGpu => AdapterForm::Discrete,
-            wgpu::DeviceType::IntegratedGpu => AdapterForm::Integrated,
-            wgpu::DeviceType::VirtualGpu => AdapterForm::Virtual,
-            wgpu::DeviceType::Cpu => AdapterForm::Cpu,
-            wgpu::DeviceType::Other => AdapterForm::Unknown,
-        },
+        form: form(info.device_type),
         pci_bus_id: (!bus.as_str().is_empty()).then_some(bus),
+    }
+}
+
+/// Returns what kind of device the driver says that it is.
+pub(crate) fn form(device_type: wgpu::DeviceType) -> AdapterForm {
+    match device_type {
+        wgpu::DeviceType::DiscreteGpu => AdapterForm::Discrete,
+        wgpu::DeviceType::IntegratedGpu => AdapterForm::Integrated,
+        wgpu::DeviceType::VirtualGpu => AdapterForm::Virtual,
+        wgpu::DeviceType::Cpu => AdapterForm::Cpu,
+        wgpu::DeviceType::Other => AdapterForm::Unknown,
     }
 }

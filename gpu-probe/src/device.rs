@@ -11,11 +11,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::adapters::form;
 use crate::error::ProbeError;
-use crate::kernels::{Kernel, WORKGROUP_INVOCATIONS};
+use crate::kernels::{Kernel, SUBGROUP_LINES, WORKGROUP_INVOCATIONS};
+use crate::tuning::candidates::Offered;
 
 /// How long one submission may take; slices last about 50 ms.
 const SUBMISSION_LIMIT: Duration = Duration::from_secs(20);
+
+/// What the kernels make use of where an adapter offers it.
+const WELCOME_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_F16);
 
 /// What the driver reported on its own.
 enum Fault {
@@ -45,6 +50,7 @@ impl Session {
             });
         }
         let opening = adapter.request_device(&wgpu::DeviceDescriptor {
+            required_features: adapter.features() & WELCOME_FEATURES,
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -60,6 +66,22 @@ impl Session {
             queue,
             fault,
         })
+    }
+
+    /// Returns what the adapter offers to matrix kernels.
+    pub(crate) fn offered(&self) -> Offered {
+        let info = self.device.adapter_info();
+        Offered {
+            form: form(info.device_type),
+            has_subgroups: self.offers(wgpu::Features::SUBGROUP)
+                && info.subgroup_min_size >= SUBGROUP_LINES,
+            workgroup_bytes: self.device.limits().max_compute_workgroup_storage_size,
+        }
+    }
+
+    /// Tells whether shaders may use a feature, one of those that the kernels make use of.
+    pub(crate) fn offers(&self, feature: wgpu::Features) -> bool {
+        self.device.features().contains(feature)
     }
 
     /// Returns the largest buffer that a shader can be given here, in bytes, at most `wanted`.

@@ -18,6 +18,7 @@ mod gemm;
 mod host;
 mod kernels;
 mod memory;
+mod tuning;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,9 +28,10 @@ use throughput_proof::Seed;
 
 pub use adapters::{Adapter, QUIET_LOADER, adapters, best_adapter};
 pub use error::ProbeError;
+pub use tuning::Tuning;
 
 /// The version of the method; raised whenever figures stop being comparable.
-pub const METHOD_VERSION: u16 = 2;
+pub const METHOD_VERSION: u16 = 3;
 
 /// How long the measurement may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +141,21 @@ pub struct Problem {
 /// The device could not be opened: nothing was measured.
 pub fn probe(
     adapter: &Adapter,
+    what: (Effort, &[Benchmark]),
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Probed, ProbeError> {
+    probe_tuned(adapter, what, &mut Tuning::default(), progress)
+}
+
+/// Measures as [`probe`] does, with the kernels that earlier probes found fastest on this machine; adds what this one
+/// finds, so that the caller can store it for the next.
+///
+/// # Errors
+/// The device could not be opened: nothing was measured.
+pub fn probe_tuned(
+    adapter: &Adapter,
     (effort, benchmarks): (Effort, &[Benchmark]),
+    tuning: &mut Tuning,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Probed, ProbeError> {
     let session = device::Session::open(adapter.handle())?;
@@ -159,7 +175,7 @@ pub fn probe(
             effort,
             report: &mut report,
         };
-        if let Err(error) = measure(*benchmark, bench, &mut figures) {
+        if let Err(error) = measure(*benchmark, bench, (&mut figures, &mut *tuning)) {
             let is_gone = error.is_of_a_lost_device();
             problems.push(Problem {
                 benchmark: *benchmark,
@@ -192,13 +208,15 @@ struct Bench<'a> {
 fn measure(
     benchmark: Benchmark,
     bench: Bench<'_>,
-    figures: &mut Figures,
+    (figures, tuning): (&mut Figures, &mut Tuning),
 ) -> Result<(), ProbeError> {
     match benchmark {
         Benchmark::GemmFp32 => {
-            let multiplied = gemm::measure(bench)?;
-            figures.sustained_gemm_fp32_mflops = Some(multiplied.sustained_mflops);
-            figures.gemm_fp32_mflops = Some(multiplied.spread_mflops);
+            let rates = gemm::measure(bench, tuning)?;
+            figures.sustained_gemm_fp32_mflops = Some(rates.sustained);
+            figures.burst_gemm_fp32_mflops = Some(rates.burst);
+            figures.throttling = rates.throttling;
+            figures.gemm_fp32_mflops = Some(rates.spread);
         }
         Benchmark::UsableMemory => figures.usable_memory_bytes = memory::usable_bytes(bench)?,
         Benchmark::MemoryBandwidth

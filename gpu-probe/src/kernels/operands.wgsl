@@ -1,8 +1,8 @@
-// Makes one operand, stored k-major: line k holds element k of every row of A, or of every column of B.
+{{EXTENSIONS}}// Makes one operand, stored k-major: line k holds element k of every row of A, or of every column of B.
 // An invocation makes four elements along k from one block of Philox4x32-10.
 
 struct Parameters {
-    // Rows of A or columns of B, a multiple of 64.
+    // Rows of A or columns of B.
     side: u32,
     // 0 for A, 1 for B.
     tag: u32,
@@ -10,10 +10,12 @@ struct Parameters {
     key_0: u32,
     key_1: u32,
     word: u32,
+    // How many values an element can have: 8,191 in mode F, 511 in mode I.
+    values: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> matrix: array<f32>;
+@group(0) @binding(1) var<storage, read_write> matrix: array<{{ELEMENT}}>;
 
 // The high word of a product, from four products of half words.
 fn high_word(a: u32, b: u32) -> u32 {
@@ -39,15 +41,19 @@ fn philox(start: vec4<u32>, start_key: vec2<u32>) -> vec4<u32> {
     return words;
 }
 
-// Maps a word to an integer in [-4095, 4095].
-fn element(word: u32) -> f32 {
-    return f32(i32(((word >> 16u) * 8191u) >> 16u) - 4095);
+// Maps a word to an integer around zero: in [-4095, 4095] or in [-255, 255].
+fn element(word: u32) -> {{ELEMENT}} {
+    let value = ((word >> 16u) * parameters.values) >> 16u;
+    return {{ELEMENT}}(i32(value) - i32(parameters.values / 2u));
 }
 
 @compute @workgroup_size(64)
 fn generate(@builtin(global_invocation_id) id: vec3<u32>) {
     let line = id.x;
     let block = id.y;
+    if line >= parameters.side {
+        return;
+    }
     let counter = vec4<u32>(line, block, parameters.tag, parameters.word);
     let words = philox(counter, vec2<u32>(parameters.key_0, parameters.key_1));
     let at = block * 4u * parameters.side + line;
