@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::adapters::form;
 use crate::error::ProbeError;
 use crate::kernels::{Kernel, SUBGROUP_LINES, WORKGROUP_INVOCATIONS};
-use crate::tuning::candidates::Offered;
+use crate::tuning::candidates::{MatrixUnits, Offered};
 
 /// How long one submission may take; slices last about 50 ms.
 const SUBMISSION_LIMIT: Duration = Duration::from_secs(20);
@@ -28,12 +28,24 @@ enum Fault {
     Refused(String),
 }
 
-/// An open device.
+/// A part of a buffer: a multiple of 4 bytes from a multiple of 4 on, inside of the buffer.
+pub(crate) struct Span<'a> {
+    /// The buffer.
+    pub(crate) buffer: &'a wgpu::Buffer,
+    /// Where the part begins, in bytes.
+    pub(crate) offset: u64,
+    /// How long it is, in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// An open device; clones are handles of the same one.
+#[derive(Clone)]
 pub(crate) struct Session {
     device: wgpu::Device,
     queue: wgpu::Queue,
     // Shared with callbacks that the driver runs on any thread: nobody else can own it.
     fault: Arc<Mutex<Option<Fault>>>,
+    matrix_units: Option<MatrixUnits>,
 }
 
 impl Session {
@@ -49,8 +61,16 @@ impl Session {
                 needed: WORKGROUP_INVOCATIONS,
             });
         }
+        let matrix_units = matrix_units(adapter);
+        let mut features = adapter.features() & WELCOME_FEATURES;
+        // An experimental feature: asked for only where a kernel uses it.
+        let is_used = matrix_units.is_some();
+        features.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, is_used);
         let opening = adapter.request_device(&wgpu::DeviceDescriptor {
-            required_features: adapter.features() & WELCOME_FEATURES,
+            required_features: features,
+            // SAFETY: the one experimental feature that is asked for is cooperative matrices. Only the matrix kernel
+            // uses them, in uniform control flow and inside of its buffers, and what it computes is compared.
+            experimental_features: unsafe { wgpu::ExperimentalFeatures::enabled() },
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -65,6 +85,7 @@ impl Session {
             device,
             queue,
             fault,
+            matrix_units,
         })
     }
 
@@ -76,6 +97,8 @@ impl Session {
             has_subgroups: self.offers(wgpu::Features::SUBGROUP)
                 && info.subgroup_min_size >= SUBGROUP_LINES,
             workgroup_bytes: self.device.limits().max_compute_workgroup_storage_size,
+            has_f16: self.offers(wgpu::Features::SHADER_F16),
+            matrix_units: self.matrix_units,
         }
     }
 
@@ -129,10 +152,15 @@ impl Session {
     /// Makes a buffer of parameters.
     pub(crate) fn parameters(&self, words: [u32; 8]) -> Result<wgpu::Buffer, ProbeError> {
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let bytes: &[u8] = bytemuck::cast_slice(&words);
-        let buffer = self.buffer(bytes.len() as u64, usage)?;
-        self.queue.write_buffer(&buffer, 0, bytes);
+        let buffer = self.buffer(size_of_val(&words) as u64, usage)?;
+        self.set_parameters(&buffer, words);
         Ok(buffer)
+    }
+
+    /// Changes parameters for what is submitted from now on.
+    pub(crate) fn set_parameters(&self, buffer: &wgpu::Buffer, words: [u32; 8]) {
+        self.queue
+            .write_buffer(buffer, 0, bytemuck::cast_slice(&words));
     }
 
     fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, ProbeError> {
@@ -188,11 +216,37 @@ impl Session {
         &self,
         places: &[(&wgpu::Buffer, u64)],
     ) -> Result<Vec<u32>, ProbeError> {
+        let spans: Vec<Span<'_>> = places
+            .iter()
+            .map(|(buffer, offset)| Span {
+                buffer,
+                offset: *offset,
+                bytes: 4,
+            })
+            .collect();
+        self.run_and_read(|_| (), &spans)
+    }
+
+    /// Submits what `record` records, and reads the spans one after another as it leaves them.
+    pub(crate) fn run_and_read(
+        &self,
+        record: impl FnOnce(&mut wgpu::CommandEncoder),
+        spans: &[Span<'_>],
+    ) -> Result<Vec<u32>, ProbeError> {
         let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
-        let staging = self.buffer(4 * places.len() as u64, usage)?;
+        let bytes = spans.iter().map(|span| span.bytes).sum();
+        let staging = self.buffer(bytes, usage)?;
         self.run(|encoder| {
-            for (target, (buffer, offset)) in (0..).step_by(4).zip(places) {
-                encoder.copy_buffer_to_buffer(buffer, *offset, &staging, target, 4);
+            record(encoder);
+            let mut target = 0;
+            for Span {
+                buffer,
+                offset,
+                bytes,
+            } in spans
+            {
+                encoder.copy_buffer_to_buffer(buffer, *offset, &staging, target, *bytes);
+                target += bytes;
             }
         })?;
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
@@ -248,6 +302,28 @@ impl Session {
             Some(Fault::Refused(detail)) => Err(ProbeError::Refused { detail }),
         }
     }
+}
+
+/// Returns which square blocks of f16 with f32 sums the matrix units take, where every subgroup has the same lanes.
+fn matrix_units(adapter: &wgpu::Adapter) -> Option<MatrixUnits> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let wanted = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
+    let info = adapter.get_info();
+    if !adapter.features().contains(wanted) || info.subgroup_min_size != info.subgroup_max_size {
+        return None;
+    }
+    let offered = adapter.cooperative_matrix_properties();
+    let takes = |side| {
+        offered.iter().any(|kind| {
+            [kind.m_size, kind.n_size, kind.k_size] == [side; 3]
+                && (kind.ab_type, kind.cr_type) == (F16, F32)
+        })
+    };
+    let side = [16, 8].into_iter().find(|side| takes(*side))?;
+    Some(MatrixUnits {
+        side,
+        lanes: info.subgroup_min_size,
+    })
 }
 
 /// Keeps the driver's reports; the loss of the device outranks what follows from it.

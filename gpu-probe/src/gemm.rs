@@ -3,6 +3,7 @@
 //! Never reports a rate of a product whose entries were not checked.
 
 pub(crate) mod rates;
+pub(crate) mod survey;
 pub(crate) mod workload;
 
 use std::time::{Duration, Instant};
@@ -91,7 +92,7 @@ pub(crate) fn measure(bench: Bench<'_>, tuning: &mut Tuning) -> Result<Rates, Pr
 }
 
 /// Runs slices until two in a row take the same time, within the plan's bounds.
-fn warm_up(workload: &Workload<'_>, repeats: u32, plan: &Plan) -> Result<(), ProbeError> {
+fn warm_up(workload: &Workload, repeats: u32, plan: &Plan) -> Result<(), ProbeError> {
     let start = Instant::now();
     let mut before = workload.run(repeats)?;
     loop {
@@ -107,7 +108,7 @@ fn warm_up(workload: &Workload<'_>, repeats: u32, plan: &Plan) -> Result<(), Pro
 
 /// Runs slices for `length` and returns them, at least one.
 fn timed(
-    workload: &Workload<'_>,
+    workload: &Workload,
     repeats: u32,
     length: Duration,
     report_permille: &mut dyn FnMut(u16),

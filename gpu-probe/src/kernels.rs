@@ -2,8 +2,10 @@
 //!
 //! Never takes a shader from outside: these run without runtime checks.
 
+mod hash;
 mod multiply;
 
+pub(crate) use hash::{TILES_PER_GROUP, hash};
 pub(crate) use multiply::{EXACT_TERMS, Element, Multiply, Reading, SUBGROUP_LINES, Sum};
 
 /// The invocations of the largest workgroup used, 16 x 16.

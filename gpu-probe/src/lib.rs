@@ -18,6 +18,7 @@ mod gemm;
 mod host;
 mod kernels;
 mod memory;
+mod prover;
 mod tuning;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,6 +29,8 @@ use throughput_proof::Seed;
 
 pub use adapters::{Adapter, QUIET_LOADER, adapters, best_adapter};
 pub use error::ProbeError;
+pub use gemm::survey::{KernelRate, survey};
+pub use prover::{Leaf, Mode, Prover, ProverError, Round, TileWords};
 pub use tuning::Tuning;
 
 /// The version of the method; raised whenever figures stop being comparable.

@@ -8,7 +8,7 @@ use throughput_proof::{Challenge, Entry, Matrix, Operands, Seed, Shape};
 
 use crate::device::Session;
 use crate::error::ProbeError;
-use crate::kernels::{self, Kernel, Multiply};
+use crate::kernels::{self, Element, Kernel, Multiply};
 
 /// The device's buffers of one product.
 #[derive(Clone)]
@@ -20,22 +20,38 @@ struct Buffers {
 }
 
 /// A product of known operands, ready to run on the device.
-pub(crate) struct Workload<'a> {
-    session: &'a Session,
+pub(crate) struct Workload {
+    session: Session,
     operands: Operands,
     shape: Shape,
     kernel: Multiply,
     buffers: Buffers,
+    generator: Generator,
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
 }
 
-impl<'a> Workload<'a> {
+/// What makes the operands on the device.
+#[derive(Clone)]
+struct Generator {
+    pipeline: wgpu::ComputePipeline,
+    left: Making,
+    right: Making,
+}
+
+/// The making of one operand.
+#[derive(Clone)]
+struct Making {
+    parameters: wgpu::Buffer,
+    bindings: wgpu::BindGroup,
+}
+
+impl Workload {
     /// Compiles the kernel, allocates the buffers and makes the operands on the device.
     ///
     /// Sides that the kernel's tile does not divide are rounded up on the device alone.
     pub(crate) fn prepare(
-        session: &'a Session,
+        session: &Session,
         operands: Operands,
         shape: Shape,
         kernel: Multiply,
@@ -45,7 +61,7 @@ impl<'a> Workload<'a> {
 
     /// As [`Workload::prepare`], with a source that is the kernel's or stands in for it.
     fn of_source(
-        session: &'a Session,
+        session: &Session,
         (operands, shape): (Operands, Shape),
         kernel: Multiply,
         source: &Kernel,
@@ -61,41 +77,53 @@ impl<'a> Workload<'a> {
             right: session.storage(of_operand(columns))?,
             product: session.storage(4 * u64::from(rows) * u64::from(columns))?,
         };
-        let bindings = bind(session, &pipeline, &buffers);
+        let generator = Generator::new(session, kernel.element, &buffers)?;
         let workload = Self {
-            session,
             operands,
             shape,
             kernel,
+            session: session.clone(),
+            bindings: bind(session, &pipeline, &buffers),
             buffers,
+            generator,
             pipeline,
-            bindings,
         };
-        workload.make_operands()?;
+        workload.set_generator();
+        session.run(|encoder| workload.record_operands(encoder))?;
         Ok(workload)
     }
 
-    fn make_operands(&self) -> Result<(), ProbeError> {
-        let session = self.session;
+    /// Takes other operands; they are made when [`Workload::record_operands`] runs the next time.
+    pub(crate) fn set_operands(&mut self, operands: Operands) {
+        self.operands = operands;
+        self.set_generator();
+    }
+
+    fn set_generator(&self) {
         let (rows, columns) = self.kernel.padded(self.shape);
-        let generator = session.pipeline(&kernels::operands(self.kernel.element))?;
         let [key_0, key_1, word] = self.operands.words();
         let values = self.kernel.sum.values();
-        for (matrix, side, buffer) in [
-            (Matrix::Left, rows, &self.buffers.left),
-            (Matrix::Right, columns, &self.buffers.right),
+        for (matrix, side, making) in [
+            (Matrix::Left, rows, &self.generator.left),
+            (Matrix::Right, columns, &self.generator.right),
         ] {
             let words = [side, matrix.tag(), key_0, key_1, word, values, 0, 0];
-            let parameters = session.parameters(words)?;
-            let bindings = session.bind(&generator, &[&parameters, buffer]);
-            session.run(|encoder| {
-                let mut pass = encoder.begin_compute_pass(&Default::default());
-                pass.set_pipeline(&generator);
-                pass.set_bind_group(0, &bindings, &[]);
-                pass.dispatch_workgroups(side.div_ceil(64), self.shape.depth() / 4, 1);
-            })?;
+            self.session.set_parameters(&making.parameters, words);
         }
-        Ok(())
+    }
+
+    /// Records the making of both operands.
+    pub(crate) fn record_operands(&self, encoder: &mut wgpu::CommandEncoder) {
+        let (rows, columns) = self.kernel.padded(self.shape);
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&self.generator.pipeline);
+        for (side, making) in [
+            (rows, &self.generator.left),
+            (columns, &self.generator.right),
+        ] {
+            pass.set_bind_group(0, &making.bindings, &[]);
+            pass.dispatch_workgroups(side.div_ceil(64), self.shape.depth() / 4, 1);
+        }
     }
 
     /// Returns the same product under another kernel; operands and product stay where they are if the kernel stores
@@ -105,17 +133,24 @@ impl<'a> Workload<'a> {
             && kernel.sum.values() == self.kernel.sum.values()
             && kernel.padded(self.shape) == self.kernel.padded(self.shape);
         if !is_alike {
-            return Self::prepare(self.session, self.operands, self.shape, kernel);
+            return Self::prepare(&self.session, self.operands, self.shape, kernel);
         }
         let pipeline = self.session.pipeline(&kernel.kernel())?;
-        let bindings = bind(self.session, &pipeline, &self.buffers);
+        let bindings = bind(&self.session, &pipeline, &self.buffers);
         Ok(Self {
             kernel,
             pipeline,
             bindings,
             buffers: self.buffers.clone(),
+            generator: self.generator.clone(),
+            session: self.session.clone(),
             ..*self
         })
+    }
+
+    /// Returns the device.
+    pub(crate) const fn session(&self) -> &Session {
+        &self.session
     }
 
     /// Returns the lengths of the product.
@@ -140,17 +175,21 @@ impl<'a> Workload<'a> {
 
     /// Computes the product `repeats` times in one submission and returns the time that it took.
     pub(crate) fn run(&self, repeats: u32) -> Result<Duration, ProbeError> {
+        self.session
+            .run(|encoder| self.record_product(encoder, repeats))
+    }
+
+    /// Records the product, `repeats` times.
+    pub(crate) fn record_product(&self, encoder: &mut wgpu::CommandEncoder, repeats: u32) {
         let (rows, columns) = self.kernel.padded(self.shape);
         let across = columns / self.kernel.tile_columns();
         let down = rows / self.kernel.tile_rows();
-        self.session.run(|encoder| {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&self.pipeline);
-            pass.set_bind_group(0, &self.bindings, &[]);
-            for _ in 0..repeats {
-                pass.dispatch_workgroups(across, down, 1);
-            }
-        })
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bindings, &[]);
+        for _ in 0..repeats {
+            pass.dispatch_workgroups(across, down, 1);
+        }
     }
 
     /// Returns the shorter time of two single runs.
@@ -186,6 +225,26 @@ impl<'a> Workload<'a> {
             .map(|(at, bits)| Entry { at: *at, bits })
             .collect();
         Ok(challenge.check(&entries)?)
+    }
+}
+
+impl Generator {
+    fn new(session: &Session, element: Element, buffers: &Buffers) -> Result<Self, ProbeError> {
+        let pipeline = session.pipeline(&kernels::operands(element))?;
+        let making = |buffer| {
+            let parameters = session.parameters([0; 8])?;
+            let bindings = session.bind(&pipeline, &[&parameters, buffer]);
+            Ok::<_, ProbeError>(Making {
+                parameters,
+                bindings,
+            })
+        };
+        let (left, right) = (making(&buffers.left)?, making(&buffers.right)?);
+        Ok(Self {
+            pipeline,
+            left,
+            right,
+        })
     }
 }
 

@@ -14,6 +14,7 @@
 //!   operations a byte.
 //! - Lanes next to each other read neighbouring vectors of B, so no bank of workgroup memory is asked twice at once.
 
+mod matrix_text;
 mod text;
 
 use std::fmt;
@@ -45,6 +46,13 @@ pub(crate) enum Reading {
     },
     /// The lanes of a subgroup share the rows: each reads another line of A and broadcasts it.
     Subgroup,
+    /// A workgroup is one subgroup and feeds square blocks to matrix units; f16 elements of mode I alone.
+    MatrixUnits {
+        /// Rows and columns of a block, 8 or 16.
+        side: u32,
+        /// Lanes of every subgroup of the device.
+        lanes: u32,
+    },
 }
 
 /// How an entry is added up.
@@ -132,6 +140,7 @@ impl fmt::Display for Multiply {
             Reading::Workgroup { lines } => write!(f, "workgroup{lines}")?,
             Reading::DoubleBuffered { lines } => write!(f, "double{lines}")?,
             Reading::Subgroup => write!(f, "subgroup")?,
+            Reading::MatrixUnits { side, lanes } => write!(f, "matrix{side}x{lanes}")?,
         }
         let sum = match self.sum {
             Sum::Fused => "fused",
@@ -178,6 +187,7 @@ impl Multiply {
             Reading::Direct => 1,
             Reading::Workgroup { lines } | Reading::DoubleBuffered { lines } => lines,
             Reading::Subgroup => SUBGROUP_LINES,
+            Reading::MatrixUnits { side, .. } => side,
         }
     }
 
@@ -188,13 +198,19 @@ impl Multiply {
             Reading::Direct | Reading::Subgroup => 0,
             Reading::Workgroup { .. } => one,
             Reading::DoubleBuffered { .. } => 2 * one,
+            Reading::MatrixUnits { side, .. } => {
+                4 * (self.tile_rows() * self.tile_columns() + side * side)
+            }
         }
     }
 
     /// Returns the kernel's source.
     pub(crate) fn kernel(&self) -> Kernel {
         Kernel {
-            source: text::source(self),
+            source: match self.reading {
+                Reading::MatrixUnits { side, lanes } => matrix_text::source(self, side, lanes),
+                _ => text::source(self),
+            },
             entry_point: "multiply",
         }
     }

@@ -15,6 +15,19 @@ pub(crate) struct Offered {
     pub(crate) has_subgroups: bool,
     /// Workgroup memory in bytes.
     pub(crate) workgroup_bytes: u32,
+    /// Whether shaders may use f16.
+    pub(crate) has_f16: bool,
+    /// What its matrix units take, where shaders may use them.
+    pub(crate) matrix_units: Option<MatrixUnits>,
+}
+
+/// Matrix units that multiply square blocks of f16 and add in f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MatrixUnits {
+    /// Rows and columns of a block.
+    pub(crate) side: u32,
+    /// Lanes of every subgroup.
+    pub(crate) lanes: u32,
 }
 
 /// Returns the kernels to try, the likeliest first; at least one.
@@ -48,6 +61,36 @@ pub(crate) fn candidates(offered: &Offered) -> Vec<Multiply> {
     all.into_iter()
         .filter(|kernel| kernel.workgroup_bytes() <= offered.workgroup_bytes)
         .filter(|kernel| offered.has_subgroups || kernel.reading != Reading::Subgroup)
+        .collect()
+}
+
+/// Returns the kernels of mode I to try; the first needs nothing that an adapter may lack.
+///
+/// An entry has two accumulators there, so the tiles of an invocation are smaller. On the shader cores operands of 16
+/// bits save traffic and nothing else; matrix units multiply them several times as fast.
+pub(crate) fn integer_candidates(offered: &Offered) -> Vec<Multiply> {
+    let mut all = match offered.form {
+        AdapterForm::Cpu => vec![
+            shape((8, 8), (1, 8), Reading::Direct),
+            shape((8, 8), (1, 8), Reading::Subgroup),
+        ],
+        _ => vec![
+            shape((8, 4), (16, 16), Reading::Workgroup { lines: 16 }),
+            shape((8, 8), (16, 16), Reading::Workgroup { lines: 8 }),
+        ],
+    };
+    if offered.has_f16 {
+        let narrow: Vec<Multiply> = all.iter().map(|kernel| kernel.of(Element::F16)).collect();
+        all.extend(narrow);
+    }
+    if let Some(MatrixUnits { side, lanes }) = offered.matrix_units {
+        let reading = Reading::MatrixUnits { side, lanes };
+        all.push(shape((64, 32), (1, 1), reading).of(Element::F16));
+    }
+    all.into_iter()
+        .filter(|kernel| kernel.workgroup_bytes() <= offered.workgroup_bytes)
+        .filter(|kernel| offered.has_subgroups || kernel.reading != Reading::Subgroup)
+        .map(|kernel| kernel.adding(Sum::Integer))
         .collect()
 }
 

@@ -22,6 +22,8 @@ fn kernel() -> Multiply {
         form: AdapterForm::Discrete,
         has_subgroups: true,
         workgroup_bytes: 32 << 10,
+        has_f16: true,
+        matrix_units: None,
     };
     candidates(&offered)[1]
 }

@@ -35,17 +35,17 @@ const FINAL_SLICES: usize = 3;
 const CHECKED_ENTRIES: u32 = 16;
 
 /// A kernel at the size that suits the device.
-pub(crate) struct Entrant<'a> {
+pub(crate) struct Entrant {
     /// The product.
-    pub(crate) workload: Workload<'a>,
+    pub(crate) workload: Workload,
     /// How long one run takes.
     once: Duration,
 }
 
-impl<'a> Entrant<'a> {
+impl Entrant {
     /// Grows the product while eight times the work still fits into a slice.
     pub(crate) fn fitting(
-        session: &'a Session,
+        session: &Session,
         operands: Operands,
         kernel: Multiply,
     ) -> Result<Self, ProbeError> {
@@ -53,7 +53,7 @@ impl<'a> Entrant<'a> {
         Self::timed(workload)?.grown(session, operands)
     }
 
-    fn grown(mut self, session: &'a Session, operands: Operands) -> Result<Self, ProbeError> {
+    fn grown(mut self, session: &Session, operands: Operands) -> Result<Self, ProbeError> {
         let current = self.workload.shape().rows();
         for side in SIDES.into_iter().filter(|side| *side > current) {
             if self.once * 8 > SLICE {
@@ -66,7 +66,7 @@ impl<'a> Entrant<'a> {
         Ok(self)
     }
 
-    fn timed(workload: Workload<'a>) -> Result<Self, ProbeError> {
+    fn timed(workload: Workload) -> Result<Self, ProbeError> {
         let once = workload.shortest_of_two()?;
         Ok(Self { workload, once })
     }
@@ -85,12 +85,12 @@ impl<'a> Entrant<'a> {
 /// The first kernel sets the size. Each other one is compiled and run once or twice until `limit` is over; the best
 /// are then timed in slices, and the winner also in its other way of adding up. Takes up to about half a second on
 /// top of `limit`, and what one compilation takes.
-pub(crate) fn fastest<'a>(
-    session: &'a Session,
+pub(crate) fn fastest(
+    session: &Session,
     operands: Operands,
     kernels: &[Multiply],
     limit: Duration,
-) -> Result<Entrant<'a>, ProbeError> {
+) -> Result<Entrant, ProbeError> {
     let deadline = Instant::now() + limit;
     let (first, others) = kernels
         .split_first()
@@ -112,7 +112,7 @@ pub(crate) fn fastest<'a>(
 }
 
 /// Times another kernel on the same product; `None` where the driver does not take it.
-fn enter<'a>(product: &Workload<'a>, kernel: Multiply) -> Result<Option<Entrant<'a>>, ProbeError> {
+fn enter(product: &Workload, kernel: Multiply) -> Result<Option<Entrant>, ProbeError> {
     match product.with_kernel(kernel).and_then(Entrant::timed) {
         Ok(entrant) => {
             tracing::debug!(%kernel, once = ?entrant.once, "kernel tried");
@@ -127,7 +127,7 @@ fn enter<'a>(product: &Workload<'a>, kernel: Multiply) -> Result<Option<Entrant<
 }
 
 /// Returns the fastest of the field that are close to the best, in that order.
-fn leading(mut field: Vec<Entrant<'_>>) -> Vec<Entrant<'_>> {
+fn leading(mut field: Vec<Entrant>) -> Vec<Entrant> {
     field.sort_by_key(|entrant| entrant.once);
     let bound = field.first().map(|best| best.once * STAYS_PERCENT / 100);
     field.retain(|entrant| Some(entrant.once) <= bound);
@@ -136,7 +136,7 @@ fn leading(mut field: Vec<Entrant<'_>>) -> Vec<Entrant<'_>> {
 }
 
 /// Times slices of all finalists in turns and orders them by their middle one.
-fn finals(mut field: Vec<Entrant<'_>>) -> Result<Vec<Entrant<'_>>, ProbeError> {
+fn finals(mut field: Vec<Entrant>) -> Result<Vec<Entrant>, ProbeError> {
     let mut slices = vec![Vec::new(); field.len()];
     for _ in 0..FINAL_SLICES {
         for (entrant, slices) in field.iter().zip(&mut slices) {
@@ -153,7 +153,7 @@ fn finals(mut field: Vec<Entrant<'_>>) -> Result<Vec<Entrant<'_>>, ProbeError> {
 }
 
 /// Returns the first whose product is right; where there is none, what is wrong with the first.
-fn correct(field: Vec<Entrant<'_>>) -> Result<Entrant<'_>, ProbeError> {
+fn correct(field: Vec<Entrant>) -> Result<Entrant, ProbeError> {
     let mut first_error = None;
     for entrant in field {
         let workload = &entrant.workload;

@@ -32,7 +32,7 @@ pub(super) fn source(kernel: &Multiply) -> String {
 /// Declares the tiles of workgroup memory.
 fn tiles(kernel: &Multiply) -> String {
     let halves = match kernel.reading {
-        Reading::Direct | Reading::Subgroup => return String::new(),
+        Reading::Direct | Reading::Subgroup | Reading::MatrixUnits { .. } => return String::new(),
         Reading::Workgroup { .. } => 1,
         Reading::DoubleBuffered { .. } => 2,
     };
@@ -119,6 +119,7 @@ fn sum_between(kernel: &Multiply, (start, end): (&str, &str), text: &mut String)
             keep(kernel, "next", text);
             line(text, "workgroupBarrier();");
         }
+        Reading::MatrixUnits { .. } => unreachable!("matrix units have a text of their own"),
     }
     line(text, "}");
 }
@@ -201,7 +202,7 @@ fn offsets(kernel: &Multiply, side: Side) -> impl Iterator<Item = (u32, u32)> + 
 fn half(kernel: &Multiply, side: Side) -> String {
     match kernel.reading {
         Reading::DoubleBuffered { .. } => format!("half * {}u + ", side.vectors(kernel)),
-        Reading::Direct | Reading::Workgroup { .. } | Reading::Subgroup => String::new(),
+        _ => String::new(),
     }
 }
 

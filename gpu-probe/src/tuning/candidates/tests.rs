@@ -19,6 +19,8 @@ pub(crate) fn all() -> Vec<Multiply> {
         form,
         has_subgroups: true,
         workgroup_bytes: u32::MAX,
+        has_f16: true,
+        matrix_units: None,
     };
     let mut all = candidates(&offered(AdapterForm::Discrete));
     all.extend(candidates(&offered(AdapterForm::Cpu)));
@@ -52,6 +54,8 @@ fn names_are_different_and_lead_back_to_their_kernel() {
         form: AdapterForm::Discrete,
         has_subgroups: true,
         workgroup_bytes: 32 << 10,
+        has_f16: true,
+        matrix_units: None,
     };
     for kernel in candidates(&offered) {
         let separate = kernel.adding(Sum::Separate);
@@ -68,6 +72,8 @@ fn an_adapter_without_subgroups_or_with_little_memory_gets_what_it_can_run() {
             form,
             has_subgroups: false,
             workgroup_bytes: 16 << 10,
+            has_f16: true,
+            matrix_units: None,
         };
         let kernels = candidates(&offered);
         assert!(kernels.len() >= 2, "{form:?}");
