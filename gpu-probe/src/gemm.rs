@@ -66,8 +66,8 @@ pub(crate) fn measure(bench: Bench<'_>, tuning: &mut Tuning) -> Result<Rates, Pr
     let operands = Operands::new(&fresh_seed("operands"));
     let offered = bench.session.offered();
     let known = tuning
-        .kernel(bench.adapter)
-        .and_then(|name| named(&offered, name));
+        .take(bench.adapter)
+        .and_then(|name| named(&offered, &name));
     let entrant = match known {
         Some(kernel) => Entrant::fitting(bench.session, operands, kernel)?,
         None => fastest(

@@ -34,6 +34,11 @@ impl Tuning {
         self.kernels.get(&key(adapter)).map(String::as_str)
     }
 
+    /// Takes the kernel of this adapter out: it is remembered once more only where its product proves right.
+    pub(crate) fn take(&mut self, adapter: &AdapterInfo) -> Option<String> {
+        self.kernels.remove(&key(adapter))
+    }
+
     /// Remembers the kernel that was found on this adapter, unless too many others are remembered.
     pub(crate) fn remember(&mut self, adapter: &AdapterInfo, kernel: &Multiply) {
         self.insert(key(adapter), kernel.to_string());

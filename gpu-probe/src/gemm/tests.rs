@@ -47,3 +47,21 @@ fn what_is_remembered_is_used_and_kept() {
     assert_eq!(rates.throttling, None, "one slice shows no throttling");
     assert_eq!(tuning, before);
 }
+
+#[test]
+fn a_name_that_is_no_kernel_is_replaced_by_a_finding() {
+    let Some(session) = session() else { return };
+    let Some(adapter) = adapters().into_iter().next() else {
+        return;
+    };
+    let kernel = candidates(&session.offered())[0];
+    let mut known = Tuning::default();
+    known.remember(adapter.info(), &kernel);
+    let text = known
+        .to_string()
+        .replace(&kernel.to_string(), "9x9-nothing");
+    let mut tuning: Tuning = text.parse().unwrap();
+    measured(&mut tuning).unwrap();
+    let found = tuning.kernel(adapter.info()).unwrap();
+    assert!(named(&session.offered(), found).is_some(), "{found}");
+}

@@ -8,7 +8,7 @@ use throughput_proof::{Challenge, Entry, Matrix, Operands, Seed, Shape};
 
 use crate::device::Session;
 use crate::error::ProbeError;
-use crate::kernels::{self, Element, Kernel, Multiply};
+use crate::kernels::{self, Element, Multiply};
 
 /// The device's buffers of one product.
 #[derive(Clone)]
@@ -56,17 +56,22 @@ impl Workload {
         shape: Shape,
         kernel: Multiply,
     ) -> Result<Self, ProbeError> {
-        Self::of_source(session, (operands, shape), kernel, &kernel.kernel())
+        let pipeline = session.pipeline(&kernel.kernel())?;
+        Self::compiled(session, (operands, shape), kernel, pipeline)
     }
 
-    /// As [`Workload::prepare`], with a source that is the kernel's or stands in for it.
-    fn of_source(
+    /// Returns a product of other lengths under the same kernel, which is not compiled again.
+    pub(crate) fn resized(&self, shape: Shape) -> Result<Self, ProbeError> {
+        let problem = (self.operands, shape);
+        Self::compiled(&self.session, problem, self.kernel, self.pipeline.clone())
+    }
+
+    fn compiled(
         session: &Session,
         (operands, shape): (Operands, Shape),
         kernel: Multiply,
-        source: &Kernel,
+        pipeline: wgpu::ComputePipeline,
     ) -> Result<Self, ProbeError> {
-        let pipeline = session.pipeline(source)?;
         let (rows, columns) = kernel.padded(shape);
         let depth = shape.depth();
         let of_operand = |side| kernel.element.bytes() * u64::from(side) * u64::from(depth);

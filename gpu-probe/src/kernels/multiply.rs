@@ -3,7 +3,8 @@
 //! Never lets an entry have two accumulators or add out of order in mode F, whatever the shape: the shapes
 //! differ in how operands reach the registers, and in nothing else.
 //!
-//! What decides the rate, with `r x c` entries an invocation:
+//! What decides the rate, with `r x c` entries an invocation. These are counts, not measurements: they say which shapes
+//! are worth trying, and the tournament says which is fastest.
 //! - Each step along `k` costs `r * c` multiply-adds and reads `r + c` words. From workgroup memory NVIDIA and AMD
 //!   deliver 32 words a cycle to an array that does 128 multiply-adds, so `r * c / (r + c)` must be above 4 for lanes
 //!   that read different words. At 8 x 8 it is 4; but all lanes of a row read the same words of A, which is one

@@ -51,6 +51,14 @@ fn what_is_found_later_replaces_what_was_found_before() {
 }
 
 #[test]
+fn what_is_taken_is_forgotten_until_it_is_found_again() {
+    let mut tuning = Tuning::default();
+    tuning.remember(&adapter("driver"), &kernel());
+    assert_eq!(tuning.take(&adapter("driver")), Some(kernel().to_string()));
+    assert_eq!(tuning, Tuning::default());
+}
+
+#[test]
 fn texts_of_other_methods_and_noise_are_passed_over() {
     let mut tuning = Tuning::default();
     tuning.remember(&adapter("driver"), &kernel());

@@ -50,18 +50,16 @@ impl Entrant {
         kernel: Multiply,
     ) -> Result<Self, ProbeError> {
         let workload = Workload::prepare(session, operands, square(SIDES[0]), kernel)?;
-        Self::timed(workload)?.grown(session, operands)
+        Self::timed(workload)?.grown()
     }
 
-    fn grown(mut self, session: &Session, operands: Operands) -> Result<Self, ProbeError> {
+    fn grown(mut self) -> Result<Self, ProbeError> {
         let current = self.workload.shape().rows();
         for side in SIDES.into_iter().filter(|side| *side > current) {
             if self.once * 8 > SLICE {
                 break;
             }
-            let kernel = self.workload.kernel();
-            let workload = Workload::prepare(session, operands, square(side), kernel)?;
-            self = Self::timed(workload)?;
+            self = Self::timed(self.workload.resized(square(side))?)?;
         }
         Ok(self)
     }
@@ -108,7 +106,7 @@ pub(crate) fn fastest(
         winner.workload.kernel().adding(Sum::Separate),
     )?;
     let winner = correct(finals(std::iter::once(winner).chain(separate).collect())?)?;
-    winner.grown(session, operands)
+    winner.grown()
 }
 
 /// Times another kernel on the same product; `None` where the driver does not take it.

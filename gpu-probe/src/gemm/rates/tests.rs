@@ -62,7 +62,7 @@ fn slow_slices_here_and_there_are_noise() {
 #[test]
 fn noise_without_a_trend_is_no_trend() {
     // A multiplicative hash spreads rates over 6 %.
-    let rates = series(20, |_, number| 970 + (number * 2_654_435_761 >> 8) % 60);
+    let rates = series(20, |_, number| 970 + ((number * 2_654_435_761) >> 8) % 60);
     assert_eq!(rates.throttling, Some(Throttling::None));
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn planted(session: &Session, kernel: Multiply, (from, to): (&str, &s
         "nothing to change in {kernel}"
     );
     source.source = source.source.replace(from, to);
-    Workload::of_source(session, problem(), kernel, &source).unwrap()
+    let pipeline = session.pipeline(&source).unwrap();
+    Workload::compiled(session, problem(), kernel, pipeline).unwrap()
 }
 
 /// Runs once and returns how many of 64 entries are wrong.
