@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use throughput_proof::{Operands, Shape};
 
 use crate::error::ProbeError;
+use crate::telemetry::{Recorder, Recording};
 use crate::tuning::Tuning;
 use crate::tuning::candidates::{candidates, named};
 use crate::tuning::tournament::{Entrant, fastest};
@@ -24,6 +25,9 @@ const CHECKED_ENTRIES: u32 = 64;
 
 /// Clocks count as settled when two slices differ by less than this part.
 const SETTLED_PART: u32 = 33;
+
+/// The time between two readings of the card's power and heat.
+const READING: Duration = Duration::from_millis(100);
 
 /// How long the parts of a measurement take.
 struct Plan {
@@ -58,8 +62,11 @@ impl Plan {
 }
 
 /// Measures fp32 matrix multiplication with the kernel that `tuning` remembers, or that a tournament finds and `tuning`
-/// remembers from then on; checks entries of what was timed.
-pub(crate) fn measure(bench: Bench<'_>, tuning: &mut Tuning) -> Result<Rates, ProbeError> {
+/// remembers from then on; checks entries of what was timed. Also returns what the card told while it was timed.
+pub(crate) fn measure(
+    bench: Bench<'_>,
+    tuning: &mut Tuning,
+) -> Result<(Rates, Recording), ProbeError> {
     let plan = Plan::of(bench.effort);
     let report = bench.report;
     report(Stage::Preparing, 0);
@@ -81,14 +88,18 @@ pub(crate) fn measure(bench: Bench<'_>, tuning: &mut Tuning) -> Result<Rates, Pr
     report(Stage::WarmingUp, 0);
     warm_up(workload, repeats, &plan)?;
     workload.forget()?;
+    let recorder = Recorder::start(bench.adapter, READING);
     let slices = timed(workload, repeats, plan.timed, &mut |permille| {
         report(Stage::Timing, permille);
-    })?;
+    });
+    let recording = recorder.map(Recorder::stop).unwrap_or_default();
+    let slices = slices?;
     report(Stage::Checking, 0);
     // Drawn only now that the product exists.
     workload.check(&fresh_seed("positions"), CHECKED_ENTRIES)?;
     tuning.remember(bench.adapter, &workload.kernel());
-    Ok(Rates::of(&slices).expect("a timed run has at least one slice"))
+    let rates = Rates::of(&slices).expect("a timed run has at least one slice");
+    Ok((rates, recording))
 }
 
 /// Runs slices until two in a row take the same time, within the plan's bounds.

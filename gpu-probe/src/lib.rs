@@ -29,7 +29,7 @@ mod tuning;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use market::Timestamp;
-use market::gpu::{AdapterInfo, Figures, GpuReport};
+use market::gpu::{AdapterInfo, Figures, GpuReport, Throttling};
 use serde::{Deserialize, Serialize};
 use throughput_proof::Seed;
 
@@ -225,11 +225,16 @@ fn measure(
 ) -> Result<(), ProbeError> {
     match benchmark {
         Benchmark::GemmFp32 => {
-            let rates = gemm::measure(bench, tuning)?;
+            let (rates, recording) = gemm::measure(bench, tuning)?;
             figures.sustained_gemm_fp32_mflops = Some(rates.sustained);
             figures.burst_gemm_fp32_mflops = Some(rates.burst);
-            figures.throttling = rates.throttling;
+            figures.throttling = match recording.is_throttled() {
+                Some(true) => Some(Throttling::Thermal),
+                Some(false) | None => rates.throttling,
+            };
             figures.gemm_fp32_mflops = Some(rates.spread);
+            // A driver that says zero under load does not know.
+            figures.power_mw = recording.power_mw.filter(|spread| spread.p10 > 0);
         }
         Benchmark::UsableMemory => figures.usable_memory_bytes = memory::usable_bytes(bench)?,
         Benchmark::MemoryBandwidth
