@@ -28,7 +28,7 @@ fn measured(tuning: &mut Tuning) -> Option<Rates> {
         effort: Effort::Soak(Duration::ZERO),
         report: &mut |_, _| (),
     };
-    Some(measure(bench, tuning).unwrap())
+    Some(measure(bench, tuning).unwrap().0)
 }
 
 #[test]
