@@ -2,17 +2,24 @@
 //!
 //! Never offers an adapter whose driver has no sandbox profile.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 
 use engine::EngineDevice;
-use gpu_probe::{Benchmark, Effort};
+use gpu_probe::{Benchmark, Effort, Tuning};
 use market::gpu::{AdapterInfo, AdapterKind, ClassError, GpuClass, GpuReport};
+use market_node::home::write_private;
 use sandbox::{Driver, DriverError, DriverProfile, Limits, Sandbox, SandboxLevel, SelfTestReport};
 
 use crate::worker;
 
 /// How long the sandbox may take to attack itself.
 const SELF_TEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The most bytes of the file of matrix kernels that are read.
+const MAX_KERNELS_BYTES: u64 = 64 << 10;
 
 /// What this machine can sell.
 #[derive(Debug, Clone)]
@@ -53,14 +60,22 @@ impl Gauge {
     }
 }
 
-/// Measures the best adapter and lets the sandbox attack itself. Blocks, under 20 seconds.
+/// Measures the best adapter and lets the sandbox attack itself. Blocks, under 20 seconds. `kernels` is the file in which
+/// it is kept which matrix kernel suits which adapter, so that the next start need not try them all again.
 ///
 /// # Errors
 /// There is no adapter, its driver is unknown, or an attack got through: nothing may be offered.
-pub fn measure(effort: Effort) -> Result<Gauge, GaugeError> {
+pub fn measure(effort: Effort, kernels: &Path) -> Result<Gauge, GaugeError> {
     let adapter = gpu_probe::best_adapter()?;
     let wanted = (effort, &Benchmark::OF_AN_OFFER[..]);
-    let probed = gpu_probe::probe(&adapter, wanted, &mut |_progress| {})?;
+    let remembered = remembered(kernels);
+    let mut tuning = remembered.clone();
+    let probed = gpu_probe::probe_tuned(&adapter, wanted, &mut tuning, &mut |_progress| {})?;
+    if tuning != remembered
+        && let Err(error) = write_private(kernels, tuning.to_string().as_bytes())
+    {
+        tracing::warn!(%error, "the next start has to try all matrix kernels again");
+    }
     for problem in probed.problems {
         match problem.benchmark {
             Benchmark::GemmFp32 | Benchmark::UsableMemory => return Err(problem.error.into()),
@@ -93,6 +108,20 @@ pub fn measure(effort: Effort) -> Result<Gauge, GaugeError> {
         profile,
         self_test,
     })
+}
+
+/// Reads which kernels earlier starts found fastest; nothing where the file is missing, and whatever is in it is only a
+/// suggestion.
+fn remembered(kernels: &Path) -> Tuning {
+    let mut bytes = Vec::new();
+    let file = File::open(kernels).map(|file| file.take(MAX_KERNELS_BYTES));
+    if let Ok(mut file) = file
+        && let Err(error) = file.read_to_end(&mut bytes)
+    {
+        tracing::warn!(%error, "reading which matrix kernels were fastest");
+    }
+    let Ok(tuning) = String::from_utf8_lossy(&bytes).parse();
+    tuning
 }
 
 /// Finds the sandbox's profile for a measured GPU and its device node.

@@ -108,7 +108,8 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
     let seller = match roles.sell {
         None => None,
         Some(config) => {
-            let gauge = tokio::task::spawn_blocking(|| measure(Effort::Quick))
+            let kernels = home.gpu_kernels();
+            let gauge = tokio::task::spawn_blocking(move || measure(Effort::Quick, &kernels))
                 .await
                 .context("measuring this machine")?
                 .context("this machine cannot sell")?;

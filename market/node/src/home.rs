@@ -205,6 +205,11 @@ impl Home {
         self.root.join("keys").join(format!("{name}.key"))
     }
 
+    /// Returns the file of which matrix kernel suits which GPU.
+    pub fn gpu_kernels(&self) -> PathBuf {
+        self.root.join("gpu-kernels.txt")
+    }
+
     /// Returns the file of the account's delegation to this node.
     pub fn delegation(&self) -> PathBuf {
         self.root.join("keys").join("delegation.bin")

@@ -6,6 +6,7 @@ mod bars;
 mod comparison;
 mod figures;
 mod place;
+mod proof;
 
 use std::fs;
 use std::io::Read as _;
@@ -42,6 +43,9 @@ pub(crate) struct Args {
     /// Measure nothing, and show what --save wrote on this machine or another one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "soak", "save"])]
     from: Option<PathBuf>,
+    /// Prove the throughput instead, as to a stranger, and show what both sides cost; to this machine itself for now
+    #[arg(long, value_name = "PEER", value_enum, conflicts_with_all = ["quick", "soak", "save", "from"])]
+    prove: Option<proof::Peer>,
 }
 
 /// What is shown of one adapter.
@@ -81,6 +85,9 @@ impl Shown {
 
 /// Measures or reads, and prints a section for each adapter.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
+    if let Some(proof::Peer::Own) = args.prove {
+        return proof::execute(args.device, context).await;
+    }
     let found = match &args.from {
         Some(path) => read(path, args.device)?,
         None => {

@@ -163,3 +163,28 @@ fn what_is_no_saved_probe_is_refused_in_words() {
     fs::write(&path, " ".repeat(2 << 20)).unwrap();
     assert!(refusal().contains("larger than any saved probe"));
 }
+
+#[test]
+fn proofs_are_shown_with_what_both_sides_cost() {
+    let done = proof::Shown {
+        number: 0,
+        adapter: "a card".to_owned(),
+        mode: "F",
+        reported_mflops: Some(15_000_000),
+        proved_mflops: Some(14_900_000),
+        why_not: None,
+        rounds: 543,
+        shape: [4_096; 3],
+        prover_us: 5_612_000,
+        verifier_us: 48_100,
+        cost_ppm: 8_570,
+        sent_bytes: 362_092,
+    };
+    let refused = proof::Shown {
+        mode: "I",
+        proved_mflops: None,
+        why_not: Some("the roots did not come within 9 ms".to_owned()),
+        ..done.clone()
+    };
+    assert_snapshot!(proof::text(&[done, refused]));
+}
