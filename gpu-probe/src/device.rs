@@ -14,6 +14,15 @@ use std::time::{Duration, Instant};
 use crate::error::ProbeError;
 use crate::kernels::{Kernel, WORKGROUP_INVOCATIONS};
 
+mod clock;
+mod features;
+mod host_memory;
+
+use clock::Clock;
+pub(crate) use clock::Took;
+pub(crate) use features::MatrixUnits;
+use features::Offered;
+
 /// How long one submission may take; slices last about 50 ms.
 const SUBMISSION_LIMIT: Duration = Duration::from_secs(20);
 
@@ -27,6 +36,8 @@ enum Fault {
 pub(crate) struct Session {
     device: wgpu::Device,
     queue: wgpu::Queue,
+    offered: Offered,
+    clock: Option<Clock>,
     // Shared with callbacks that the driver runs on any thread: nobody else can own it.
     fault: Arc<Mutex<Option<Fault>>>,
 }
@@ -34,9 +45,8 @@ pub(crate) struct Session {
 impl Session {
     /// Opens the device with all limits that the adapter offers.
     pub(crate) fn open(adapter: &wgpu::Adapter) -> Result<Self, ProbeError> {
-        let limits = adapter.limits();
         let name = || adapter.get_info().name;
-        let allowed = limits.max_compute_invocations_per_workgroup;
+        let allowed = adapter.limits().max_compute_invocations_per_workgroup;
         if allowed < WORKGROUP_INVOCATIONS {
             return Err(ProbeError::TooLimited {
                 adapter: name(),
@@ -44,20 +54,19 @@ impl Session {
                 needed: WORKGROUP_INVOCATIONS,
             });
         }
-        let opening = adapter.request_device(&wgpu::DeviceDescriptor {
-            required_limits: limits,
-            memory_hints: wgpu::MemoryHints::MemoryUsage,
-            ..Default::default()
-        });
-        let (device, queue) = pollster::block_on(opening).map_err(|source| ProbeError::Open {
-            adapter: name(),
-            source,
-        })?;
+        let (device, queue, offered) =
+            features::open(adapter).map_err(|source| ProbeError::Open {
+                adapter: name(),
+                source,
+            })?;
         let fault = Arc::new(Mutex::new(None));
         watch(&device, &fault);
+        let clock = Clock::of(&device, &queue);
         Ok(Self {
             device,
             queue,
+            offered,
+            clock,
             fault,
         })
     }
@@ -79,13 +88,71 @@ impl Session {
         // SAFETY: the sources are this crate's own. Callers dispatch whole tiles over buffers of exactly that
         // size, so every index is in range; loops end at uniform bounds; no division has a zero divisor.
         let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
+        self.compiled(kernel.entry_point, &module, None)
+    }
+
+    /// Compiles SPIR-V whose group 0 binds one buffer of parameters, then one that is written.
+    ///
+    /// Only where [`Session::takes_spirv`] holds.
+    pub(crate) fn pipeline_of_spirv(
+        &self,
+        words: &[u32],
+        entry_point: &str,
+    ) -> Result<wgpu::ComputePipeline, ProbeError> {
+        let descriptor = wgpu::ShaderModuleDescriptorPassthrough {
+            label: Some(entry_point),
+            entry_points: std::borrow::Cow::Owned(vec![wgpu::PassthroughShaderEntryPoint {
+                name: entry_point.into(),
+                // Read by Metal alone.
+                workgroup_size: (WORKGROUP_INVOCATIONS, 1, 1),
+            }]),
+            spirv: Some(words.into()),
+            ..Default::default()
+        };
+        // SAFETY: the words are what naga made of this crate's own, validated source, and decorations;
+        // see `Session::pipeline` for what the sources hold.
+        let module = unsafe { self.device.create_shader_module_passthrough(descriptor) };
+        let uniform = wgpu::BufferBindingType::Uniform;
+        let storage = wgpu::BufferBindingType::Storage { read_only: false };
+        let entries =
+            [(0, uniform), (1, storage)].map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty,
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            });
+        let group = wgpu::BindGroupLayoutDescriptor {
+            label: None,
+            entries: &entries,
+        };
+        let group = self.device.create_bind_group_layout(&group);
+        let layout = self
+            .device
+            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: None,
+                bind_group_layouts: &[Some(&group)],
+                immediate_size: 0,
+            });
+        self.compiled(entry_point, &module, Some(&layout))
+    }
+
+    fn compiled(
+        &self,
+        entry_point: &str,
+        module: &wgpu::ShaderModule,
+        layout: Option<&wgpu::PipelineLayout>,
+    ) -> Result<wgpu::ComputePipeline, ProbeError> {
         let pipeline = self
             .device
             .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(kernel.entry_point),
-                layout: None,
-                module: &module,
-                entry_point: Some(kernel.entry_point),
+                label: Some(entry_point),
+                layout,
+                module,
+                entry_point: Some(entry_point),
                 compilation_options: wgpu::PipelineCompilationOptions {
                     zero_initialize_workgroup_memory: false,
                     ..Default::default()
@@ -114,13 +181,21 @@ impl Session {
     }
 
     fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, ProbeError> {
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+        self.allocate(&wgpu::BufferDescriptor {
             label: None,
             size: bytes,
             usage,
             mapped_at_creation: false,
-        });
+        })
+    }
+
+    fn allocate(
+        &self,
+        descriptor: &wgpu::BufferDescriptor<'_>,
+    ) -> Result<wgpu::Buffer, ProbeError> {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffer = self.device.create_buffer(descriptor);
+        let bytes = descriptor.size;
         match pollster::block_on(scope.pop()) {
             Some(_) => Err(ProbeError::OutOfMemory { bytes }),
             None => self.healthy().map(|()| buffer),
@@ -173,20 +248,7 @@ impl Session {
                 encoder.copy_buffer_to_buffer(buffer, *offset, &staging, target, 4);
             }
         })?;
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        staging.map_async(wgpu::MapMode::Read, .., move |mapped| {
-            // The receiver is gone only when this read was already given up.
-            let _ = sender.send(mapped.is_ok());
-        });
-        self.poll(None)?;
-        let refused = || ProbeError::Refused {
-            detail: "a buffer that was filled could not be read".into(),
-        };
-        if !receiver.try_recv().unwrap_or(false) {
-            return Err(refused());
-        }
-        let view = staging.get_mapped_range(..).map_err(|_| refused())?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        self.read_mapped(&staging, bytemuck::pod_collect_to_vec)
     }
 
     /// Waits for a submission, or for all of them, and for the callbacks that follow.

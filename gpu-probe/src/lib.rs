@@ -12,12 +12,21 @@
 //! reports a figure that it did not measure.
 
 mod adapters;
+mod arithmetic;
+mod bandwidth;
 mod device;
+mod dispatch;
 mod error;
 mod gemm;
+mod half;
 mod host;
 mod kernels;
+mod latency;
 mod memory;
+mod mixer;
+mod sampled;
+mod slices;
+mod transfer;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -201,14 +210,14 @@ fn measure(
             figures.gemm_fp32_mflops = Some(multiplied.spread_mflops);
         }
         Benchmark::UsableMemory => figures.usable_memory_bytes = memory::usable_bytes(bench)?,
-        Benchmark::MemoryBandwidth
-        | Benchmark::GemmF16
-        | Benchmark::MatrixF16
-        | Benchmark::FmaFp32
-        | Benchmark::MulAddFp32
-        | Benchmark::DotInt8
-        | Benchmark::Transfer
-        | Benchmark::DispatchLatency => {}
+        Benchmark::MemoryBandwidth => bandwidth::measure(bench, figures)?,
+        Benchmark::GemmF16 => figures.gemm_f16_mflops = half::plain(bench)?,
+        Benchmark::MatrixF16 => figures.matrix_f16_mflops = half::on_matrix_units(bench)?,
+        Benchmark::FmaFp32 => figures.fma_fp32_mflops = Some(arithmetic::fma(bench)?),
+        Benchmark::MulAddFp32 => figures.mul_add_fp32_mflops = arithmetic::mul_add(bench)?,
+        Benchmark::DotInt8 => figures.dot_int8_mops = Some(arithmetic::dot_int8(bench)?),
+        Benchmark::Transfer => transfer::measure(bench, figures)?,
+        Benchmark::DispatchLatency => figures.dispatch_latency_ns = Some(latency::measure(bench)?),
     }
     Ok(())
 }
@@ -225,6 +234,12 @@ fn since_epoch() -> Duration {
 fn fresh_seed(purpose: &str) -> Seed {
     let nanos = since_epoch().as_nanos();
     Seed::derive(format!("{purpose} {nanos}").as_bytes())
+}
+
+/// Returns a word that differs with almost every call.
+fn fresh_word(purpose: &str) -> u32 {
+    let [a, b, c, d, ..] = *fresh_seed(purpose).as_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 #[cfg(test)]
