@@ -2,13 +2,15 @@
 //!
 //! Never measures a cache, and never counts bytes that did not arrive.
 
+use std::time::Duration;
+
 use market::gpu::{AdapterForm, Figures, Spread};
 
-use crate::device::Session;
+use crate::device::{Session, Took};
 use crate::dispatch::Dispatch;
 use crate::error::ProbeError;
 use crate::kernels::{self, Kernel, filled_word};
-use crate::slices::Quantity;
+use crate::slices::{self, Quantity, Run};
 use crate::{Bench, Stage, fresh_seed, fresh_word, host, sampled};
 
 mod cache;
@@ -30,9 +32,9 @@ const CPU_BYTES: u64 = 64 * MIB;
 /// How many times larger than a CPU's cache a buffer is.
 const CACHE_FACTOR: u64 = 4;
 
-/// Words that one invocation of the reading kernel adds up, and words between two of its vectors.
+/// Vectors that one invocation of the reading kernel adds up, and invocations of its workgroups.
 const READ_TURNS: u64 = 32;
-const READ_STRIDE_WORDS: u64 = 256 * 4;
+const READ_WIDTH: u64 = 256;
 
 /// Bytes that a workgroup of the writing and the copying kernel moves, and workgroups in a line of them.
 const GROUP_BYTES: u64 = 256 * 16;
@@ -109,28 +111,51 @@ impl<'a> Buffers<'a> {
         let bound = (&[&parameters][..], self.from.clone());
         let kernel = session.pipeline(&kernels::fill())?;
         let dispatch = Dispatch::new(session, kernel, bound, self.lines());
-        self.moved(bench, &dispatch, self.from.size())
+        let mut run = |repeats| dispatch.run(repeats);
+        self.moved(bench, (&mut run, &self.from), self.from.size())
     }
 
-    /// Measures copying from the first buffer to the second; each byte counts as read and as written.
+    /// Measures copying from the first buffer to the second, with a kernel or with the driver's command, whichever
+    /// is faster; each byte counts as read and as written.
+    ///
+    /// Writing has no such choice: the driver's command writes zeros, which cards compress.
     fn copied(&self, bench: &mut Bench<'_>) -> Result<Spread, ProbeError> {
         let session = self.session;
         let kernel = session.pipeline(&copy_kernel())?;
         let bound = (&[&self.from][..], self.to.clone());
         let dispatch = Dispatch::new(session, kernel, bound, self.lines());
-        self.moved(bench, &dispatch, 2 * self.from.size())
+        let mut by_kernel = |repeats| dispatch.run(repeats);
+        let mut by_command = |repeats| self.run_command(repeats);
+        let is_command = shorter_of_two(&mut by_command)? < shorter_of_two(&mut by_kernel)?;
+        tracing::debug!(is_command, "copy");
+        let run: &mut Run<'_> = if is_command {
+            &mut by_command
+        } else {
+            &mut by_kernel
+        };
+        self.moved(bench, (run, &self.to), 2 * self.from.size())
     }
 
-    /// Measures a dispatch that leaves the pattern in its result.
+    fn run_command(&self, repeats: u32) -> Result<Took, ProbeError> {
+        let bytes = self.from.size();
+        let wall = self.session.run(|encoder| {
+            for _ in 0..repeats {
+                encoder.copy_buffer_to_buffer(&self.from, 0, &self.to, 0, bytes);
+            }
+        })?;
+        Ok(Took::by_wall(wall))
+    }
+
+    /// Measures a run that leaves the pattern in a buffer.
     fn moved(
         &self,
         bench: &mut Bench<'_>,
-        dispatch: &Dispatch<'_>,
+        (run, result): (&mut Run<'_>, &wgpu::Buffer),
         bytes: u64,
     ) -> Result<Spread, ProbeError> {
-        let spread = dispatch.measure(bench, Quantity::Bytes(bytes))?;
+        let spread = slices::measure(bench, Quantity::Bytes(bytes), (run, result))?;
         (bench.report)(Stage::Checking, 0);
-        self.check_pattern(dispatch.result())?;
+        self.check_pattern(result)?;
         Ok(spread)
     }
 
@@ -139,34 +164,45 @@ impl<'a> Buffers<'a> {
         sampled::check(self.session, buffer, &places, |place| self.word(place))
     }
 
-    /// Measures reading the first buffer, which holds the pattern.
+    /// Measures reading the first buffer, which holds the pattern, in the layout that is faster here.
     fn read(&self, bench: &mut Bench<'_>) -> Result<Spread, ProbeError> {
-        let dispatch = self.reading(&read_kernel())?;
+        let neighbours = self.reading(&Layout::Neighbours.kernel())?;
+        let blocks = self.reading(&Layout::Blocks.kernel())?;
+        let shorter =
+            |dispatch: &Dispatch<'_>| shorter_of_two(&mut |repeats| dispatch.run(repeats));
+        let (layout, dispatch) = if shorter(&blocks)? < shorter(&neighbours)? {
+            (Layout::Blocks, blocks)
+        } else {
+            (Layout::Neighbours, neighbours)
+        };
+        tracing::debug!(?layout, "read");
         let spread = dispatch.measure(bench, Quantity::Bytes(self.from.size()))?;
         (bench.report)(Stage::Checking, 0);
-        self.check_sums(dispatch.result())?;
+        self.check_sums(layout, dispatch.result())?;
         Ok(spread)
     }
 
     fn reading(&self, kernel: &Kernel) -> Result<Dispatch<'a>, ProbeError> {
         let kernel = self.session.pipeline(kernel)?;
         let sums = self.session.storage(self.from.size() / 4 / READ_TURNS)?;
-        let groups = self.from.size() / (4 * READ_STRIDE_WORDS * READ_TURNS);
+        let groups = self.from.size() / (16 * READ_WIDTH * READ_TURNS);
         let groups = u32::try_from(groups).expect("512 MiB are 4,096 groups");
         let bound = (&[&self.from][..], sums);
         Ok(Dispatch::new(self.session, kernel, bound, [groups, 1]))
     }
 
-    fn check_sums(&self, sums: &wgpu::Buffer) -> Result<(), ProbeError> {
+    fn check_sums(&self, layout: Layout, sums: &wgpu::Buffer) -> Result<(), ProbeError> {
         let places = sampled::places(sums.size() / 4, &fresh_seed("positions"));
-        sampled::check(self.session, sums, &places, |place| self.sum(place))
+        let expected = |place| self.sum(layout, place);
+        sampled::check(self.session, sums, &places, expected)
     }
 
     /// Returns what an invocation of the reading kernel must add up to.
-    fn sum(&self, invocation: u64) -> u32 {
-        let (group, local) = (invocation / 256, invocation % 256);
-        let first = group * READ_STRIDE_WORDS * READ_TURNS + 4 * local;
-        let vectors = (0..READ_TURNS).map(|turn| first + turn * READ_STRIDE_WORDS);
+    fn sum(&self, layout: Layout, invocation: u64) -> u32 {
+        let (invocation_step, turn_step) = layout.steps();
+        let (group, local) = (invocation / READ_WIDTH, invocation % READ_WIDTH);
+        let first = group * READ_WIDTH * READ_TURNS + local * invocation_step;
+        let vectors = (0..READ_TURNS).map(|turn| 4 * (first + turn * turn_step));
         vectors
             .flat_map(|vector| vector..vector + 4)
             .fold(0, |sum: u32, place| sum.wrapping_add(self.word(place)))
@@ -187,10 +223,32 @@ impl<'a> Buffers<'a> {
     }
 }
 
-fn read_kernel() -> Kernel {
-    Kernel {
-        source: include_str!("kernels/read.wgsl").into(),
-        entry_point: "read",
+/// Which vectors an invocation of the reading kernel adds up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Neighbouring invocations read neighbouring vectors: what GPUs are made for.
+    Neighbours,
+    /// Each invocation reads a block of its own: what a CPU's caches are made for.
+    Blocks,
+}
+
+impl Layout {
+    /// Returns the vectors between the first ones of two invocations, and between two of one invocation.
+    const fn steps(self) -> (u64, u64) {
+        match self {
+            Self::Neighbours => (1, READ_WIDTH),
+            Self::Blocks => (READ_TURNS, 1),
+        }
+    }
+
+    fn kernel(self) -> Kernel {
+        let (invocation_step, turn_step) = self.steps();
+        Kernel {
+            source: include_str!("kernels/read.wgsl")
+                .replace("{{INVOCATION_STEP}}", &invocation_step.to_string())
+                .replace("{{TURN_STEP}}", &turn_step.to_string()),
+            entry_point: "add_up",
+        }
     }
 }
 
@@ -199,6 +257,11 @@ fn copy_kernel() -> Kernel {
         source: include_str!("kernels/copy.wgsl").into(),
         entry_point: "copy",
     }
+}
+
+/// Returns the shorter time of two runs; the first may pay for what is made late.
+fn shorter_of_two(run: &mut Run<'_>) -> Result<Duration, ProbeError> {
+    Ok(run(1)?.wall.min(run(1)?.wall))
 }
 
 #[cfg(test)]

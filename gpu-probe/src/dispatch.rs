@@ -1,14 +1,14 @@
 //! Owns one compute workload: a kernel, what it is bound to, how many workgroups run, and the buffer that
 //! shows whether they did.
 //!
-//! Never times a result that an earlier run left.
+//! Never knows what a kernel computes.
 
 use market::gpu::Spread;
 
 use crate::Bench;
 use crate::device::{Session, Took};
 use crate::error::ProbeError;
-use crate::slices::{Pace, Quantity};
+use crate::slices::{self, Quantity};
 
 /// A kernel ready to run.
 pub(crate) struct Dispatch<'a> {
@@ -57,23 +57,13 @@ impl<'a> Dispatch<'a> {
         })
     }
 
-    /// Clears the result, so that what is checked later was computed after this.
-    pub(crate) fn forget(&self) -> Result<(), ProbeError> {
-        let clear = |encoder: &mut wgpu::CommandEncoder| {
-            encoder.clear_buffer(&self.result, 0, None);
-        };
-        self.session.run(clear).map(|_| ())
-    }
-
-    /// Warms the kernel up, clears its result and times it; `quantity` is what one run does.
+    /// Times the kernel; `quantity` is what one run does. What the result then holds was written meanwhile.
     pub(crate) fn measure(
         &self,
         bench: &mut Bench<'_>,
         quantity: Quantity,
     ) -> Result<Spread, ProbeError> {
         let mut run = |repeats| self.run(repeats);
-        let pace = Pace::settle(bench, &mut run)?;
-        self.forget()?;
-        pace.time(bench, quantity, &mut run)
+        slices::measure(bench, quantity, (&mut run, &self.result))
     }
 }

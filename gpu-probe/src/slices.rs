@@ -73,6 +73,20 @@ impl Quantity {
     }
 }
 
+/// Warms a workload up, clears its result, so that what is checked later was made after this, and times it.
+///
+/// `quantity` is what one run does.
+pub(crate) fn measure(
+    bench: &mut Bench<'_>,
+    quantity: Quantity,
+    (run, result): (&mut Run<'_>, &wgpu::Buffer),
+) -> Result<Spread, ProbeError> {
+    let pace = Pace::settle(bench, run)?;
+    let session = bench.session;
+    session.run(|encoder| encoder.clear_buffer(result, 0, None))?;
+    pace.time(bench, quantity, run)
+}
+
 /// How long the parts of a measurement take.
 struct Plan {
     warm_up_max: Duration,

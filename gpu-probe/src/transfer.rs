@@ -10,7 +10,7 @@ use crate::device::{Session, Took};
 use crate::dispatch::Dispatch;
 use crate::error::ProbeError;
 use crate::kernels::{self, filled_word};
-use crate::slices::{Pace, Quantity};
+use crate::slices::{self, Pace, Quantity};
 use crate::{Bench, Stage, fresh_seed, fresh_word, sampled};
 
 /// The size of one transfer: 40 ms over the slowest bus of a mining card, PCIe 1.1 with four lanes.
@@ -43,9 +43,7 @@ fn upload(bench: &mut Bench<'_>, device: &wgpu::Buffer) -> Result<Spread, ProbeE
         })?;
         Ok(Took::by_wall(wall))
     };
-    let pace = Pace::settle(bench, &mut run)?;
-    session.run(|encoder| encoder.clear_buffer(device, 0, None))?;
-    let spread = pace.time(bench, Quantity::Bytes(BYTES), &mut run)?;
+    let spread = slices::measure(bench, Quantity::Bytes(BYTES), (&mut run, device))?;
     (bench.report)(Stage::Checking, 0);
     let places = sampled::places(u64::from(WORDS), &fresh_seed("positions"));
     sampled::check(session, device, &places, |place| word(place, salt))?;

@@ -77,10 +77,17 @@ pub(super) fn on_units(units: MatrixUnits) -> Kernel {
             &mut step,
             &format!("{sum} = coopMultiplyAdd(a{row}, b{column}, {sum});"),
         );
-        let at = format!("(first_row + {row}u * UNIT) * side + first_column + {column}u * UNIT");
+        // Named values: naga 30 emits what stands inside of coopStore only after it.
+        let place = format!("(first_row + {row}u * UNIT) * side + first_column + {column}u * UNIT");
+        let (at, stored) = (
+            format!("at_{row}_{column}"),
+            format!("stored_{row}_{column}"),
+        );
+        line(&mut stores, &format!("let {at} = {place};"));
+        line(&mut stores, &format!("let {stored} = {sum};"));
         line(
             &mut stores,
-            &format!("coopStoreT({sum}, &product[{at}], side);"),
+            &format!("coopStoreT({stored}, &product[{at}], side);"),
         );
     }
     Kernel {
