@@ -21,8 +21,8 @@ const INVOCATIONS: u32 = 256;
 /// Steps of every chain in one run; the loop on the device has a part of these turns.
 const STEPS: u32 = 1_024;
 
-/// Workgroups of one run where it starts: a few for each core of the largest cards.
-const GROUPS_MIN: u32 = 256;
+/// Workgroups of one run where it starts: a CPU's driver takes some ten milliseconds for them.
+const GROUPS_MIN: u32 = 16;
 
 /// The most workgroups of one run; every device dispatches as many in one direction.
 const GROUPS_MAX: u32 = 32_768;

@@ -83,15 +83,7 @@ impl<'a> Buffers<'a> {
     fn allocate(bench: &Bench<'a>) -> Result<Self, ProbeError> {
         let session = bench.session;
         let wanted = session.largest_storage(wanted_bytes(bench.adapter.form));
-        let mut bytes = (wanted / STEP_BYTES * STEP_BYTES).max(STEP_BYTES);
-        loop {
-            match Self::sized(session, bytes) {
-                Err(ProbeError::OutOfMemory { .. }) if bytes / 2 >= GPU_BYTES_MIN => {
-                    bytes = bytes / 2 / STEP_BYTES * STEP_BYTES;
-                }
-                result => return result,
-            }
-        }
+        largest(wanted, &mut |bytes| Self::sized(session, bytes))
     }
 
     fn sized(session: &'a Session, bytes: u64) -> Result<Self, ProbeError> {
@@ -220,6 +212,24 @@ impl<'a> Buffers<'a> {
             LINE_GROUPS,
             u32::try_from(lines).expect("512 MiB are 2,048 lines"),
         ]
+    }
+}
+
+/// Allocates `wanted` bytes, or half as often as memory runs out, in whole steps and never less than would
+/// measure a cache.
+fn largest<T>(
+    wanted: u64,
+    allocate: &mut dyn FnMut(u64) -> Result<T, ProbeError>,
+) -> Result<T, ProbeError> {
+    let whole = |bytes: u64| (bytes / STEP_BYTES * STEP_BYTES).max(STEP_BYTES);
+    let mut bytes = whole(wanted);
+    loop {
+        match allocate(bytes) {
+            Err(ProbeError::OutOfMemory { .. }) if bytes / 2 >= GPU_BYTES_MIN => {
+                bytes = whole(bytes / 2);
+            }
+            result => return result,
+        }
     }
 }
 

@@ -269,24 +269,43 @@ impl Session {
             Ok(Err(wgpu::PollError::WrongSubmissionIndex(..))) => Err(ProbeError::DeviceLost {
                 reason: "it takes no more work".into(),
             }),
-            Err(_) => Err(ProbeError::DeviceLost {
-                reason: "the driver gave up during a wait".into(),
-            }),
+            Err(_) => Err(gave_up()),
         }
     }
 
-    /// Returns the first fault that the driver reported since the last look.
+    /// Returns the first fault that the driver reported since the last look; the loss of the device outranks it.
     fn healthy(&self) -> Result<(), ProbeError> {
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        match fault.take() {
+        match self.take_fault() {
             None => Ok(()),
-            Some(Fault::Lost(reason)) => {
-                // A lost device stays lost.
-                *fault = Some(Fault::Lost(reason.clone()));
-                Err(ProbeError::DeviceLost { reason })
+            Some(Fault::Lost(reason)) => Err(ProbeError::DeviceLost { reason }),
+            Some(Fault::Refused(detail)) => {
+                // A device that is gone refuses everything, and says that it is gone only when it is asked.
+                let asked = || self.device.poll(wgpu::PollType::Poll);
+                let answered = catch_unwind(AssertUnwindSafe(asked));
+                match (answered, self.take_fault()) {
+                    (_, Some(Fault::Lost(reason))) => Err(ProbeError::DeviceLost { reason }),
+                    (Err(_), _) => Err(gave_up()),
+                    _ => Err(ProbeError::Refused { detail }),
+                }
             }
-            Some(Fault::Refused(detail)) => Err(ProbeError::Refused { detail }),
         }
+    }
+
+    /// Takes the driver's last report; a lost device stays lost.
+    fn take_fault(&self) -> Option<Fault> {
+        let mut slot = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = slot.take();
+        if let Some(Fault::Lost(reason)) = &fault {
+            *slot = Some(Fault::Lost(reason.clone()));
+        }
+        fault
+    }
+}
+
+/// wgpu panics where the driver loses the device during a wait.
+fn gave_up() -> ProbeError {
+    ProbeError::DeviceLost {
+        reason: "the driver gave up during a wait".into(),
     }
 }
 

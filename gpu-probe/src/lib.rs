@@ -2,9 +2,12 @@
 //! results are checked on the CPU.
 //!
 //! ```text
-//! adapters() ──► probe ──► gemm:   operands made on the device, warm-up, timed slices, entries checked
-//!                     └──► memory: chunks allocated, written, read back
-//!                     ──► GpuReport (market::gpu), unsigned
+//! adapters() ──► probe ──► gemm, half:  operands made on the device, timed slices, entries checked
+//!                     ├──► arithmetic:  chaotic chains, timed slices, their ends checked
+//!                     ├──► bandwidth, transfer: a pattern moved, timed slices, places of it checked
+//!                     ├──► memory:      chunks allocated, written, read back
+//!                     ├──► latency:     empty submissions
+//!                     └──► GpuReport (market::gpu), unsigned
 //! ```
 //!
 //! Every adapter counts, a CPU that runs shaders too; it is labelled as one. Calls block; give them a
@@ -153,11 +156,10 @@ pub fn probe(
 ) -> Result<Probed, ProbeError> {
     let session = device::Session::open(adapter.handle())?;
     let mut figures = Figures::default();
-    let mut problems = Vec::new();
-    for benchmark in benchmarks {
+    let problems = each(benchmarks, &mut |benchmark| {
         let mut report = |stage, permille| {
             progress(Progress {
-                benchmark: *benchmark,
+                benchmark,
                 stage,
                 permille,
             });
@@ -168,17 +170,8 @@ pub fn probe(
             effort,
             report: &mut report,
         };
-        if let Err(error) = measure(*benchmark, bench, &mut figures) {
-            let is_gone = error.is_of_a_lost_device();
-            problems.push(Problem {
-                benchmark: *benchmark,
-                error,
-            });
-            if is_gone {
-                break;
-            }
-        }
-    }
+        measure(benchmark, bench, &mut figures)
+    });
     let report = GpuReport {
         adapter: adapter.info().clone(),
         figures,
@@ -186,6 +179,24 @@ pub fn probe(
         measured_at: Timestamp::from_millis(u64::try_from(since_epoch().as_millis()).unwrap_or(0)),
     };
     Ok(Probed { report, problems })
+}
+
+/// Runs benchmarks in order and returns those that failed; after one that lost the device none is tried.
+fn each(
+    benchmarks: &[Benchmark],
+    run: &mut dyn FnMut(Benchmark) -> Result<(), ProbeError>,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for benchmark in benchmarks.iter().copied() {
+        if let Err(error) = run(benchmark) {
+            let is_gone = error.is_of_a_lost_device();
+            problems.push(Problem { benchmark, error });
+            if is_gone {
+                break;
+            }
+        }
+    }
+    problems
 }
 
 /// What every benchmark is given.

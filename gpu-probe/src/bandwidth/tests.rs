@@ -91,3 +91,20 @@ fn buffers_of_a_cpu_are_larger_than_its_cache() {
     );
     assert_eq!(wanted_bytes(AdapterForm::Discrete), GPU_BYTES);
 }
+
+#[test]
+fn a_device_short_of_memory_is_measured_with_less_of_it_but_never_in_its_cache() {
+    let allocate = |limit| {
+        largest(GPU_BYTES, &mut |bytes| match bytes {
+            _ if bytes <= limit => Ok(bytes),
+            _ => Err(ProbeError::OutOfMemory { bytes }),
+        })
+    };
+    assert_eq!(allocate(u64::MAX).unwrap(), GPU_BYTES);
+    assert_eq!(allocate(200 * MIB).unwrap(), 128 * MIB);
+    let too_little = allocate(63 * MIB);
+    assert!(
+        matches!(too_little, Err(ProbeError::OutOfMemory { .. })),
+        "{too_little:?}"
+    );
+}
