@@ -1,6 +1,7 @@
 //! Owns the list of adapters of this machine.
 //!
-//! Never leaves one out for being a CPU, and never shows one card twice through two interfaces.
+//! Never leaves one out for being a CPU, never lets one pass as a GPU, and never shows one card twice through
+//! two interfaces.
 
 use market::gpu::{AdapterForm, AdapterInfo, Label};
 
@@ -12,6 +13,19 @@ use crate::error::ProbeError;
 /// The Vulkan loader reads it when adapters are first listed. Set it for child processes and in
 /// scripts; a process cannot safely set it for itself once it has threads.
 pub const QUIET_LOADER: (&str, &str) = ("NODEVICE_SELECT", "1");
+
+/// Names, in lower case, of drivers that run shaders on the CPU, whatever kind of device they say they are.
+const SOFTWARE: [&str; 5] = [
+    "llvmpipe",
+    "lavapipe",
+    "softpipe",
+    "swiftshader",
+    // What Direct3D calls WARP.
+    "basic render driver",
+];
+
+/// Names, in lower case, of drivers of GPUs that have no PCI vendor: Mesa's for Apple's.
+const WITHOUT_VENDOR: [&str; 1] = ["honeykrisp"];
 
 /// An adapter that can be probed.
 #[derive(Debug, Clone)]
@@ -75,14 +89,15 @@ fn describe(info: &wgpu::AdapterInfo) -> AdapterInfo {
         device_id: info.device,
         driver: Label::sanitized(&driver),
         backend: Label::sanitized(info.backend.to_str()),
-        form: form(info.device_type),
+        form: form(info),
         pci_bus_id: (!bus.as_str().is_empty()).then_some(bus),
     }
 }
 
-/// Returns what kind of device the driver says that it is.
-pub(crate) fn form(device_type: wgpu::DeviceType) -> AdapterForm {
-    match device_type {
+/// Returns what kind of device it is: what the driver says, unless software poses as a GPU.
+pub(crate) fn form(info: &wgpu::AdapterInfo) -> AdapterForm {
+    match info.device_type {
+        _ if is_software(info) => AdapterForm::Cpu,
         wgpu::DeviceType::DiscreteGpu => AdapterForm::Discrete,
         wgpu::DeviceType::IntegratedGpu => AdapterForm::Integrated,
         wgpu::DeviceType::VirtualGpu => AdapterForm::Virtual,
@@ -90,3 +105,22 @@ pub(crate) fn form(device_type: wgpu::DeviceType) -> AdapterForm {
         wgpu::DeviceType::Other => AdapterForm::Unknown,
     }
 }
+
+/// Tells whether the adapter is a CPU by its name, or for having no vendor on the PCI bus.
+///
+/// Khronos gives ids above 16 bits to vendors without one of the PCI's, most of which make software. Metal names
+/// no vendor at all. This keeps an honest machine from being sold as what it is not; who forges a driver's
+/// name too is found out by the proof of throughput.
+fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    let names = [&info.name, &info.driver, &info.driver_info].map(|name| name.to_lowercase());
+    let is_named = |known: &[&str]| {
+        known
+            .iter()
+            .any(|known| names.iter().any(|name| name.contains(known)))
+    };
+    let has_vendor = info.backend == wgpu::Backend::Metal || (1..=0xffff).contains(&info.vendor);
+    is_named(&SOFTWARE) || !(has_vendor || is_named(&WITHOUT_VENDOR))
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,16 +11,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::adapters::form;
 use crate::error::ProbeError;
-use crate::kernels::{Kernel, SUBGROUP_LINES, WORKGROUP_INVOCATIONS};
-use crate::tuning::candidates::{MatrixUnits, Offered};
+use crate::kernels::{Kernel, WORKGROUP_INVOCATIONS};
+
+mod clock;
+mod features;
+mod host_memory;
+
+use clock::Clock;
+pub(crate) use clock::Took;
+use features::Given;
+pub(crate) use features::MatrixUnits;
 
 /// How long one submission may take; slices last about 50 ms.
 const SUBMISSION_LIMIT: Duration = Duration::from_secs(20);
-
-/// What the kernels make use of where an adapter offers it.
-const WELCOME_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_F16);
 
 /// What the driver reported on its own.
 enum Fault {
@@ -43,17 +47,17 @@ pub(crate) struct Span<'a> {
 pub(crate) struct Session {
     device: wgpu::Device,
     queue: wgpu::Queue,
+    given: Given,
+    clock: Option<Clock>,
     // Shared with callbacks that the driver runs on any thread: nobody else can own it.
     fault: Arc<Mutex<Option<Fault>>>,
-    matrix_units: Option<MatrixUnits>,
 }
 
 impl Session {
     /// Opens the device with all limits that the adapter offers.
     pub(crate) fn open(adapter: &wgpu::Adapter) -> Result<Self, ProbeError> {
-        let limits = adapter.limits();
         let name = || adapter.get_info().name;
-        let allowed = limits.max_compute_invocations_per_workgroup;
+        let allowed = adapter.limits().max_compute_invocations_per_workgroup;
         if allowed < WORKGROUP_INVOCATIONS {
             return Err(ProbeError::TooLimited {
                 adapter: name(),
@@ -61,50 +65,21 @@ impl Session {
                 needed: WORKGROUP_INVOCATIONS,
             });
         }
-        let matrix_units = matrix_units(adapter);
-        let mut features = adapter.features() & WELCOME_FEATURES;
-        // An experimental feature: asked for only where a kernel uses it.
-        let is_used = matrix_units.is_some();
-        features.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, is_used);
-        let opening = adapter.request_device(&wgpu::DeviceDescriptor {
-            required_features: features,
-            // SAFETY: the one experimental feature that is asked for is cooperative matrices. Only the matrix kernel
-            // uses them, in uniform control flow and inside of its buffers, and what it computes is compared.
-            experimental_features: unsafe { wgpu::ExperimentalFeatures::enabled() },
-            required_limits: limits,
-            memory_hints: wgpu::MemoryHints::MemoryUsage,
-            ..Default::default()
-        });
-        let (device, queue) = pollster::block_on(opening).map_err(|source| ProbeError::Open {
-            adapter: name(),
-            source,
-        })?;
+        let (device, queue, given) =
+            features::open(adapter).map_err(|source| ProbeError::Open {
+                adapter: name(),
+                source,
+            })?;
         let fault = Arc::new(Mutex::new(None));
         watch(&device, &fault);
+        let clock = Clock::of(&device, &queue);
         Ok(Self {
             device,
             queue,
+            given,
+            clock,
             fault,
-            matrix_units,
         })
-    }
-
-    /// Returns what the adapter offers to matrix kernels.
-    pub(crate) fn offered(&self) -> Offered {
-        let info = self.device.adapter_info();
-        Offered {
-            form: form(info.device_type),
-            has_subgroups: self.offers(wgpu::Features::SUBGROUP)
-                && info.subgroup_min_size >= SUBGROUP_LINES,
-            workgroup_bytes: self.device.limits().max_compute_workgroup_storage_size,
-            has_f16: self.offers(wgpu::Features::SHADER_F16),
-            matrix_units: self.matrix_units,
-        }
-    }
-
-    /// Tells whether shaders may use a feature, one of those that the kernels make use of.
-    pub(crate) fn offers(&self, feature: wgpu::Features) -> bool {
-        self.device.features().contains(feature)
     }
 
     /// Returns the largest buffer that a shader can be given here, in bytes, at most `wanted`.
@@ -124,13 +99,71 @@ impl Session {
         // SAFETY: the sources are this crate's own. Callers dispatch whole tiles over buffers of exactly that
         // size, so every index is in range; loops end at uniform bounds; no division has a zero divisor.
         let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
+        self.compiled(kernel.entry_point, &module, None)
+    }
+
+    /// Compiles SPIR-V whose group 0 binds one buffer of parameters, then one that is written.
+    ///
+    /// Only where [`Session::takes_spirv`] holds.
+    pub(crate) fn pipeline_of_spirv(
+        &self,
+        words: &[u32],
+        entry_point: &str,
+    ) -> Result<wgpu::ComputePipeline, ProbeError> {
+        let descriptor = wgpu::ShaderModuleDescriptorPassthrough {
+            label: Some(entry_point),
+            entry_points: std::borrow::Cow::Owned(vec![wgpu::PassthroughShaderEntryPoint {
+                name: entry_point.into(),
+                // Read by Metal alone.
+                workgroup_size: (WORKGROUP_INVOCATIONS, 1, 1),
+            }]),
+            spirv: Some(words.into()),
+            ..Default::default()
+        };
+        // SAFETY: the words are what naga made of this crate's own, validated source, and decorations;
+        // see `Session::pipeline` for what the sources hold.
+        let module = unsafe { self.device.create_shader_module_passthrough(descriptor) };
+        let uniform = wgpu::BufferBindingType::Uniform;
+        let storage = wgpu::BufferBindingType::Storage { read_only: false };
+        let entries =
+            [(0, uniform), (1, storage)].map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty,
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            });
+        let group = wgpu::BindGroupLayoutDescriptor {
+            label: None,
+            entries: &entries,
+        };
+        let group = self.device.create_bind_group_layout(&group);
+        let layout = self
+            .device
+            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: None,
+                bind_group_layouts: &[Some(&group)],
+                immediate_size: 0,
+            });
+        self.compiled(entry_point, &module, Some(&layout))
+    }
+
+    fn compiled(
+        &self,
+        entry_point: &str,
+        module: &wgpu::ShaderModule,
+        layout: Option<&wgpu::PipelineLayout>,
+    ) -> Result<wgpu::ComputePipeline, ProbeError> {
         let pipeline = self
             .device
             .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(kernel.entry_point),
-                layout: None,
-                module: &module,
-                entry_point: Some(kernel.entry_point),
+                label: Some(entry_point),
+                layout,
+                module,
+                entry_point: Some(entry_point),
                 compilation_options: wgpu::PipelineCompilationOptions {
                     zero_initialize_workgroup_memory: false,
                     ..Default::default()
@@ -164,13 +197,21 @@ impl Session {
     }
 
     fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, ProbeError> {
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+        self.allocate(&wgpu::BufferDescriptor {
             label: None,
             size: bytes,
             usage,
             mapped_at_creation: false,
-        });
+        })
+    }
+
+    fn allocate(
+        &self,
+        descriptor: &wgpu::BufferDescriptor<'_>,
+    ) -> Result<wgpu::Buffer, ProbeError> {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffer = self.device.create_buffer(descriptor);
+        let bytes = descriptor.size;
         match pollster::block_on(scope.pop()) {
             Some(_) => Err(ProbeError::OutOfMemory { bytes }),
             None => self.healthy().map(|()| buffer),
@@ -249,20 +290,7 @@ impl Session {
                 target += bytes;
             }
         })?;
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        staging.map_async(wgpu::MapMode::Read, .., move |mapped| {
-            // The receiver is gone only when this read was already given up.
-            let _ = sender.send(mapped.is_ok());
-        });
-        self.poll(None)?;
-        let refused = || ProbeError::Refused {
-            detail: "a buffer that was filled could not be read".into(),
-        };
-        if !receiver.try_recv().unwrap_or(false) {
-            return Err(refused());
-        }
-        let view = staging.get_mapped_range(..).map_err(|_| refused())?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        self.read_mapped(&staging, bytemuck::pod_collect_to_vec)
     }
 
     /// Waits for a submission, or for all of them, and for the callbacks that follow.
@@ -283,47 +311,44 @@ impl Session {
             Ok(Err(wgpu::PollError::WrongSubmissionIndex(..))) => Err(ProbeError::DeviceLost {
                 reason: "it takes no more work".into(),
             }),
-            Err(_) => Err(ProbeError::DeviceLost {
-                reason: "the driver gave up during a wait".into(),
-            }),
+            Err(_) => Err(gave_up()),
         }
     }
 
-    /// Returns the first fault that the driver reported since the last look.
+    /// Returns the first fault that the driver reported since the last look; the loss of the device outranks it.
     fn healthy(&self) -> Result<(), ProbeError> {
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        match fault.take() {
+        match self.take_fault() {
             None => Ok(()),
-            Some(Fault::Lost(reason)) => {
-                // A lost device stays lost.
-                *fault = Some(Fault::Lost(reason.clone()));
-                Err(ProbeError::DeviceLost { reason })
+            Some(Fault::Lost(reason)) => Err(ProbeError::DeviceLost { reason }),
+            Some(Fault::Refused(detail)) => {
+                // A device that is gone refuses everything, and says that it is gone only when it is asked.
+                let asked = || self.device.poll(wgpu::PollType::Poll);
+                let answered = catch_unwind(AssertUnwindSafe(asked));
+                match (answered, self.take_fault()) {
+                    (_, Some(Fault::Lost(reason))) => Err(ProbeError::DeviceLost { reason }),
+                    (Err(_), _) => Err(gave_up()),
+                    _ => Err(ProbeError::Refused { detail }),
+                }
             }
-            Some(Fault::Refused(detail)) => Err(ProbeError::Refused { detail }),
         }
+    }
+
+    /// Takes the driver's last report; a lost device stays lost.
+    fn take_fault(&self) -> Option<Fault> {
+        let mut slot = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = slot.take();
+        if let Some(Fault::Lost(reason)) = &fault {
+            *slot = Some(Fault::Lost(reason.clone()));
+        }
+        fault
     }
 }
 
-/// Returns which square blocks of f16 with f32 sums the matrix units take, where every subgroup has the same lanes.
-fn matrix_units(adapter: &wgpu::Adapter) -> Option<MatrixUnits> {
-    use wgpu::CooperativeScalarType::{F16, F32};
-    let wanted = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
-    let info = adapter.get_info();
-    if !adapter.features().contains(wanted) || info.subgroup_min_size != info.subgroup_max_size {
-        return None;
+/// wgpu panics where the driver loses the device during a wait.
+fn gave_up() -> ProbeError {
+    ProbeError::DeviceLost {
+        reason: "the driver gave up during a wait".into(),
     }
-    let offered = adapter.cooperative_matrix_properties();
-    let takes = |side| {
-        offered.iter().any(|kind| {
-            [kind.m_size, kind.n_size, kind.k_size] == [side; 3]
-                && (kind.ab_type, kind.cr_type) == (F16, F32)
-        })
-    };
-    let side = [16, 8].into_iter().find(|side| takes(*side))?;
-    Some(MatrixUnits {
-        side,
-        lanes: info.subgroup_min_size,
-    })
 }
 
 /// Keeps the driver's reports; the loss of the device outranks what follows from it.

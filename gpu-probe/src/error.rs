@@ -57,6 +57,36 @@ pub enum ProbeError {
     /// The device computed something else than it was asked to, so its speed means nothing.
     #[error("the device computes wrong results, so its speed means nothing: {0}")]
     WrongResult(#[from] Mismatch),
+    /// Words of a timed result are not what the same work gives on the CPU.
+    #[error(
+        "the device computes wrong results, so its speed means nothing: {wrong} of {checked} words are wrong; \
+         word {first} is {actual:#010x} instead of {expected:#010x}"
+    )]
+    WrongWords {
+        /// Words that are wrong.
+        wrong: usize,
+        /// Words that were compared.
+        checked: usize,
+        /// The place of the first wrong one.
+        first: u64,
+        /// What it must be.
+        expected: u32,
+        /// What it is.
+        actual: u32,
+    },
+    /// A clock said something that no hardware can do.
+    #[error(
+        "{amount} {unit} in {nanos} ns are more than any hardware does, so a clock or the driver is wrong; \
+         update the driver"
+    )]
+    Absurd {
+        /// How much was done.
+        amount: u128,
+        /// Of what.
+        unit: &'static str,
+        /// The time that it is said to have taken.
+        nanos: u128,
+    },
     /// The device's memory does not hold what was written.
     #[error(
         "the device's memory does not hold what was written: {actual:#010x} instead of {expected:#010x} at byte {offset}"

@@ -2,9 +2,12 @@
 //! results are checked on the CPU.
 //!
 //! ```text
-//! adapters() ──► probe ──► gemm:   operands made on the device, warm-up, timed slices, entries checked
-//!                     └──► memory: chunks allocated, written, read back
-//!                     ──► GpuReport (market::gpu), unsigned
+//! adapters() ──► probe ──► gemm, half:  operands made on the device, timed slices, entries checked
+//!                     ├──► arithmetic:  chaotic chains, timed slices, their ends checked
+//!                     ├──► bandwidth, transfer: a pattern moved, timed slices, places of it checked
+//!                     ├──► memory:      chunks allocated, written, read back
+//!                     ├──► latency:     empty submissions
+//!                     └──► GpuReport (market::gpu), unsigned
 //! ```
 //!
 //! Every adapter counts, a CPU that runs shaders too; it is labelled as one. Calls block; give them a
@@ -13,17 +16,26 @@
 
 pub mod activity;
 mod adapters;
+mod arithmetic;
+mod bandwidth;
 mod device;
+mod dispatch;
 mod error;
 mod gemm;
+mod half;
 mod host;
 mod kernels;
+mod latency;
 mod memory;
+mod mixer;
 mod prove;
 mod prover;
 mod published;
+mod sampled;
 mod saved;
+mod slices;
 pub mod telemetry;
+mod transfer;
 mod tuning;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -173,11 +185,10 @@ pub fn probe_tuned(
 ) -> Result<Probed, ProbeError> {
     let session = device::Session::open(adapter.handle())?;
     let mut figures = Figures::default();
-    let mut problems = Vec::new();
-    for benchmark in benchmarks {
+    let problems = each(benchmarks, &mut |benchmark| {
         let mut report = |stage, permille| {
             progress(Progress {
-                benchmark: *benchmark,
+                benchmark,
                 stage,
                 permille,
             });
@@ -188,17 +199,8 @@ pub fn probe_tuned(
             effort,
             report: &mut report,
         };
-        if let Err(error) = measure(*benchmark, bench, (&mut figures, &mut *tuning)) {
-            let is_gone = error.is_of_a_lost_device();
-            problems.push(Problem {
-                benchmark: *benchmark,
-                error,
-            });
-            if is_gone {
-                break;
-            }
-        }
-    }
+        measure(benchmark, bench, (&mut figures, &mut *tuning))
+    });
     let report = GpuReport {
         adapter: adapter.info().clone(),
         figures,
@@ -206,6 +208,24 @@ pub fn probe_tuned(
         measured_at: Timestamp::from_millis(u64::try_from(since_epoch().as_millis()).unwrap_or(0)),
     };
     Ok(Probed { report, problems })
+}
+
+/// Runs benchmarks in order and returns those that failed; after one that lost the device none is tried.
+fn each(
+    benchmarks: &[Benchmark],
+    run: &mut dyn FnMut(Benchmark) -> Result<(), ProbeError>,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for benchmark in benchmarks.iter().copied() {
+        if let Err(error) = run(benchmark) {
+            let is_gone = error.is_of_a_lost_device();
+            problems.push(Problem { benchmark, error });
+            if is_gone {
+                break;
+            }
+        }
+    }
+    problems
 }
 
 /// What every benchmark is given.
@@ -237,14 +257,14 @@ fn measure(
             figures.power_mw = recording.power_mw.filter(|spread| spread.p10 > 0);
         }
         Benchmark::UsableMemory => figures.usable_memory_bytes = memory::usable_bytes(bench)?,
-        Benchmark::MemoryBandwidth
-        | Benchmark::GemmF16
-        | Benchmark::MatrixF16
-        | Benchmark::FmaFp32
-        | Benchmark::MulAddFp32
-        | Benchmark::DotInt8
-        | Benchmark::Transfer
-        | Benchmark::DispatchLatency => {}
+        Benchmark::MemoryBandwidth => bandwidth::measure(bench, figures)?,
+        Benchmark::GemmF16 => figures.gemm_f16_mflops = half::plain(bench)?,
+        Benchmark::MatrixF16 => figures.matrix_f16_mflops = half::on_matrix_units(bench)?,
+        Benchmark::FmaFp32 => figures.fma_fp32_mflops = Some(arithmetic::fma(bench)?),
+        Benchmark::MulAddFp32 => figures.mul_add_fp32_mflops = arithmetic::mul_add(bench)?,
+        Benchmark::DotInt8 => figures.dot_int8_mops = Some(arithmetic::dot_int8(bench)?),
+        Benchmark::Transfer => transfer::measure(bench, figures)?,
+        Benchmark::DispatchLatency => figures.dispatch_latency_ns = Some(latency::measure(bench)?),
     }
     Ok(())
 }
@@ -261,6 +281,12 @@ fn since_epoch() -> Duration {
 fn fresh_seed(purpose: &str) -> Seed {
     let nanos = since_epoch().as_nanos();
     Seed::derive(format!("{purpose} {nanos}").as_bytes())
+}
+
+/// Returns a word that differs with almost every call.
+fn fresh_word(purpose: &str) -> u32 {
+    let [a, b, c, d, ..] = *fresh_seed(purpose).as_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 #[cfg(test)]

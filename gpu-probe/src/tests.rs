@@ -56,6 +56,70 @@ fn a_quick_probe_measures_checks_and_labels_the_adapter() {
 }
 
 #[test]
+fn a_device_lost_midway_leaves_the_figures_from_before_and_is_named() {
+    let Some(session) = session() else { return };
+    let adapter = best_adapter().unwrap();
+    let mut figures = Figures::default();
+    let benchmarks = [
+        Benchmark::DispatchLatency,
+        Benchmark::FmaFp32,
+        Benchmark::DotInt8,
+    ];
+    let problems = each(&benchmarks, &mut |benchmark| {
+        let bench = Bench {
+            session: &session,
+            adapter: adapter.info(),
+            effort: Effort::Quick,
+            report: &mut |_, _| (),
+        };
+        let result = measure(benchmark, bench, (&mut figures, &mut Tuning::default()));
+        session.lose();
+        result
+    });
+    assert!(figures.dispatch_latency_ns.is_some());
+    let [problem] = &problems[..] else {
+        unreachable!("nothing is tried on a device that is gone: {problems:?}");
+    };
+    assert_eq!(problem.benchmark, Benchmark::FmaFp32);
+    assert!(
+        matches!(problem.error, ProbeError::DeviceLost { .. }),
+        "{problem:?}"
+    );
+}
+
+#[test]
+fn a_wrong_product_leaves_no_class_and_keeps_the_others() {
+    let mut figures = Figures::default();
+    let problems = each(&Benchmark::ALL, &mut |benchmark| match benchmark {
+        Benchmark::GemmFp32 => Err(ProbeError::WrongWords {
+            wrong: 64,
+            checked: 64,
+            first: 0,
+            expected: 1,
+            actual: 0,
+        }),
+        _ => {
+            figures.usable_memory_bytes = Some(1 << 34);
+            Ok(())
+        }
+    });
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].benchmark, Benchmark::GemmFp32);
+    assert_eq!(figures.usable_memory_bytes, Some(1 << 34));
+    let Ok(adapter) = best_adapter() else {
+        eprintln!("skipped: {}", ProbeError::NoAdapter);
+        return;
+    };
+    let report = GpuReport {
+        adapter: adapter.info().clone(),
+        figures,
+        method_version: METHOD_VERSION,
+        measured_at: Timestamp::from_millis(0),
+    };
+    assert!(report.class(None).is_err());
+}
+
+#[test]
 fn adapters_are_listed_with_cpus_last() {
     let forms: Vec<AdapterForm> = adapters().iter().map(|found| found.info().form).collect();
     assert!(forms.is_sorted(), "{forms:?}");

@@ -4,10 +4,17 @@ use super::*;
 use crate::kernels;
 use crate::tests::session;
 
+impl Session {
+    /// Loses the device, as an unplugged card does.
+    pub(crate) fn lose(&self) {
+        self.device.destroy();
+    }
+}
+
 #[test]
 fn a_lost_device_is_an_error_and_stays_one() {
     let Some(session) = session() else { return };
-    session.device.destroy();
+    session.lose();
     for _ in 0..2 {
         let result = session.run(|_| ());
         assert!(

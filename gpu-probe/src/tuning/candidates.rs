@@ -4,6 +4,7 @@
 
 use market::gpu::AdapterForm;
 
+use crate::device::MatrixUnits;
 use crate::kernels::{Element, Multiply, Reading, Sum};
 
 /// What an adapter offers to a matrix kernel.
@@ -19,15 +20,6 @@ pub(crate) struct Offered {
     pub(crate) has_f16: bool,
     /// What its matrix units take, where shaders may use them.
     pub(crate) matrix_units: Option<MatrixUnits>,
-}
-
-/// Matrix units that multiply square blocks of f16 and add in f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MatrixUnits {
-    /// Rows and columns of a block.
-    pub(crate) side: u32,
-    /// Lanes of every subgroup.
-    pub(crate) lanes: u32,
 }
 
 /// Returns the kernels to try, the likeliest first; at least one.
