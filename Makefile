@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit mutants fuzz bench versus clean
+.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit mutants fuzz bench versus versus-probe clean
 # The parts of `test` print one after the other, and share one cargo lock anyway.
 .NOTPARALLEL:
 
@@ -17,6 +17,9 @@ ARGS ?=
 PROFILE ?= dev
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/nightshift
 PREFIX ?= /usr/local
+
+# How often each tool of `versus-probe` has its turn.
+ROUNDS ?= 3
 DESTDIR ?=
 
 # Whole markets wait more than they compute, so one test more than there are cores keeps these busy.
@@ -158,6 +161,9 @@ bench: ## the measurements of docs/measurements, on this machine
 # Downloads and builds the other engines, which nothing else here uses, into a build folder of its own.
 versus: ## run the limit order book beside public engines, on the same orders (matching/peers)
 	$(CARGO) run --release --manifest-path matching/peers/Cargo.toml -- $(ARGS)
+
+versus-probe: ## run the probe beside Burn, clpeak and plain copies, taking turns (gpu-probe/versus.sh; ROUNDS=3)
+	ROUNDS=$(ROUNDS) gpu-probe/versus.sh
 
 clean: ## remove what was built
 	$(CARGO) clean
