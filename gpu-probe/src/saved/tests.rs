@@ -76,13 +76,14 @@ fn what_is_no_saved_probe_is_told_so() {
 
 #[test]
 fn figures_that_no_device_has_are_named() {
-    let damaged = |change: fn(&mut Figures)| {
+    type Change = fn(&mut Figures);
+    let damaged = |change: Change| {
         let mut probe = saved();
         change(&mut probe.adapters[0].report.figures);
         let text = probe.to_json().unwrap();
         SavedProbe::from_json(&text).unwrap_err().to_string()
     };
-    let cases: [(fn(&mut Figures), &str); 4] = [
+    let cases: [(Change, &str); 4] = [
         (
             |figures| figures.sustained_gemm_fp32_mflops = Some(0),
             "sustained fp32 matrix multiplication of \"a card\" is zero",
