@@ -25,8 +25,9 @@ const MAX_REPEATS: u32 = 4_096;
 /// Clocks count as settled when two slices differ by less than this part.
 const SETTLED_PART: u32 = 33;
 
-/// The device's clock is believed while it says at least this part of the host's time.
-const DEVICE_PART_MIN: u32 = 2;
+/// The device's clock is believed while it says at least this part of the host's time, in hundredths: starting a
+/// slice and noticing its end take under a hundredth.
+const DEVICE_PERCENT_MIN: u32 = 95;
 
 /// No device does more operations a second: twice what the fastest matrix units of 2026 claim, 10 PFLOP/s.
 const MAX_OPERATIONS_PER_S: u128 = 10_000_000_000_000_000;
@@ -128,9 +129,8 @@ impl Clock {
 
 /// Returns the device's time where it is no longer than the host's, and not so short that it cannot be true.
 fn believed(took: Took) -> Option<Duration> {
-    let plausible = |device: &Duration| {
-        *device <= took.wall && device.saturating_mul(DEVICE_PART_MIN) >= took.wall
-    };
+    let plausible =
+        |device: &Duration| *device <= took.wall && *device * 100 >= took.wall * DEVICE_PERCENT_MIN;
     took.device.filter(plausible)
 }
 
