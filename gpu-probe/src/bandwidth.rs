@@ -1,6 +1,7 @@
 //! Owns the rates at which device memory is read, written and copied.
 //!
-//! Never measures a cache, and never counts bytes that did not arrive.
+//! Never counts bytes that did not arrive, and never measures a cache where the driver allows buffers that are
+//! larger: Mesa's driver for CPUs ends them at 128 MiB.
 
 use std::time::Duration;
 
