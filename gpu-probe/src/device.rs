@@ -12,11 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::ProbeError;
-use crate::kernels::{Kernel, WORKGROUP_INVOCATIONS};
+use crate::kernels::WORKGROUP_INVOCATIONS;
 
 mod clock;
 mod features;
 mod host_memory;
+mod pipelines;
 
 use clock::Clock;
 pub(crate) use clock::Took;
@@ -87,91 +88,6 @@ impl Session {
         let limits = self.device.limits();
         let binding = limits.max_storage_buffer_binding_size;
         wanted.min(binding).min(limits.max_buffer_size)
-    }
-
-    /// Compiles a kernel.
-    pub(crate) fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline, ProbeError> {
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(kernel.entry_point),
-            source: wgpu::ShaderSource::Wgsl(kernel.source.as_str().into()),
-        };
-        let checks = wgpu::ShaderRuntimeChecks::unchecked();
-        // SAFETY: the sources are this crate's own. Callers dispatch whole tiles over buffers of exactly that
-        // size, so every index is in range; loops end at uniform bounds; no division has a zero divisor.
-        let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
-        self.compiled(kernel.entry_point, &module, None)
-    }
-
-    /// Compiles SPIR-V whose group 0 binds one buffer of parameters, then one that is written.
-    ///
-    /// Only where [`Session::takes_spirv`] holds.
-    pub(crate) fn pipeline_of_spirv(
-        &self,
-        words: &[u32],
-        entry_point: &str,
-    ) -> Result<wgpu::ComputePipeline, ProbeError> {
-        let descriptor = wgpu::ShaderModuleDescriptorPassthrough {
-            label: Some(entry_point),
-            entry_points: std::borrow::Cow::Owned(vec![wgpu::PassthroughShaderEntryPoint {
-                name: entry_point.into(),
-                // Read by Metal alone.
-                workgroup_size: (WORKGROUP_INVOCATIONS, 1, 1),
-            }]),
-            spirv: Some(words.into()),
-            ..Default::default()
-        };
-        // SAFETY: the words are what naga made of this crate's own, validated source, and decorations;
-        // see `Session::pipeline` for what the sources hold.
-        let module = unsafe { self.device.create_shader_module_passthrough(descriptor) };
-        let uniform = wgpu::BufferBindingType::Uniform;
-        let storage = wgpu::BufferBindingType::Storage { read_only: false };
-        let entries =
-            [(0, uniform), (1, storage)].map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer {
-                    ty,
-                    has_dynamic_offset: false,
-                    min_binding_size: None,
-                },
-                count: None,
-            });
-        let group = wgpu::BindGroupLayoutDescriptor {
-            label: None,
-            entries: &entries,
-        };
-        let group = self.device.create_bind_group_layout(&group);
-        let layout = self
-            .device
-            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: None,
-                bind_group_layouts: &[Some(&group)],
-                immediate_size: 0,
-            });
-        self.compiled(entry_point, &module, Some(&layout))
-    }
-
-    fn compiled(
-        &self,
-        entry_point: &str,
-        module: &wgpu::ShaderModule,
-        layout: Option<&wgpu::PipelineLayout>,
-    ) -> Result<wgpu::ComputePipeline, ProbeError> {
-        let pipeline = self
-            .device
-            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(entry_point),
-                layout,
-                module,
-                entry_point: Some(entry_point),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    zero_initialize_workgroup_memory: false,
-                    ..Default::default()
-                },
-                cache: None,
-            });
-        self.healthy()?;
-        Ok(pipeline)
     }
 
     /// Allocates a buffer that shaders read and write.

@@ -20,7 +20,7 @@ pub(crate) struct Dispatch<'a> {
 }
 
 impl<'a> Dispatch<'a> {
-    /// Binds `buffers` in order to the kernel; the last is its result.
+    /// Binds the kernel's inputs in order, then its result.
     ///
     /// Every index that a kernel makes must be in range for `groups` workgroups across and down.
     pub(crate) fn new(

@@ -25,13 +25,14 @@ const MAX_REPEATS: u32 = 4_096;
 /// Clocks count as settled when two slices differ by less than this part.
 const SETTLED_PART: u32 = 33;
 
-/// The device's clock is believed while it says at least this part of the host's time.
-const DEVICE_PART_MIN: u32 = 2;
+/// The device's clock is believed while it says at least this part of the host's time, in hundredths: starting a
+/// slice and noticing its end take under a hundredth.
+const DEVICE_PERCENT_MIN: u32 = 95;
 
-/// No device does more operations a second: twice what the fastest matrix units of 2026 claim, 10 PFLOP/s.
+/// No device does more operations a second: four times what the fastest card's f16 matrix units claim, 10 PFLOP/s.
 const MAX_OPERATIONS_PER_S: u128 = 10_000_000_000_000_000;
 
-/// No memory moves more bytes a second: ten times that of the fastest cards of 2026, 100 TB/s.
+/// No memory moves more bytes a second: over ten times that of the fastest cards, 100 TB/s.
 const MAX_BYTES_PER_S: u128 = 100_000_000_000_000;
 
 /// One run of a workload, as often as it is told, and how long that took.
@@ -89,6 +90,7 @@ pub(crate) fn measure(
 
 /// How long the parts of a measurement take.
 struct Plan {
+    warm_up_min: Duration,
     warm_up_max: Duration,
     timed: Duration,
 }
@@ -97,11 +99,14 @@ impl Plan {
     const fn of(effort: Effort) -> Self {
         match effort {
             Effort::Quick => Self {
-                warm_up_max: Duration::from_millis(150),
+                warm_up_min: Duration::from_millis(100),
+                warm_up_max: Duration::from_millis(200),
                 timed: Duration::from_millis(200),
             },
             // What is soaked is the matrix multiplication.
             Effort::Full | Effort::Soak(_) => Self {
+                // Clocks of idle cards take 220 to 440 ms to rise.
+                warm_up_min: Duration::from_millis(450),
                 warm_up_max: Duration::from_millis(1_000),
                 timed: Duration::from_millis(1_500),
             },
@@ -128,9 +133,8 @@ impl Clock {
 
 /// Returns the device's time where it is no longer than the host's, and not so short that it cannot be true.
 fn believed(took: Took) -> Option<Duration> {
-    let plausible = |device: &Duration| {
-        *device <= took.wall && device.saturating_mul(DEVICE_PART_MIN) >= took.wall
-    };
+    let plausible =
+        |device: &Duration| *device <= took.wall && *device * 100 >= took.wall * DEVICE_PERCENT_MIN;
     took.device.filter(plausible)
 }
 
@@ -141,7 +145,8 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Finds how often the workload fits into a slice and runs it until two slices in a row agree.
+    /// Finds how often the workload fits into a slice and runs it until two slices in a row agree, within the
+    /// plan's bounds.
     pub(crate) fn settle(bench: &mut Bench<'_>, run: &mut Run<'_>) -> Result<Self, ProbeError> {
         let plan = Plan::of(bench.effort);
         (bench.report)(Stage::WarmingUp, 0);
@@ -158,7 +163,8 @@ impl Pace {
             let difference = now.wall.abs_diff(took.wall);
             let settled = is_fitted && difference * SETTLED_PART < took.wall;
             took = now;
-            if settled || start.elapsed() >= plan.warm_up_max {
+            let elapsed = start.elapsed();
+            if elapsed >= plan.warm_up_max || (settled && elapsed >= plan.warm_up_min) {
                 break;
             }
         }

@@ -1,4 +1,5 @@
-// The same product on matrix units. A workgroup is one subgroup, which computes 4 x 4 units.
+// The same product on matrix units. A workgroup is one subgroup, which computes 4 x 4 units. Where a driver splits
+// it into smaller subgroups, each computes all of them: the rate then reads too low, never too high.
 enable f16;
 enable wgpu_cooperative_matrix;
 
