@@ -27,6 +27,9 @@ const SOFTWARE: [&str; 5] = [
 /// Names, in lower case, of drivers of GPUs that have no PCI vendor: Mesa's for Apple's.
 const WITHOUT_VENDOR: [&str; 1] = ["honeykrisp"];
 
+/// How much of the budget that a driver states may be taken, in percent.
+const BUDGET_PERCENT: u8 = 95;
+
 /// An adapter that can be probed.
 #[derive(Debug, Clone)]
 pub struct Adapter {
@@ -74,6 +77,11 @@ fn enumerate(backends: wgpu::Backends) -> Vec<Adapter> {
         backends,
         // Neither validation layers nor debug labels: they would be timed too.
         flags: wgpu::InstanceFlags::empty(),
+        // A driver that knows its card's budget refuses what goes beyond, instead of moving it to the host.
+        memory_budget_thresholds: wgpu::MemoryBudgetThresholds {
+            for_resource_creation: Some(BUDGET_PERCENT),
+            for_device_loss: None,
+        },
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
     let handles = pollster::block_on(instance.enumerate_adapters(backends));

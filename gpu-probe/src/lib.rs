@@ -201,6 +201,10 @@ pub fn probe_tuned(
         };
         measure(benchmark, bench, (&mut figures, &mut *tuning))
     });
+    if problems.iter().any(|it| it.error.is_of_a_lost_device()) {
+        // Closing it would wait for work that never ends.
+        std::mem::forget(session.clone());
+    }
     let report = GpuReport {
         adapter: adapter.info().clone(),
         figures,

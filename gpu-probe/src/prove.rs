@@ -17,8 +17,8 @@ use crate::fresh_seed;
 use crate::prover::{DeviceProver, ProverError};
 use crate::tuning::Tuning;
 
-/// Rounds that are timed before a proof, to know the rate of whole rounds; the first of them warms up.
-const TIMED_ROUNDS: u32 = 3;
+/// Rounds that are run before a proof, to know the rate of whole rounds; the first of them warms up and does not count.
+const TIMED_ROUNDS: u32 = 4;
 
 /// Of the rate timed before, so many hundredths are reported: a proof lasts longer, and clocks fall.
 const REPORTED_PERCENT: u64 = 97;
@@ -105,7 +105,7 @@ fn rate(device: &mut DeviceProver, mode: Mode) -> Result<u64, ProveError> {
     Ok((mflops * REPORTED_PERCENT / 100).max(1))
 }
 
-/// Times rounds of one shape and returns the rate of the last ones, in MFLOP/s.
+/// Times rounds of one shape and returns the rate of the fastest after the first, in MFLOP/s.
 fn rate_of(device: &mut DeviceProver, mode: Mode, shape: Shape) -> Result<u64, ProveError> {
     device.prepare(mode, shape)?;
     let mut shortest = Duration::MAX;
@@ -117,10 +117,17 @@ fn rate_of(device: &mut DeviceProver, mode: Mode, shape: Shape) -> Result<u64, P
         };
         let begun = Instant::now();
         device.compute(round)?;
-        shortest = shortest.min(begun.elapsed());
+        if number > 0 {
+            shortest = shortest.min(begun.elapsed());
+        }
     }
     let rate = u128::from(shape.operations()) * 1_000 / shortest.as_nanos().max(1);
     Ok(u64::try_from(rate).unwrap_or(u64::MAX))
+}
+
+/// Returns the time since `begun`, in milliseconds.
+fn millis(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Both sides of one proof. Every message between them goes through its bytes.
@@ -155,6 +162,8 @@ impl Exchange {
             prover: None,
             policy: ProverPolicy {
                 subject,
+                max_rounds: u32::MAX,
+                max_limit_ms: u32::MAX,
                 max_operations: u64::MAX,
                 max_matrix_bytes: u64::MAX,
             },
@@ -183,13 +192,9 @@ impl Exchange {
         }
     }
 
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
     /// Does what the verifier wants, and returns its verdict where there is one.
     fn verify(&mut self) -> Result<Option<Result<Proved, Rejection>>, ProveError> {
-        let now_ms = self.now_ms();
+        let now_ms = millis(self.begun);
         self.verifier.handle_timeout(now_ms);
         while let Some(output) = self.verifier.poll_output() {
             let message = match output {
@@ -213,12 +218,11 @@ impl Exchange {
 
     /// Does one thing that the prover wants.
     fn prove(&mut self) -> Result<(), ProveError> {
-        let now_ms = self.now_ms();
         let Some(prover) = &mut self.prover else {
             return Ok(());
         };
         let begun = Instant::now();
-        prover.handle_timeout(now_ms);
+        prover.handle_timeout(millis(self.begun));
         let message = match prover.poll_output() {
             None => return Ok(()),
             Some(ProverOutput::Ended(Err(failure))) => return Err(ProveError::GaveUp(failure)),
@@ -226,7 +230,9 @@ impl Exchange {
             Some(ProverOutput::Compute(round)) => {
                 let leaves = self.device.compute(round)?;
                 let round = round.round;
-                prover.handle_input(ProverInput::Computed { round, leaves }, now_ms)?;
+                let done = ProverInput::Computed { round, leaves };
+                // The device took its time.
+                prover.handle_input(done, millis(self.begun))?;
                 None
             }
             Some(ProverOutput::Recompute { round, tiles }) => {
@@ -237,7 +243,7 @@ impl Exchange {
                     leaves,
                     tiles,
                 };
-                prover.handle_input(done, now_ms)?;
+                prover.handle_input(done, millis(self.begun))?;
                 None
             }
             Some(ProverOutput::Send(message)) => Some(message.encode()),
@@ -252,7 +258,7 @@ impl Exchange {
     /// Hands the prover's message to the verifier.
     fn answer(&mut self, bytes: &[u8]) -> Result<(), ProveError> {
         self.sent_bytes += bytes.len() as u64;
-        let now_ms = self.now_ms();
+        let now_ms = millis(self.begun);
         let begun = Instant::now();
         let input = match Message::decode(bytes)? {
             Message::Roots(roots) => VerifierInput::Roots {

@@ -82,21 +82,36 @@ pub(crate) fn measure(
     quantity: Quantity,
     (run, result): (&mut Run<'_>, &wgpu::Buffer),
 ) -> Result<Spread, ProbeError> {
-    let pace = Pace::settle(bench, run)?;
+    let plan = Plan::of(bench.effort);
+    let pace = Pace::settle(bench, run, &plan)?;
     let session = bench.session;
     session.run(|encoder| encoder.clear_buffer(result, 0, None))?;
-    pace.time(bench, quantity, run)
+    pace.time(bench, quantity, (run, &plan))
 }
 
 /// How long the parts of a measurement take.
-struct Plan {
-    warm_up_min: Duration,
-    warm_up_max: Duration,
-    timed: Duration,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Warming up lasts at least so long.
+    pub(crate) warm_up_min: Duration,
+    /// Warming up lasts at most so long.
+    pub(crate) warm_up_max: Duration,
+    /// What is timed lasts so long.
+    pub(crate) timed: Duration,
+}
+
+/// One timed slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slice {
+    /// When it ended, since the first one began.
+    pub(crate) ended: Duration,
+    /// Its rate, in its quantity's unit.
+    pub(crate) rate: u64,
 }
 
 impl Plan {
-    const fn of(effort: Effort) -> Self {
+    /// Returns that of figures other than the fp32 matrix product.
+    pub(crate) const fn of(effort: Effort) -> Self {
         match effort {
             Effort::Quick => Self {
                 warm_up_min: Duration::from_millis(100),
@@ -147,8 +162,11 @@ pub(crate) struct Pace {
 impl Pace {
     /// Finds how often the workload fits into a slice and runs it until two slices in a row agree, within the
     /// plan's bounds.
-    pub(crate) fn settle(bench: &mut Bench<'_>, run: &mut Run<'_>) -> Result<Self, ProbeError> {
-        let plan = Plan::of(bench.effort);
+    pub(crate) fn settle(
+        bench: &mut Bench<'_>,
+        run: &mut Run<'_>,
+        plan: &Plan,
+    ) -> Result<Self, ProbeError> {
         (bench.report)(Stage::WarmingUp, 0);
         // The first run pays for what is made late: memory that is cleared, code that is compiled.
         run(1)?;
@@ -184,21 +202,34 @@ impl Pace {
         &self,
         bench: &mut Bench<'_>,
         quantity: Quantity,
-        run: &mut Run<'_>,
+        what: (&mut Run<'_>, &Plan),
     ) -> Result<Spread, ProbeError> {
-        let length = Plan::of(bench.effort).timed;
+        let slices = self.slices(bench, quantity, what)?;
+        let rates: Vec<u64> = slices.iter().map(|slice| slice.rate).collect();
+        Ok(Spread::of(&rates).expect("a timed run has at least one slice"))
+    }
+
+    /// Runs slices for the plan's length and returns them in order, at least one.
+    pub(crate) fn slices(
+        &self,
+        bench: &mut Bench<'_>,
+        quantity: Quantity,
+        (run, plan): (&mut Run<'_>, &Plan),
+    ) -> Result<Vec<Slice>, ProbeError> {
         let start = Instant::now();
-        let mut rates = Vec::new();
+        let mut slices = Vec::new();
         loop {
             let took = self.clock.read(run(self.repeats)?);
-            rates.push(quantity.rate(self.repeats, took)?);
-            let permille = start.elapsed().as_millis() * 1_000 / length.as_millis();
+            let ended = start.elapsed();
+            let rate = quantity.rate(self.repeats, took)?;
+            slices.push(Slice { ended, rate });
+            let permille = ended.as_millis() * 1_000 / plan.timed.as_millis().max(1);
             (bench.report)(
                 Stage::Timing,
                 u16::try_from(permille.min(1_000)).expect("at most 1,000"),
             );
             if permille >= 1_000 {
-                return Ok(Spread::of(&rates).expect("a timed run has at least one slice"));
+                return Ok(slices);
             }
         }
     }

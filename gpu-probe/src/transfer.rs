@@ -10,7 +10,7 @@ use crate::device::{Session, Took};
 use crate::dispatch::Dispatch;
 use crate::error::ProbeError;
 use crate::kernels::{self, filled_word};
-use crate::slices::{self, Pace, Quantity};
+use crate::slices::{self, Pace, Plan, Quantity};
 use crate::{Bench, Stage, fresh_seed, fresh_word, sampled};
 
 /// The size of one transfer: 40 ms over the slowest bus of a mining card, PCIe 1.1 with four lanes.
@@ -19,8 +19,9 @@ const WORDS: u32 = (BYTES / 4) as u32;
 
 /// Measures both, in MiB a second, and keeps the first if the second fails.
 ///
-/// The host's side is memory that the driver keeps in place for the device, as a loader of weights would use;
-/// filling it is no part of the time.
+/// An upload is from the program's own memory, as a loader of weights does it: through memory that the driver keeps for
+/// the purpose, wherever that lies, so the bytes cross the bus once and within the time. A download goes into memory that
+/// the driver keeps in place for the device.
 pub(crate) fn measure(mut bench: Bench<'_>, figures: &mut Figures) -> Result<(), ProbeError> {
     (bench.report)(Stage::Preparing, 0);
     let device = bench.session.storage(BYTES)?;
@@ -34,13 +35,8 @@ fn upload(bench: &mut Bench<'_>, device: &wgpu::Buffer) -> Result<Spread, ProbeE
     let session = bench.session;
     let salt = fresh_word("transfer");
     let contents: Vec<u32> = (0..WORDS).map(|index| filled_word(index, salt)).collect();
-    let staging = session.upload_staging(bytemuck::cast_slice(&contents))?;
     let mut run = |repeats| {
-        let wall = session.run(|encoder| {
-            for _ in 0..repeats {
-                encoder.copy_buffer_to_buffer(&staging, 0, device, 0, BYTES);
-            }
-        })?;
+        let wall = session.upload(device, bytemuck::cast_slice(&contents), repeats)?;
         Ok(Took::by_wall(wall))
     };
     let spread = slices::measure(bench, Quantity::Bytes(BYTES), (&mut run, device))?;
@@ -60,11 +56,12 @@ fn download(bench: &mut Bench<'_>, device: &wgpu::Buffer) -> Result<Spread, Prob
         }
         Ok(Took::by_wall(wall))
     };
-    let pace = Pace::settle(bench, &mut run)?;
+    let plan = Plan::of(bench.effort);
+    let pace = Pace::settle(bench, &mut run, &plan)?;
     // What is fetched from here on is not what was fetched before.
     let salt = fresh_word("transfer");
     fill(session, device, salt)?;
-    let spread = pace.time(bench, Quantity::Bytes(BYTES), &mut run)?;
+    let spread = pace.time(bench, Quantity::Bytes(BYTES), (&mut run, &plan))?;
     (bench.report)(Stage::Checking, 0);
     let places = sampled::places(u64::from(WORDS), &fresh_seed("positions"));
     let arrived = session.read_mapped(&staging, |bytes| {

@@ -45,6 +45,15 @@ pub enum GaugeError {
     /// The figures are below every class.
     #[error("the measured figures fit no class: {0}")]
     Class(#[from] ClassError),
+    /// The engine does not find the GPU that was measured.
+    #[error(
+        "{adapter} was measured as a GPU, but the engine finds no GPU to compute jobs on, so nothing is offered; look \
+         whether two drivers are installed for it"
+    )]
+    NoEngine {
+        /// The adapter's name.
+        adapter: String,
+    },
     /// The driver is not known to the sandbox.
     #[error("{0}; without a profile of this driver no job is taken")]
     Driver(#[from] DriverError),
@@ -54,6 +63,13 @@ pub enum GaugeError {
 }
 
 impl Gauge {
+    /// Returns what the adapter drew while it was measured, in watts rounded up; 0 where it did not tell.
+    pub fn watts(&self) -> u32 {
+        let power = self.report.figures.power_mw;
+        let watts = power.map_or(0, |spread| spread.p50.div_ceil(1_000));
+        u32::try_from(watts).unwrap_or(u32::MAX)
+    }
+
     /// Describes workers of this machine within `limits`.
     pub fn sandbox(&self, limits: Limits) -> Sandbox {
         Sandbox::new(worker::program(&self.device), self.profile.clone(), limits)
@@ -89,6 +105,11 @@ pub fn measure(effort: Effort, kernels: &Path) -> Result<Gauge, GaugeError> {
         AdapterKind::Cpu => (EngineDevice::Flex, DriverProfile::cpu()),
         AdapterKind::Gpu => (EngineDevice::choose(), gpu_profile(&report.adapter)?),
     };
+    if class.kind() == AdapterKind::Gpu && device == EngineDevice::Flex {
+        return Err(GaugeError::NoEngine {
+            adapter: report.adapter.name.to_string(),
+        });
+    }
     let sandbox = Sandbox::new(worker::program(&device), profile.clone(), Limits::default());
     let self_test = sandbox
         .self_test(SELF_TEST_TIMEOUT)

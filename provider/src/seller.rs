@@ -18,6 +18,7 @@ use std::time::Duration;
 use market::lease::Input;
 use market::wire;
 use market::{AccountId, AgreementId, Amount, BlobHash, OrderId, PricePerHour, Signed, Timestamp};
+use market_node::config::MAX_WATTS;
 use market_node::lease::{LeaseHandle, ReserveRequest};
 use market_node::lease_protocol::{LeaseResponse, Refusal};
 use market_node::node::Node;
@@ -136,6 +137,11 @@ impl Seller {
         let (notes, noted) = mpsc::channel(RESERVATIONS);
         let (occupied_in, occupied) = watch::channel(false);
         let (switch_in, switch) = watch::channel(KillSwitch::default());
+        let mut config = config;
+        if config.pricing.power.watts == 0 {
+            // The owner did not say: what was measured is better than nothing.
+            config.pricing.power.watts = gauge.watts().min(MAX_WATTS);
+        }
         let seller = Self {
             report_hash: report_hash(&node, &gauge),
             gauge: Arc::new(gauge),
@@ -250,8 +256,8 @@ impl Seller {
     async fn note(&mut self, note: Note) {
         match note {
             Note::Opened(agreement, lease) => {
-                if self.rest.wants_the_machine() {
-                    // The owner wanted the machine back while the channel was being opened.
+                if self.rest.wants_the_machine() || self.switch.borrow().is_pulled() {
+                    // The machine was wanted back while the channel was being opened, if only for a moment.
                     self.pull_switch().await;
                     lease.input(Input::Yield).await;
                 }

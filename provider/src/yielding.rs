@@ -4,16 +4,18 @@
 //! Never decides when; the policy of `gpu_probe` does, and its page of words says why. Never touches a pause of the
 //! owner's.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gpu_probe::activity::{Decision, Observation, Policy, PolicySettings};
-use gpu_probe::telemetry::Watch;
+use gpu_probe::telemetry::{Sample, Silence, Watch};
 use market::gpu::AdapterInfo;
 use market_node::config::SellSettings;
 
 use crate::family;
 use crate::seller::SellerHandle;
+
+/// How long one look may take; a driver that needs longer does not answer any more.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A share that is never exceeded, in 1/1,000.
 const WHOLE_PERMILLE: u16 = 1_000;
@@ -35,47 +37,79 @@ pub fn policy(settings: &SellSettings) -> PolicySettings {
 /// Watches the card until the seller has stopped.
 pub async fn watch(adapter: AdapterInfo, settings: PolicySettings, seller: SellerHandle) {
     let opened = tokio::task::spawn_blocking(move || Watch::open(&adapter)).await;
-    let Ok(mut card) = opened else {
+    let Ok(card) = opened else {
         return unwatched().await;
     };
-    let mut policy = Policy::new(settings, 0);
-    let mut now_ms = 0;
-    loop {
-        let wait_ms = policy.poll_timeout().saturating_sub(now_ms);
-        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    let mut watched = Some(card);
+    let look = async |wait| {
+        tokio::time::sleep(wait).await;
+        let mut card = watched.take()?;
         // Reads files, or waits for the driver.
-        let looked = tokio::task::spawn_blocking(move || {
-            let own: BTreeSet<u32> = family::of(std::process::id());
-            let sample = card.sample(&own);
+        let looking = tokio::task::spawn_blocking(move || {
+            let sample = card.sample(&family::of(std::process::id()));
             (card, sample)
         });
-        let Ok((back, sample)) = looked.await else {
+        let (card, sample) = tokio::time::timeout(LOOK_TIMEOUT, looking)
+            .await
+            .ok()?
+            .ok()?;
+        watched = Some(card);
+        Some(sample)
+    };
+    watch_with(look, settings, &seller).await;
+}
+
+/// Watches through `look`, which waits for so long before it looks, and returns `None` where no look will ever succeed
+/// again.
+pub(crate) async fn watch_with(
+    mut look: impl AsyncFnMut(Duration) -> Option<Sample>,
+    settings: PolicySettings,
+    seller: &SellerHandle,
+) {
+    let has_limits = settings.temperature_limit_c.is_some() || settings.power_limit_mw.is_some();
+    let mut policy = Policy::new(settings, 0);
+    let mut now_ms = 0;
+    let mut is_first = true;
+    while !seller.has_stopped() {
+        let wait_ms = policy.poll_timeout().saturating_sub(now_ms);
+        let Some(sample) = look(Duration::from_millis(wait_ms)).await else {
             return unwatched().await;
         };
-        card = back;
+        if std::mem::take(&mut is_first) {
+            tell_what_is_unknown(&sample, has_limits);
+        }
         now_ms = sample.at_ms;
         if let Err(late) = policy.handle_sample(&Observation::from(&sample), now_ms) {
             tracing::debug!(%late, "a look at the card is passed over");
         }
-        let view = match policy.poll_decision() {
+        match policy.poll_decision() {
             Some(Decision::Yield(reason)) => {
                 tracing::info!(%reason, "the card goes back to its owner");
-                seller.yield_to(reason.to_string()).await
+                seller.yield_to(reason.to_string()).await;
             }
             Some(Decision::Resume) => {
                 tracing::info!("the card is for sale again");
-                seller.regain().await
+                seller.regain().await;
             }
-            None if seller.has_stopped() => return,
-            None => continue,
-        };
-        if view.is_none() {
-            return;
+            None => {}
         }
     }
 }
 
-/// What is left where the looking itself broke: the node goes on, and the owner can pause by hand.
+/// Says once what the owner would otherwise rely on in vain.
+fn tell_what_is_unknown(sample: &Sample, has_limits: bool) {
+    let Some(silence) = &sample.telemetry.silence else {
+        return;
+    };
+    match has_limits && *silence != Silence::Asleep {
+        true => {
+            tracing::warn!(%silence, "the card's temperature and power are unknown, so your limits do nothing")
+        }
+        false => tracing::debug!(%silence, "the card tells nothing of itself"),
+    }
+}
+
+/// What is left where looking itself broke: the node goes on, and the owner can pause by hand.
 async fn unwatched() {
     tracing::error!(
         "the card is not watched any more: pause by hand before a game, or start the node again"

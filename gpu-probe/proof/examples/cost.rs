@@ -47,6 +47,8 @@ impl Exchange {
         };
         let policy = ProverPolicy {
             subject: SUBJECT,
+            max_rounds: u32::MAX,
+            max_limit_ms: u32::MAX,
             max_operations: u64::MAX,
             max_matrix_bytes: u64::MAX,
         };
@@ -149,7 +151,8 @@ fn run(prover: &mut Prover, drawn: &[Place], workload: Workload) -> Message {
             },
             Some(ProverOutput::Recompute { round, tiles }) => {
                 let tiles = tiles.into_iter();
-                let tiles = tiles.map(|tile| Tile::compute(&round.operands, round.shape, tile));
+                let tiles =
+                    tiles.filter_map(|tile| Tile::compute(&round.operands, round.shape, tile));
                 ProverInput::Recomputed {
                     round: round.round,
                     leaves: leaves(round, drawn, workload),
@@ -169,7 +172,8 @@ fn run(prover: &mut Prover, drawn: &[Place], workload: Workload) -> Message {
 fn leaves(round: Round, drawn: &[Place], workload: Workload) -> Vec<Leaf> {
     let mut leaves = vec![[0; 32]; workload.tiles() as usize];
     for place in drawn.iter().filter(|place| place.round == round.round) {
-        let tile = Tile::compute(&round.operands, round.shape, place.tile);
+        let tile = Tile::compute(&round.operands, round.shape, place.tile)
+            .expect("the place is of the product");
         leaves[place.tile as usize] = tile.leaf();
     }
     leaves

@@ -7,6 +7,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use crate::chain::Subject;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::message::{read_subject, read_workload, write_subject, write_workload};
+use crate::mode::Mode;
 use crate::verifier::Proved;
 use crate::workload::Workload;
 
@@ -53,8 +54,12 @@ pub struct SignedCertificate {
 pub struct Demand<'a> {
     /// The network.
     pub chain_id: [u8; 32],
-    /// The key that it must be about.
-    pub key: [u8; 32],
+    /// The key, and the one of its GPUs, that it must be about.
+    pub subject: Subject,
+    /// The mode that it must be of: a rate of one says nothing of the other.
+    pub mode: Mode,
+    /// The longest time from issue to end that counts, in milliseconds; see [`DEFAULT_VALIDITY_MS`].
+    pub max_validity_ms: u64,
     /// The issuers whose word counts.
     pub issuers: &'a [[u8; 32]],
     /// The network's time in milliseconds.
@@ -79,11 +84,25 @@ pub enum CertificateError {
         /// Where it holds.
         actual: [u8; 32],
     },
-    /// It is about another key.
-    #[error("the certificate is about another key")]
-    Key {
+    /// It is about another key or another GPU.
+    #[error("the certificate is about another key or another GPU")]
+    Subject {
         /// Whom it is about.
-        actual: [u8; 32],
+        actual: Subject,
+    },
+    /// It is of the other mode.
+    #[error("the certificate is of the other mode")]
+    Mode {
+        /// Its mode.
+        actual: Mode,
+    },
+    /// It claims to hold longer than a certificate may.
+    #[error("the certificate claims to hold for {actual_ms} ms, and {max_ms} ms are the most")]
+    Validity {
+        /// From issue to end.
+        actual_ms: u64,
+        /// The most that counts.
+        max_ms: u64,
     },
     /// It was issued later than now.
     #[error("the certificate was issued at {issued_at_ms} ms, after {now_ms} ms")]
@@ -167,9 +186,20 @@ impl Certificate {
         if actual != demand.chain_id {
             return Err(CertificateError::Chain { actual });
         }
-        let actual = self.subject.key;
-        if actual != demand.key {
-            return Err(CertificateError::Key { actual });
+        let actual = self.subject;
+        if actual != demand.subject {
+            return Err(CertificateError::Subject { actual });
+        }
+        let actual = self.workload.mode();
+        if actual != demand.mode {
+            return Err(CertificateError::Mode { actual });
+        }
+        let (actual_ms, max_ms) = (
+            self.expires_at_ms.saturating_sub(self.issued_at_ms),
+            demand.max_validity_ms,
+        );
+        if actual_ms > max_ms {
+            return Err(CertificateError::Validity { actual_ms, max_ms });
         }
         let issued_at_ms = self.issued_at_ms;
         if issued_at_ms > now_ms.saturating_add(CLOCK_TOLERANCE_MS) {

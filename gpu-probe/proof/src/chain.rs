@@ -1,6 +1,7 @@
 //! Owns the chain of rounds: whose device is meant, the seed of each round and what its root commits to.
 //!
-//! Never gives a round's seed without the root of the round before: rounds cannot run at the same time.
+//! Never gives a round's seed without its number and the root of the round before, so that no round is the same product
+//! as another one, and none begins before its turn unless a root is made up.
 
 use std::fmt;
 
@@ -78,13 +79,17 @@ impl fmt::Debug for Root {
     }
 }
 
-/// Returns the seed of a round: [`Seed::derive`] of `rho || key || gpu`, followed by the root of the round before
-/// where there is one.
-pub fn round_seed(rho: &[u8; 32], subject: &Subject, before: Option<&Root>) -> Seed {
+/// Returns the seed of a round: [`Seed::derive`] of `rho || key || gpu || round`, followed by the root of the round
+/// before where there is one.
+///
+/// Without its number two rounds that follow the same root would be the same product, and a prover that repeats a root
+/// would compute one for two.
+pub fn round_seed(rho: &[u8; 32], subject: &Subject, round: u32, before: Option<&Root>) -> Seed {
     let mut material = Vec::with_capacity(100);
     material.extend_from_slice(rho);
     material.extend_from_slice(&subject.key);
     material.extend_from_slice(&subject.gpu.to_le_bytes());
+    material.extend_from_slice(&round.to_le_bytes());
     if let Some(root) = before {
         material.extend_from_slice(root.as_bytes());
     }
@@ -94,7 +99,7 @@ pub fn round_seed(rho: &[u8; 32], subject: &Subject, before: Option<&Root>) -> S
 /// Returns the operands of round `round` of a challenge whose roots are known up to the round before.
 pub(crate) fn round_operands(challenge: &Challenge, (round, roots): (u32, &[Root])) -> Operands {
     let before = round.checked_sub(1).map(|before| &roots[before as usize]);
-    let seed = round_seed(&challenge.rho, &challenge.subject, before);
+    let seed = round_seed(&challenge.rho, &challenge.subject, round, before);
     Operands::in_mode(challenge.workload.mode(), &seed)
 }
 

@@ -22,8 +22,9 @@
 //! ```
 //! - **Operands** are small integers from a counter-based generator ([`Operands`]), so that nothing is sent, and
 //!   either side makes any element by itself.
-//! - **Rounds** are chained: a round's operands depend on the root of the round before, so rounds cannot run at the
-//!   same time, on two devices, or in advance.
+//! - **Rounds** are chained: a round's operands depend on its number and on the root of the round before, so nobody can
+//!   begin in advance. A prover that makes one root up can start the round behind it at once, on a second device; that
+//!   costs it a whole wrong round, which is found where a tile of it is drawn: with 64 draws of 543 rounds in one of nine.
 //! - **A root** commits to the round's number, the mode, the lengths and all tiles of 32 x 32 entries. A tile's leaf is
 //!   BLAKE3 of its 4,096 bytes; above the leaves stands BLAKE3's own tree, so that the top is BLAKE3 of all leaves.
 //! - **Time** is the verifier's alone. Nothing is subtracted for the network, because the prover could delay whatever
@@ -32,6 +33,9 @@
 //!   that they come from, and what the network may take; that time does not count, since the roots bind already.
 //! - A prover that leaves a fraction `f` of all tiles wrong passes with probability `(1 - f)^64`: 4 % at a twentieth,
 //!   0.1 % at a tenth.
+//! - **Attempts** must be counted by the caller: a prover knows sigma before it answers, so one that is caught can fall
+//!   silent, which looks like a slow line ([`Rejection::is_after_draw`]). Who may try a hundred times a day passes with
+//!   what passes one time in a hundred.
 //!
 //! # Modes
 //! **Mode F** is fp32. Elements are integers in [-4095, 4095], so each product fits 24 bits and is exact, and a fused
@@ -47,6 +51,8 @@
 //! # What it proves, and what it cannot
 //! A proof says: whoever holds the key had, between two moments of the verifier's clock, a device or several that
 //! together did so many operations a second of this kind. It cannot tell
+//! - **that the key's holder answered**, unless both of its messages came from a channel that the key authenticates: they
+//!   are not signed by themselves;
 //! - **where the device is**, or that it is one: a prover that relays the challenge to a rented card shows that card's
 //!   rate, less the way there. Challenging all GPUs of a key at the same moment, and all keys at the same moment,
 //!   keeps one card from answering for many; that is the caller's part.
@@ -76,7 +82,13 @@
 //! let expectation = Expectation { subject, workload, reported_mflops: 10, transfer_ms: 1_000 };
 //! let rho = [1; 32]; // Fresh entropy in earnest, as sigma is.
 //! let mut verifier = Verifier::new(expectation, rho, 0);
-//! let policy = ProverPolicy { subject, max_operations: 1 << 40, max_matrix_bytes: 1 << 30 };
+//! let policy = ProverPolicy {
+//!     subject,
+//!     max_rounds: 1_000,
+//!     max_limit_ms: 60_000,
+//!     max_operations: 1 << 40,
+//!     max_matrix_bytes: 1 << 30,
+//! };
 //! let mut prover = None;
 //! let mut now = 0;
 //!

@@ -21,6 +21,10 @@ pub const DRAW_WAIT_MS: u64 = 30_000;
 pub struct ProverPolicy {
     /// Whose device this is; a challenge for another one is refused.
     pub subject: Subject,
+    /// The most rounds: each is a submission of its own, however small.
+    pub max_rounds: u32,
+    /// The most time that a challenge may give, in milliseconds; the device is held for up to three times as long.
+    pub max_limit_ms: u32,
     /// The most operations of all rounds together.
     pub max_operations: u64,
     /// The most bytes of both operands and the product together, four an element.
@@ -104,6 +108,22 @@ pub enum Refusal {
         /// Bytes allowed.
         max: u64,
     },
+    /// It has more rounds than the policy allows.
+    #[error("the challenge has {actual} rounds, the limit is {max}")]
+    TooManyRounds {
+        /// Rounds asked for.
+        actual: u32,
+        /// Rounds allowed.
+        max: u32,
+    },
+    /// It would hold the device for longer than the policy allows.
+    #[error("the challenge gives {actual_ms} ms, the limit is {max_ms} ms")]
+    TooLong {
+        /// The time that it gives.
+        actual_ms: u32,
+        /// The time allowed.
+        max_ms: u32,
+    },
 }
 
 /// Why an exchange ended before everything was sent.
@@ -165,6 +185,14 @@ impl Prover {
         let actual = challenge.subject;
         if actual != policy.subject {
             return Err(Refusal::Subject { actual });
+        }
+        let (actual, max) = (challenge.workload.rounds(), policy.max_rounds);
+        if actual > max {
+            return Err(Refusal::TooManyRounds { actual, max });
+        }
+        let (actual_ms, max_ms) = (challenge.limit_ms, policy.max_limit_ms);
+        if actual_ms > max_ms {
+            return Err(Refusal::TooLong { actual_ms, max_ms });
         }
         let (actual, max) = (challenge.workload.operations(), policy.max_operations);
         if actual > max {

@@ -25,12 +25,17 @@ impl Tile {
         words.try_into().ok().map(Self)
     }
 
-    /// Computes tile `tile` of a product on the CPU: `1024 * depth` multiply-adds.
-    pub fn compute(operands: &Operands, shape: Shape, tile: u32) -> Self {
+    /// Computes tile `tile` of a product on the CPU: `1024 * depth` multiply-adds; `None` where the product has no such
+    /// tile.
+    pub fn compute(operands: &Operands, shape: Shape, tile: u32) -> Option<Self> {
+        let tiles = (shape.rows() / TILE_SIDE) * (shape.columns() / TILE_SIDE);
+        if tile >= tiles {
+            return None;
+        }
         let places = 0..TILE_SIDE * TILE_SIDE;
         let positions: Vec<Position> = places.map(|place| position(shape, tile, place)).collect();
         let words = operands.entries_bits(shape, &positions);
-        Self::from_words(words).expect("a tile has as many places as entries")
+        Self::from_words(words)
     }
 
     /// Returns the words, row by row.

@@ -35,6 +35,9 @@ pub struct Expectation {
 }
 
 /// What happens to a verifier.
+///
+/// Messages come from a channel that the key in [`Subject`] authenticates: they are not signed themselves. The time handed
+/// in with one is that at which its last byte was here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VerifierInput {
     /// The roots came in. `sigma` is 32 bytes of entropy that nobody saw before.
@@ -64,7 +67,8 @@ pub struct Proved {
     pub subject: Subject,
     /// What it computed.
     pub workload: Workload,
-    /// Operations of all rounds over the time from the challenge to the roots, in MFLOP/s, rounded down.
+    /// Operations of all rounds over the time from the challenge to the roots, in MFLOP/s, rounded down; never more than
+    /// was reported, because the run was made long enough for that rate alone.
     pub mflops: u64,
 }
 
@@ -77,6 +81,9 @@ pub enum Rejection {
         /// The time given from the challenge on.
         limit_ms: u64,
     },
+    /// The verifier's own clock went back, so nothing can be said of the time.
+    #[error("the verifier's clock went back during the exchange")]
+    BackwardClock,
     /// There is not one root for each round.
     #[error("{actual} roots came for {expected} rounds")]
     RootCount {
@@ -137,6 +144,25 @@ pub enum Rejection {
         /// Its bits as opened.
         actual_bits: u32,
     },
+}
+
+impl Rejection {
+    /// Tells whether sigma was drawn before: the prover may have known that it was caught, and silence then is an answer.
+    ///
+    /// Each of these counts as an attempt. Who lets a subject try again at once, and often, lets it draw until it wins.
+    pub const fn is_after_draw(&self) -> bool {
+        match self {
+            Self::LateOpenings { .. }
+            | Self::OpeningCount { .. }
+            | Self::WrongPlace { .. }
+            | Self::NotCommitted { .. }
+            | Self::WrongEntry { .. } => true,
+            Self::LateRoots { .. }
+            | Self::BackwardClock
+            | Self::RootCount { .. }
+            | Self::TooSlow { .. } => false,
+        }
+    }
 }
 
 /// An input that came when it was not its turn; nothing changed.
@@ -289,7 +315,9 @@ impl Verifier {
             let (expected, actual) = (rounds, roots.len());
             return self.end(Err(Rejection::RootCount { expected, actual }));
         }
-        let elapsed_ms = now.saturating_sub(self.started_ms);
+        let Some(elapsed_ms) = now.checked_sub(self.started_ms) else {
+            return self.end(Err(Rejection::BackwardClock));
+        };
         let mflops = workload.rate_mflops(elapsed_ms);
         if u128::from(mflops) * 100 < u128::from(reported_mflops) * ACCEPTED_PERCENT {
             return self.end(Err(Rejection::TooSlow {
@@ -308,7 +336,7 @@ impl Verifier {
             roots,
             sigma,
             places,
-            mflops,
+            mflops: mflops.min(reported_mflops),
             drawn_ms: now,
             deadline_ms: now.saturating_add(limit_ms),
         };

@@ -6,7 +6,7 @@
 //!  selling   warmer than the owner's limit ────────────────────────────┼──► Yield ──► paused
 //!            more power than the owner's limit for 2 s ────────────────┘                │
 //!     ▲                                                                                 │
-//!     └── Resume ◄── no use above the limit for 120 s, and 60 s below each limit's margin ┘
+//!     └── Resume ◄── no use above the limit for 120 s, and 60 s, later longer, below each limit's margin ┘
 //! ```
 //! Each line is a gate of its own; the card is sold while all are open.
 //!
@@ -27,7 +27,7 @@ use std::fmt;
 use market::gpu::Label;
 
 use super::gate::{Delays, Gate, Level};
-use crate::telemetry::Sample;
+use crate::telemetry::{Sample, Silence};
 
 /// The owner's limits, and how fast they act.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,9 @@ pub struct PolicySettings {
     pub power_margin_permille: u16,
     /// So long below a limit's margin gives the card back, in ms.
     pub cool_for_ms: u64,
+    /// A limit that shuts again within an hour keeps the card twice as long as before, up to this, in ms: what is below
+    /// the draw of every job would otherwise end each one after seconds.
+    pub most_cool_for_ms: u64,
     /// The time between samples while selling, in ms.
     pub selling_interval_ms: u64,
     /// The time between samples while paused, in ms.
@@ -67,6 +70,7 @@ impl Default for PolicySettings {
             power_limit_mw: None,
             power_margin_permille: 50,
             cool_for_ms: 60_000,
+            most_cool_for_ms: 3_600_000,
             selling_interval_ms: 500,
             paused_interval_ms: 5_000,
         }
@@ -84,6 +88,8 @@ pub struct Observation {
     pub temperature_c: Option<i16>,
     /// The power drawn, in milliwatts.
     pub power_mw: Option<u32>,
+    /// Whether the card is powered down: it is cool and draws next to nothing, though no sensor says so.
+    pub is_asleep: bool,
 }
 
 impl From<&Sample> for Observation {
@@ -98,6 +104,7 @@ impl From<&Sample> for Observation {
             top: activity.top.as_ref().and_then(|user| user.name.clone()),
             temperature_c: telemetry.temperature_c.shown(),
             power_mw: telemetry.power.drawn_mw,
+            is_asleep: telemetry.silence == Some(Silence::Asleep),
         }
     }
 }
@@ -209,15 +216,18 @@ impl Policy {
     /// Starts with the card for sale.
     pub fn new(settings: PolicySettings, now_ms: u64) -> Self {
         let quiet_step_ms = settings.paused_interval_ms.saturating_mul(2);
-        let delays = |shut_after_ms, open_after_ms| Delays {
+        let delays = |shut_after_ms, (open_after_ms, most_open_after_ms)| Delays {
             shut_after_ms,
             open_after_ms,
+            most_open_after_ms,
             quiet_step_ms,
         };
+        let quiet = (settings.quiet_for_ms, settings.quiet_for_ms);
+        let cool = (settings.cool_for_ms, settings.most_cool_for_ms);
         let rules = [
-            Rule::new(delays(settings.over_for_ms, settings.quiet_for_ms)),
-            Rule::new(delays(0, settings.cool_for_ms)),
-            Rule::new(delays(settings.over_for_ms, settings.cool_for_ms)),
+            Rule::new(delays(settings.over_for_ms, quiet)),
+            Rule::new(delays(0, cool)),
+            Rule::new(delays(settings.over_for_ms, cool)),
         ];
         Self {
             settings,
@@ -322,6 +332,7 @@ fn temperature_level(
     };
     let margin = limit.saturating_sub(settings.temperature_margin_c);
     match seen.temperature_c {
+        _ if seen.is_asleep => (Level::Clear, None),
         None => (Level::Unknown, None),
         Some(celsius) if celsius > limit => {
             (Level::Over, Some(YieldReason::TooHot { celsius, limit }))
@@ -338,6 +349,7 @@ fn power_level(settings: &PolicySettings, seen: &Observation) -> (Level, Option<
     let margin = u64::from(limit) * u64::from(settings.power_margin_permille) / 1_000;
     let below = u64::from(limit).saturating_sub(margin);
     match seen.power_mw {
+        _ if seen.is_asleep => (Level::Clear, None),
         None => (Level::Unknown, None),
         Some(milliwatts) if milliwatts > limit => {
             let reason = YieldReason::TooMuchPower { milliwatts, limit };

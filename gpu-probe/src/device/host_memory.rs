@@ -2,24 +2,27 @@
 //!
 //! Never leaves a buffer mapped.
 
+use std::time::{Duration, Instant};
+
 use super::Session;
 use crate::error::ProbeError;
 
 impl Session {
-    /// Allocates host memory that the device copies from, holding `contents`; pinned where the driver pins.
-    pub(crate) fn upload_staging(&self, contents: &[u8]) -> Result<wgpu::Buffer, ProbeError> {
-        let buffer = self.allocate(&wgpu::BufferDescriptor {
-            label: None,
-            size: contents.len() as u64,
-            usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: true,
-        })?;
-        let mapped = buffer.get_mapped_range_mut(..);
-        let mut view = mapped.map_err(|_| refused("new host memory could not be written"))?;
-        view.copy_from_slice(contents);
-        drop(view);
-        buffer.unmap();
-        Ok(buffer)
+    /// Writes `contents` over the beginning of a buffer `repeats` times, waits for the last, and returns the time of all.
+    pub(crate) fn upload(
+        &self,
+        buffer: &wgpu::Buffer,
+        contents: &[u8],
+        repeats: u32,
+    ) -> Result<Duration, ProbeError> {
+        let start = Instant::now();
+        for _ in 0..repeats {
+            self.queue.write_buffer(buffer, 0, contents);
+            // Otherwise all of them would wait for the first, in memory of the host's.
+            self.queue.submit([]);
+        }
+        self.poll(None)?;
+        Ok(start.elapsed())
     }
 
     /// Allocates host memory that the device copies into.

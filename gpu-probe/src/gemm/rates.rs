@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use market::gpu::{Spread, Throttling};
 
+use crate::slices::Slice;
+
 /// How long the beginning is.
 const BURST: Duration = Duration::from_secs(2);
 
@@ -24,15 +26,6 @@ const FALLING_PER_MINUTE: f64 = -0.02;
 
 /// A slope counts only where it is so many standard errors from zero.
 const CERTAIN_ERRORS: f64 = 3.0;
-
-/// A timed slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slice {
-    /// When it ended, from the start of the timing.
-    pub(crate) ended: Duration,
-    /// Its rate in MFLOP/s.
-    pub(crate) mflops: u64,
-}
 
 /// What a series of slices says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +45,7 @@ impl Rates {
     pub(crate) fn of(slices: &[Slice]) -> Option<Self> {
         let early = slices.partition_point(|slice| slice.ended <= BURST).max(1);
         let spread = |slices: &[Slice]| {
-            let rates: Vec<u64> = slices.iter().map(|slice| slice.mflops).collect();
+            let rates: Vec<u64> = slices.iter().map(|slice| slice.rate).collect();
             Spread::of(&rates)
         };
         let burst = spread(slices.get(..early)?)?.p50;
@@ -90,7 +83,7 @@ fn medians(slices: &[Slice]) -> Vec<(f64, u64)> {
         .filter_map(|window| {
             let bound = |window| slices.len() * window / WINDOWS;
             let slices = &slices[bound(window)..bound(window + 1)];
-            let rates: Vec<u64> = slices.iter().map(|slice| slice.mflops).collect();
+            let rates: Vec<u64> = slices.iter().map(|slice| slice.rate).collect();
             let minutes = slices.get(slices.len() / 2)?.ended.as_secs_f64() / 60.0;
             Some((minutes, Spread::of(&rates)?.p50))
         })

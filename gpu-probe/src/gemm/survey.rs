@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use throughput_proof::Operands;
 
-use super::mflops;
 use crate::adapters::Adapter;
 use crate::device::Session;
 use crate::error::ProbeError;
 use crate::fresh_seed;
 use crate::kernels::Sum;
+use crate::slices::Quantity;
 use crate::tuning::candidates::candidates;
 use crate::tuning::tournament::Entrant;
 
@@ -63,9 +63,10 @@ pub fn survey(
 fn rate(entrant: &Entrant, prepared_in: Duration) -> Result<KernelRate, ProbeError> {
     let (workload, repeats) = (&entrant.workload, entrant.repeats());
     workload.forget()?;
+    let product = Quantity::Operations(workload.shape().operations());
     let mut rates = Vec::new();
     for _ in 0..SLICES {
-        rates.push(mflops(workload.shape(), repeats, workload.run(repeats)?));
+        rates.push(product.rate(repeats, workload.run(repeats)?)?);
     }
     rates.sort_unstable();
     workload.check(&fresh_seed("positions"), CHECKED_ENTRIES)?;

@@ -6,15 +6,8 @@ use crate::tests::session;
 use crate::{adapters, best_adapter};
 
 #[test]
-fn rates_count_two_operations_a_term() {
-    let shape = Shape::new(1_000, 1_000, 1_000).unwrap();
-    // 3 * 2 * 10^9 operations in 2 ms are 3 TFLOP/s.
-    assert_eq!(mflops(shape, 3, Duration::from_millis(2)), 3_000_000);
-}
-
-#[test]
 fn a_soak_lasts_as_long_as_it_is_told() {
-    let plan = Plan::of(Effort::Soak(Duration::from_secs(7)));
+    let plan = plan(Effort::Soak(Duration::from_secs(7)));
     assert_eq!(plan.timed, Duration::from_secs(7));
 }
 

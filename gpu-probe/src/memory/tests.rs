@@ -11,6 +11,7 @@ fn filling_stops_at_the_limit_and_counts_what_held() {
         chunk_bytes: 4 * MIB,
         limit_bytes: 19 * MIB,
         spilled_factor: u32::MAX,
+        resident_factor: u32::MAX,
     };
     let mut calls = 0;
     let filled = fill(&session, &plan, &mut |_, _| calls += 1).unwrap();
@@ -80,4 +81,19 @@ fn a_cpu_adapter_claims_a_quarter_of_what_is_available() {
         (available / 8..available / 3).contains(&claimed),
         "{claimed} of {available}"
     );
+}
+
+#[test]
+fn chunks_that_do_not_lie_on_the_card_together_are_given_back() {
+    let mut chunks: Vec<u32> = (0..100).collect();
+    let mut looks = 0;
+    keep_resident(&mut chunks, |chunks| {
+        looks += 1;
+        Ok(chunks.len() <= 60)
+    })
+    .unwrap();
+    assert_eq!(chunks, (0..57).collect::<Vec<u32>>(), "the oldest stay");
+    assert_eq!(looks, 5);
+    keep_resident(&mut chunks, |_| Ok(false)).unwrap();
+    assert!(chunks.is_empty());
 }

@@ -77,8 +77,9 @@ fn a_device_whose_time_stands_still_is_an_error() {
         report: &mut |_, _| (),
     };
     let mut stands = |_| Ok(wall(0));
-    let pace = Pace::settle(&mut bench, &mut stands).unwrap();
-    let result = pace.time(&mut bench, Quantity::Bytes(1), &mut stands);
+    let plan = Plan::of(bench.effort);
+    let pace = Pace::settle(&mut bench, &mut stands, &plan).unwrap();
+    let result = pace.time(&mut bench, Quantity::Bytes(1), (&mut stands, &plan));
     assert!(
         matches!(result, Err(ProbeError::Absurd { .. })),
         "{result:?}"

@@ -1,10 +1,10 @@
 //! Owns recording a card's figures on a thread of its own while something else runs.
 //!
-//! Never outlives its owner: stopping or dropping it ends the thread, and stopping waits for it.
+//! Never outlives its owner but by a reading: stopping or dropping it ends the thread, and stopping waits for it a while.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use market::gpu::{AdapterInfo, Spread};
@@ -14,11 +14,14 @@ use super::{Sensors, Telemetry, ThrottleReason};
 /// The most power readings kept: half an hour at ten a second. Beyond that every second one is dropped.
 const MOST_READINGS: usize = 18_000;
 
+/// How long the last reading is waited for.
+const LAST_READING: Duration = Duration::from_secs(2);
+
 /// A recording under way.
 pub struct Recorder {
     /// Dropped to end the recording; nothing is ever sent.
     stop: SyncSender<()>,
-    thread: JoinHandle<Recording>,
+    recorded: Receiver<Recording>,
 }
 
 /// What was seen while something ran. `None` is unknown.
@@ -57,6 +60,7 @@ impl Recorder {
 
     fn of(open: impl FnOnce() -> Sensors + Send + 'static, interval: Duration) -> Option<Self> {
         let (stop, stopped) = sync_channel(0);
+        let (done, recorded) = sync_channel(1);
         let record = move || {
             let mut sensors = open();
             let start = Instant::now();
@@ -66,20 +70,23 @@ impl Recorder {
                 notes.take(sensors.read(now_ms));
                 match stopped.recv_timeout(interval) {
                     Err(RecvTimeoutError::Timeout) => {}
-                    Ok(()) | Err(RecvTimeoutError::Disconnected) => return notes.finish(),
+                    Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
                 }
             }
+            // Nobody waits any more where the last reading took too long.
+            let _ = done.send(notes.finish());
         };
         let builder = thread::Builder::new().name("telemetry".into());
-        let thread = builder.spawn(record).ok()?;
-        Some(Self { stop, thread })
+        builder.spawn(record).ok()?;
+        Some(Self { stop, recorded })
     }
 
-    /// Ends the recording and returns what it saw, of at least one reading. Waits for a reading under way.
+    /// Ends the recording and returns what it saw, of at least one reading. Waits for a reading under way, but not for a
+    /// driver that does not answer: then nothing is known.
     pub fn stop(self) -> Recording {
         drop(self.stop);
         // A reading that panicked is a bug in a driver's library; the benchmark goes on without figures.
-        self.thread.join().unwrap_or_default()
+        self.recorded.recv_timeout(LAST_READING).unwrap_or_default()
     }
 }
 

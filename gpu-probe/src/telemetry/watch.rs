@@ -78,7 +78,14 @@ impl Watch {
         }
         let name = |pid| activity::name_of(&self.processes, pid);
         if let Some(library) = self.sensors.library() {
-            let loads = library.loads();
+            let loads = library.loads().filter(|loads| {
+                // In a container the library counts processes by numbers that nobody here knows: the node's own may be
+                // among them.
+                let is_known = |pid| own_pids.contains(&pid) || name(pid).is_some();
+                loads
+                    .iter()
+                    .all(|load| load.permille == 0 || is_known(load.pid))
+            });
             return loads.map_or_else(Activity::default, |loads| {
                 Activity::of(&loads, own_pids, name)
             });

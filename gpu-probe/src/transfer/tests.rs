@@ -20,15 +20,12 @@ fn what_the_device_holds_arrives_and_what_it_held_before_does_not_pass() {
 }
 
 #[test]
-fn host_memory_is_read_by_the_device() {
+fn what_is_uploaded_is_what_the_device_holds() {
     let Some(session) = session() else { return };
     let words: Vec<u32> = (0..1_024).collect();
-    let staging = session
-        .upload_staging(bytemuck::cast_slice(&words))
-        .unwrap();
     let device = session.storage(4_096).unwrap();
     session
-        .run(|encoder| encoder.copy_buffer_to_buffer(&staging, 0, &device, 0, 4_096))
+        .upload(&device, bytemuck::cast_slice(&words), 3)
         .unwrap();
     assert_eq!(
         session

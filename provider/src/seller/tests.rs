@@ -1,6 +1,8 @@
 //! What a seller offers, refuses and takes back, in a real node that orders its own market.
 
 use engine::EngineDevice;
+use gpu_probe::activity::{Activity, EngineClass, PolicySettings};
+use gpu_probe::telemetry::{Sample, Telemetry};
 use market::genesis::{Fees, Genesis};
 use market_node::api::{AskChange, ProviderView};
 use market_node::clock::wall_now;
@@ -15,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::reservation::tests::{Deal, offered};
+use crate::yielding;
 use market_node::api::ProviderState;
 
 /// Founds a market in a home; its one node orders it.
@@ -180,6 +183,54 @@ async fn a_machine_that_is_needed_and_an_owner_who_pauses_end_in_their_own_ways(
     assert_eq!(view.why, "paused by its owner");
     let view = shop.wish(Wish::Resume).await;
     assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
+}
+
+#[tokio::test]
+async fn a_game_takes_the_card_and_gives_it_back() {
+    let (wish, mut wishes) = mpsc::channel(4);
+    let handle = SellerHandle {
+        wishes: wish,
+        occupied: watch::channel(false).1,
+        switch: watch::channel(KillSwitch::default()).1,
+    };
+    let mut now_ms = 0;
+    // Time is what the looks say.
+    let look = async |wait: Duration| {
+        now_ms += u64::try_from(wait.as_millis()).unwrap();
+        let permille = if now_ms <= 4_000 { 420 } else { 0 };
+        Some(Sample {
+            at_ms: now_ms,
+            telemetry: Telemetry::default(),
+            activity: Activity {
+                others_permille: Some([(EngineClass::Render, permille)].into()),
+                ..Activity::default()
+            },
+        })
+    };
+    let watching = yielding::watch_with(look, PolicySettings::default(), &handle);
+    let asked = async {
+        let Some(Wish::Yield(reason, ..)) = wishes.recv().await else {
+            unreachable!("the card was not given back");
+        };
+        assert_eq!(reason, "a game or another program uses the card (42 %)");
+        assert!(matches!(wishes.recv().await, Some(Wish::Regain(_))));
+    };
+    tokio::select! {
+        () = watching => unreachable!("the seller has not stopped"),
+        () = asked => {}
+    }
+}
+
+#[tokio::test]
+async fn a_pause_that_ends_while_a_lease_opens_still_ends_that_lease() {
+    let mut shop = Shop::open().await;
+    let agreement = AgreementId::from_bytes([9; 32]);
+    shop.take(agreement);
+    let opening = shop.seller.switch.borrow().clone();
+    shop.wish(|done| Wish::Pause(None, done)).await;
+    shop.wish(Wish::Resume).await;
+    assert!(!shop.seller.rest.wants_the_machine());
+    assert!(opening.is_pulled(), "no worker will start behind it");
 }
 
 #[tokio::test]

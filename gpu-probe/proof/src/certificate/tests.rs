@@ -33,7 +33,9 @@ fn certificate() -> Certificate {
 fn check_at(signed: &SignedCertificate, now_ms: u64) -> Result<&Certificate, CertificateError> {
     signed.check(&Demand {
         chain_id: CHAIN,
-        key: KEY,
+        subject: Subject { key: KEY, gpu: 1 },
+        mode: Mode::F,
+        max_validity_ms: DEFAULT_VALIDITY_MS,
         issuers: &[[8; 32], issuer().verifying_key().to_bytes()],
         now_ms,
     })
@@ -65,10 +67,13 @@ fn a_certificate_of_another_key_is_refused() {
     let mut other = certificate();
     other.subject.key = [3; 32];
     let signed = signed_with(other, &issuer());
-    let actual = [3; 32];
+    let actual = Subject {
+        key: [3; 32],
+        gpu: 1,
+    };
     assert_eq!(
         check_at(&signed, NOW_MS),
-        Err(CertificateError::Key { actual })
+        Err(CertificateError::Subject { actual })
     );
 }
 
@@ -100,6 +105,33 @@ fn an_issuer_who_is_not_on_the_list_is_refused() {
 }
 
 #[test]
+fn a_certificate_says_nothing_of_another_gpu_or_mode_and_holds_no_longer_than_one_may() {
+    let refused = |change: fn(&mut Certificate)| {
+        let mut other = certificate();
+        change(&mut other);
+        let signed = signed_with(other, &issuer());
+        check_at(&signed, NOW_MS).unwrap_err()
+    };
+    let actual = Subject { key: KEY, gpu: 0 };
+    assert_eq!(
+        refused(|it| it.subject.gpu = 0),
+        CertificateError::Subject { actual }
+    );
+    let mode = refused(|it| {
+        let shape = it.workload.shape();
+        it.workload = Workload::new(Mode::I, shape, 550).unwrap();
+    });
+    assert_eq!(mode, CertificateError::Mode { actual: Mode::I });
+    assert_eq!(
+        refused(|it| it.expires_at_ms += 1),
+        CertificateError::Validity {
+            actual_ms: DEFAULT_VALIDITY_MS + 1,
+            max_ms: DEFAULT_VALIDITY_MS
+        }
+    );
+}
+
+#[test]
 fn a_key_of_small_order_signs_nothing() {
     // The neutral element: with a cofactor, a signature of zeros would verify for every message.
     let mut weak = [0; 32];
@@ -107,7 +139,9 @@ fn a_key_of_small_order_signs_nothing() {
     let forged = certificate().signed_by(weak, |_| [0; 64]);
     let demand = Demand {
         chain_id: CHAIN,
-        key: KEY,
+        subject: Subject { key: KEY, gpu: 1 },
+        mode: Mode::F,
+        max_validity_ms: DEFAULT_VALIDITY_MS,
         issuers: &[weak],
         now_ms: NOW_MS,
     };

@@ -68,3 +68,16 @@ fn wrong_tiles_are_met_as_often_as_the_formula_says() {
         );
     }
 }
+
+/// What two versions of this crate must agree on.
+#[test]
+fn a_draw_is_the_one_that_it_always_was() {
+    let drawn: Vec<(u32, u32)> = places(&[1; 32], workload(256, 100))
+        .iter()
+        .take(4)
+        .map(|place| (place.round, place.tile))
+        .collect();
+    assert_eq!(drawn, [(0, 1), (0, 5), (0, 21), (2, 34)]);
+    let entries = entries(&[1; 32], Place { round: 3, tile: 4 });
+    assert_eq!(entries[..6], [70, 87, 122, 164, 184, 344]);
+}

@@ -12,6 +12,8 @@ const SUBJECT: Subject = Subject {
 
 const POLICY: ProverPolicy = ProverPolicy {
     subject: SUBJECT,
+    max_rounds: u32::MAX,
+    max_limit_ms: u32::MAX,
     max_operations: 1 << 24,
     max_matrix_bytes: 1 << 20,
 };
@@ -83,6 +85,20 @@ fn more_work_or_memory_than_allowed_is_refused() {
     };
     let refused = Prover::new(challenge(1), &policy, 0).err();
     assert!(matches!(refused, Some(Refusal::TooLarge { .. })));
+    let policy = ProverPolicy {
+        max_rounds: 7,
+        ..POLICY
+    };
+    let refused = Prover::new(challenge(8), &policy, 0).err();
+    let (actual, max) = (8, 7);
+    assert_eq!(refused, Some(Refusal::TooManyRounds { actual, max }));
+    let policy = ProverPolicy {
+        max_limit_ms: 999,
+        ..POLICY
+    };
+    let refused = Prover::new(challenge(1), &policy, 0).err();
+    let (actual_ms, max_ms) = (1_000, 999);
+    assert_eq!(refused, Some(Refusal::TooLong { actual_ms, max_ms }));
 }
 
 #[test]

@@ -190,14 +190,10 @@ fn rounds_run_from_guessed_roots_are_rejected() {
         ..
     } = exchange.challenge.clone();
     let guess = Root::from_bytes([0x6e; 32]);
-    let mut first = true;
-    let work = Work::chained(&exchange.challenge, |_, operands, shape| {
-        let guessed = Operands::in_mode(workload.mode(), &round_seed(&rho, &subject, Some(&guess)));
-        let operands = if std::mem::take(&mut first) {
-            operands
-        } else {
-            &guessed
-        };
+    let work = Work::chained(&exchange.challenge, |round, operands, shape| {
+        let seed = round_seed(&rho, &subject, round, Some(&guess));
+        let guessed = Operands::in_mode(workload.mode(), &seed);
+        let operands = if round == 0 { operands } else { &guessed };
         Computed::of(&Product::compute(operands, shape))
     });
     assert!(is_wrong_entry(exchange.finish(&work)));
@@ -206,6 +202,28 @@ fn rounds_run_from_guessed_roots_are_rejected() {
     let exchange = Exchange::start(usual(), 3);
     let mut work = work;
     work.roots = vec![guess; 30];
+    assert!(is_not_committed(exchange.finish(&work)));
+}
+
+/// One root that is made up lets a second device begin with the round behind it; it costs the round that it stands for.
+#[test]
+fn one_guessed_root_is_found_where_its_round_is_drawn() {
+    let exchange = Exchange::start(usual(), 3);
+    let guessed = 14;
+    assert!(places(&SIGMA, usual()).iter().any(|at| at.round == guessed));
+    let challenge = exchange.challenge.clone();
+    let made_up = Root::from_bytes([0x6e; 32]);
+    let mut work = Work::chained(&challenge, |round, operands, shape| {
+        let seed = round_seed(&challenge.rho, &challenge.subject, round, Some(&made_up));
+        let behind = Operands::in_mode(challenge.workload.mode(), &seed);
+        let operands = if round == guessed + 1 {
+            &behind
+        } else {
+            operands
+        };
+        Computed::of(&Product::compute(operands, shape))
+    });
+    work.roots[guessed as usize] = made_up;
     assert!(is_not_committed(exchange.finish(&work)));
 }
 

@@ -147,7 +147,7 @@ impl Work {
         let mut rounds = Vec::new();
         let mut roots: Vec<Root> = Vec::new();
         for round in 0..workload.rounds() {
-            let seed = round_seed(&challenge.rho, &challenge.subject, roots.last());
+            let seed = round_seed(&challenge.rho, &challenge.subject, round, roots.last());
             let operands = Operands::in_mode(workload.mode(), &seed);
             let computed = multiply(round, &operands, workload.shape());
             roots.push(Root::of(workload, round, &computed.leaves).unwrap());

@@ -12,6 +12,8 @@ use crate::workload::Workload;
 
 pub(super) const POLICY: ProverPolicy = ProverPolicy {
     subject: SUBJECT,
+    max_rounds: u32::MAX,
+    max_limit_ms: u32::MAX,
     max_operations: u64::MAX,
     max_matrix_bytes: u64::MAX,
 };

@@ -46,10 +46,10 @@ fn a_computed_product_has_the_bits_of_its_entries() {
     );
     assert_eq!(product.leaves().len(), 6);
     assert_eq!(product.leaves()[5], product.tile(5).unwrap().leaf());
-    assert_eq!(
-        Tile::compute(&operands, shape(), 5),
-        product.tile(5).unwrap()
-    );
+    assert_eq!(Tile::compute(&operands, shape(), 5), product.tile(5));
+    assert_eq!(Tile::compute(&operands, shape(), 6), None);
+    let narrow = Shape::new(32, 16, 256).unwrap();
+    assert_eq!(Tile::compute(&operands, narrow, 0), None);
 }
 
 #[test]

@@ -249,6 +249,38 @@ fn decisions_that_nobody_took_cancel() {
     assert_eq!(policy.poll_decision(), None);
 }
 
+#[test]
+fn a_card_that_sleeps_has_cooled_down() {
+    let (mut policy, at_ms) = yielded(limited(), &warm(90));
+    let asleep = Observation {
+        is_asleep: true,
+        ..used(0)
+    };
+    let (decision, resumed_ms) = until_decided(&mut policy, &asleep, 100).unwrap();
+    assert_eq!(decision, Decision::Resume);
+    assert!(resumed_ms >= at_ms + 60_000, "{resumed_ms}");
+}
+
+#[test]
+fn a_limit_below_the_draw_of_every_job_ends_fewer_and_fewer() {
+    let mut policy = Policy::new(limited(), 0);
+    let mut waits_ms = Vec::new();
+    for _ in 0..9 {
+        let (_, yielded_ms) = until_decided(&mut policy, &drawing(230), 100).unwrap();
+        let (decision, resumed_ms) = until_decided(&mut policy, &drawing(20), 2_000).unwrap();
+        assert_eq!(decision, Decision::Resume);
+        waits_ms.push(resumed_ms - yielded_ms);
+    }
+    let minutes: Vec<u64> = waits_ms.iter().map(|wait| wait / 60_000).collect();
+    assert_eq!(minutes, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    // An hour for sale without it, and the limit acts as at first.
+    let now_ms = policy.poll_timeout() + 3_600_000;
+    policy.handle_sample(&drawing(20), now_ms).unwrap();
+    let (_, yielded_ms) = until_decided(&mut policy, &drawing(230), 100).unwrap();
+    let (_, resumed_ms) = until_decided(&mut policy, &drawing(20), 100).unwrap();
+    assert_eq!((resumed_ms - yielded_ms) / 60_000, 1);
+}
+
 /// Any sample, mostly near the limits.
 fn any_observation() -> impl Strategy<Value = Observation> {
     let use_permille = prop::option::weighted(0.9, prop_oneof![0..=100_u16, 101..=1_000_u16]);
@@ -260,6 +292,7 @@ fn any_observation() -> impl Strategy<Value = Observation> {
             top: None,
             temperature_c,
             power_mw,
+            is_asleep: false,
         }
     })
 }
@@ -336,6 +369,7 @@ proptest! {
                 top: None,
                 temperature_c: Some(temperature_c),
                 power_mw: Some(power_mw),
+                is_asleep: false,
             };
             let _ = policy.handle_sample(&seen, now_ms);
             let _ = policy.poll_timeout();

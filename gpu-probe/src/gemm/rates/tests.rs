@@ -7,8 +7,8 @@ fn series(seconds: u64, rate: impl Fn(f64, u64) -> u64) -> Rates {
     let slices: Vec<Slice> = (1..=seconds * 20)
         .map(|number| {
             let ended = Duration::from_millis(50 * number);
-            let mflops = rate(ended.as_secs_f64(), number);
-            Slice { ended, mflops }
+            let rate = rate(ended.as_secs_f64(), number);
+            Slice { ended, rate }
         })
         .collect();
     Rates::of(&slices).unwrap()
@@ -76,7 +76,7 @@ fn a_short_series_has_a_burst_and_does_not_say_whether_it_holds() {
 fn one_slice_is_everything_and_none_is_nothing() {
     let slice = Slice {
         ended: Duration::from_secs(60),
-        mflops: 7,
+        rate: 7,
     };
     let rates = Rates::of(&[slice]).unwrap();
     assert_eq!((rates.burst, rates.sustained, rates.spread.p50), (7, 7, 7));

@@ -45,10 +45,10 @@ fn a_dropped_recorder_ends_its_thread() {
         let processor = adapter(None, 0, AdapterForm::Cpu);
         Sensors::below(&machine.files(), &processor)
     };
-    let Recorder { stop, thread } = Recorder::of(open, Duration::from_secs(3_600)).unwrap();
+    let Recorder { stop, recorded } = Recorder::of(open, Duration::from_secs(3_600)).unwrap();
     receiver.recv().unwrap();
     drop(stop);
-    assert_eq!(thread.join().unwrap(), Recording::default());
+    assert_eq!(recorded.recv().unwrap(), Recording::default());
 }
 
 #[test]
