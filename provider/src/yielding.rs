@@ -40,41 +40,40 @@ pub async fn watch(adapter: AdapterInfo, settings: PolicySettings, seller: Selle
     let Ok(card) = opened else {
         return unwatched().await;
     };
-    let mut watched = Some(card);
-    let look = async |wait| {
-        tokio::time::sleep(wait).await;
-        let mut card = watched.take()?;
-        // Reads files, or waits for the driver.
-        let looking = tokio::task::spawn_blocking(move || {
-            let sample = card.sample(&family::of(std::process::id()));
-            (card, sample)
-        });
-        let (card, sample) = tokio::time::timeout(LOOK_TIMEOUT, looking)
-            .await
-            .ok()?
-            .ok()?;
-        watched = Some(card);
-        Some(sample)
-    };
-    watch_with(look, settings, &seller).await;
+    Box::pin(watch_with((card, look), settings, &seller)).await;
 }
 
-/// Watches through `look`, which waits for so long before it looks, and returns `None` where no look will ever succeed
-/// again.
-pub(crate) async fn watch_with(
-    mut look: impl AsyncFnMut(Duration) -> Option<Sample>,
+/// Waits, and looks at the card; `None` where the driver does not answer any more.
+async fn look(mut card: Watch, wait: Duration) -> Option<(Watch, Sample)> {
+    tokio::time::sleep(wait).await;
+    // Reads files, or waits for the driver.
+    let looking = tokio::task::spawn_blocking(move || {
+        let sample = card.sample(&family::of(std::process::id()));
+        (card, sample)
+    });
+    let looked = tokio::time::timeout(LOOK_TIMEOUT, looking).await;
+    looked.ok()?.ok()
+}
+
+/// Watches a card through `look`, which waits for so long, looks, and gives the card back; `None` where no look will ever
+/// succeed again.
+pub(crate) async fn watch_with<Card, Looking>(
+    (mut card, mut look): (Card, impl FnMut(Card, Duration) -> Looking),
     settings: PolicySettings,
     seller: &SellerHandle,
-) {
+) where
+    Looking: Future<Output = Option<(Card, Sample)>>,
+{
     let has_limits = settings.temperature_limit_c.is_some() || settings.power_limit_mw.is_some();
     let mut policy = Policy::new(settings, 0);
     let mut now_ms = 0;
     let mut is_first = true;
     while !seller.has_stopped() {
         let wait_ms = policy.poll_timeout().saturating_sub(now_ms);
-        let Some(sample) = look(Duration::from_millis(wait_ms)).await else {
+        let Some((back, sample)) = look(card, Duration::from_millis(wait_ms)).await else {
             return unwatched().await;
         };
+        card = back;
         if std::mem::take(&mut is_first) {
             tell_what_is_unknown(&sample, has_limits);
         }

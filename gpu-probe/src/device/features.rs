@@ -10,6 +10,7 @@ use crate::tuning::candidates::Offered;
 /// What is used where the adapter offers it; nothing that the class rests on needs any of it.
 const WANTED: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
     .union(wgpu::Features::SUBGROUP)
+    .union(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
     .union(wgpu::Features::SHADER_F16)
     .union(wgpu::Features::PASSTHROUGH_SHADERS)
     .union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
@@ -80,6 +81,12 @@ impl Session {
         let matrix = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
         let is_open = self.has_f16() && self.given.features.contains(matrix);
         self.given.matrix_units.filter(|_| is_open)
+    }
+
+    /// Tells whether memory that the host reads may also be copied from.
+    pub(crate) fn copies_from_host(&self) -> bool {
+        let mappable = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
+        self.given.features.contains(mappable)
     }
 
     /// Tells whether the driver takes SPIR-V as it is.

@@ -2,27 +2,20 @@
 //!
 //! Never leaves a buffer mapped.
 
-use std::time::{Duration, Instant};
-
 use super::Session;
 use crate::error::ProbeError;
 
 impl Session {
-    /// Writes `contents` over the beginning of a buffer `repeats` times, waits for the last, and returns the time of all.
-    pub(crate) fn upload(
-        &self,
-        buffer: &wgpu::Buffer,
-        contents: &[u8],
-        repeats: u32,
-    ) -> Result<Duration, ProbeError> {
-        let start = Instant::now();
-        for _ in 0..repeats {
-            self.queue.write_buffer(buffer, 0, contents);
-            // Otherwise all of them would wait for the first, in memory of the host's.
-            self.queue.submit([]);
+    /// Allocates host memory that the device copies into and from; `None` where the driver does not allow both. Memory
+    /// that the host reads lies in the host's own, while a driver puts what the host only writes on the card if it can.
+    pub(crate) fn host_memory(&self, bytes: u64) -> Result<Option<wgpu::Buffer>, ProbeError> {
+        let usage = wgpu::BufferUsages::COPY_DST
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::MAP_READ;
+        match self.copies_from_host() {
+            true => self.buffer(bytes, usage).map(Some),
+            false => Ok(None),
         }
-        self.poll(None)?;
-        Ok(start.elapsed())
     }
 
     /// Allocates host memory that the device copies into.

@@ -193,21 +193,21 @@ async fn a_game_takes_the_card_and_gives_it_back() {
         occupied: watch::channel(false).1,
         switch: watch::channel(KillSwitch::default()).1,
     };
-    let mut now_ms = 0;
     // Time is what the looks say.
-    let look = async |wait: Duration| {
-        now_ms += u64::try_from(wait.as_millis()).unwrap();
-        let permille = if now_ms <= 4_000 { 420 } else { 0 };
-        Some(Sample {
-            at_ms: now_ms,
+    let look = async |now_ms: u64, wait: Duration| {
+        let at_ms = now_ms + u64::try_from(wait.as_millis()).unwrap();
+        let permille = if at_ms <= 4_000 { 420 } else { 0 };
+        let sample = Sample {
+            at_ms,
             telemetry: Telemetry::default(),
             activity: Activity {
                 others_permille: Some([(EngineClass::Render, permille)].into()),
                 ..Activity::default()
             },
-        })
+        };
+        Some((at_ms, sample))
     };
-    let watching = yielding::watch_with(look, PolicySettings::default(), &handle);
+    let watching = yielding::watch_with((0, look), PolicySettings::default(), &handle);
     let asked = async {
         let Some(Wish::Yield(reason, ..)) = wishes.recv().await else {
             unreachable!("the card was not given back");
