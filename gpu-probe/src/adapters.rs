@@ -3,6 +3,8 @@
 //! Never leaves one out for being a CPU, never lets one pass as a GPU, and never shows one card twice through
 //! two interfaces.
 
+use std::collections::BTreeSet;
+
 use market::gpu::{AdapterForm, AdapterInfo, Label};
 
 use crate::error::ProbeError;
@@ -56,7 +58,7 @@ impl Adapter {
 /// Lists all adapters of this machine, discrete GPUs first and CPUs last; empty where no driver is installed.
 ///
 /// Windows shows every card through DirectX as well as through Vulkan: DirectX is asked only where
-/// nothing else answers. OpenGL is never asked; it has no compute that could be measured well, and
+/// nothing else answers; of two Vulkan drivers of one card the first counts. OpenGL is never asked; it has no compute that could be measured well, and
 /// opening it makes display libraries complain on machines without a display.
 pub fn adapters() -> Vec<Adapter> {
     let mut found = enumerate(wgpu::Backends::VULKAN | wgpu::Backends::METAL);
@@ -64,7 +66,14 @@ pub fn adapters() -> Vec<Adapter> {
         found = enumerate(wgpu::Backends::DX12);
     }
     found.sort_by_key(|adapter| adapter.info.form);
-    found
+    once_each(found, |adapter| adapter.info.pci_bus_id.clone())
+}
+
+/// Keeps the first of those at one place: two drivers of one card are one card. What has no place is kept.
+fn once_each<T>(all: Vec<T>, place: impl Fn(&T) -> Option<Label>) -> Vec<T> {
+    let mut places = BTreeSet::new();
+    let is_new = |it: &T| place(it).is_none_or(|place| places.insert(place));
+    all.into_iter().filter(is_new).collect()
 }
 
 /// Returns the first adapter of the list, or says what to install.

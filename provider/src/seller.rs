@@ -321,6 +321,7 @@ impl Seller {
                 self.rest.yield_to(reason.clone());
                 self.leave(took).await;
             }
+            Wish::Explain(ref reason, _) => self.rest.explain(reason),
             Wish::Regain(_) => {
                 self.rest.regain();
                 self.keep_offering().await;
@@ -335,6 +336,7 @@ impl Seller {
         | Wish::Pause(_, done)
         | Wish::Resume(done)
         | Wish::Yield(_, _, done)
+        | Wish::Explain(_, done)
         | Wish::Regain(done)
         | Wish::Pricing(_, done)
         | Wish::Withhold(done)) = wish;

@@ -90,9 +90,22 @@ pub(crate) async fn watch_with<Card, Looking>(
                 tracing::info!("the card is for sale again");
                 seller.regain().await;
             }
-            None => {}
+            None => {
+                if let Some(words) = words(&policy) {
+                    seller.explain(words).await;
+                }
+            }
         }
     }
+}
+
+/// Says why the card is with its owner now, and how long it must still be quiet; `None` while it is sold.
+fn words(policy: &Policy) -> Option<String> {
+    let wait_s = policy.resumes_in_ms()?.div_ceil(1_000);
+    let reason = policy.reasons().first()?.to_string();
+    Some(format!(
+        "{reason}; sold again after {wait_s} s more without that"
+    ))
 }
 
 /// Says once what the owner would otherwise rely on in vain.

@@ -43,6 +43,8 @@ mod operator_killed;
 #[cfg(test)]
 mod package;
 #[cfg(test)]
+mod probe;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod program;

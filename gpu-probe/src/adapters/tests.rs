@@ -45,3 +45,20 @@ fn gpus_are_what_their_drivers_say() {
     };
     assert_eq!(form(&apple), AdapterForm::Discrete);
 }
+
+#[test]
+fn two_drivers_of_one_card_are_one_card() {
+    let all = [
+        (1, "0000:01:00.0"),
+        (2, ""),
+        (3, "0000:01:00.0"),
+        (4, ""),
+        (5, "0000:02:00.0"),
+    ];
+    let place = |it: &(u8, &str)| (!it.1.is_empty()).then(|| Label::sanitized(it.1));
+    let kept: Vec<u8> = once_each(all.to_vec(), place)
+        .iter()
+        .map(|it| it.0)
+        .collect();
+    assert_eq!(kept, [1, 2, 4, 5]);
+}

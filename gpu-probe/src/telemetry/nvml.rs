@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::time::SystemTime;
 
 use market::gpu::AdapterInfo;
 use nvml_wrapper::bitmasks::device::ThrottleReasons;
@@ -32,6 +33,8 @@ pub(crate) struct Card {
     bus_id: String,
     /// The time of the last process sample seen, in the library's own microseconds; none before the first look.
     seen_until_us: Option<u64>,
+    /// When the processes were last looked at, by the wall clock, which is the library's too.
+    looked: Option<SystemTime>,
 }
 
 impl Card {
@@ -52,6 +55,7 @@ impl Card {
             library,
             bus_id,
             seen_until_us: None,
+            looked: None,
         })
     }
 
@@ -70,6 +74,11 @@ impl Card {
             .library
             .device_by_pci_bus_id(self.bus_id.as_str())
             .ok()?;
+        let now = SystemTime::now();
+        if went_back(self.looked.replace(now), now) {
+            // Everything from now on would count as seen until the clock is there again.
+            self.seen_until_us = None;
+        }
         let before = self.seen_until_us;
         let samples = match device.process_utilization_stats(before) {
             Ok(samples) => samples,
@@ -84,6 +93,11 @@ impl Card {
         let drawing = drawing.map(|all| all.iter().map(|process| process.pid).collect());
         Some(loads(&samples, drawing.as_ref()))
     }
+}
+
+/// Tells whether the wall clock was put back between two looks.
+fn went_back(before: Option<SystemTime>, now: SystemTime) -> bool {
+    before.is_some_and(|before| now < before)
 }
 
 /// Returns the address of the adapter's card as the library writes it.

@@ -18,6 +18,8 @@ pub(super) enum Wish {
     Resume(oneshot::Sender<ProviderView>),
     /// As a pause, with what the machine is needed for.
     Yield(String, Option<Duration>, oneshot::Sender<ProviderView>),
+    /// What the machine is needed for reads otherwise now.
+    Explain(String, oneshot::Sender<ProviderView>),
     /// The machine is needed for nothing else any more.
     Regain(oneshot::Sender<ProviderView>),
     Pricing(AskChange, oneshot::Sender<ProviderView>),
@@ -50,6 +52,11 @@ impl SellerHandle {
     pub async fn yield_to(&self, reason: String) -> Option<ProviderView> {
         let took = self.end_worker().await;
         self.ask(|done| Wish::Yield(reason, took, done)).await
+    }
+
+    /// Says anew what the machine is needed for, after [`Self::yield_to`].
+    pub async fn explain(&self, reason: String) -> Option<ProviderView> {
+        self.ask(|done| Wish::Explain(reason, done)).await
     }
 
     /// Offers again after [`Self::yield_to`].

@@ -62,6 +62,13 @@ impl Rest {
         self.yielded_to = Some(reason);
     }
 
+    /// Says otherwise what the machine is needed for, if it is.
+    pub(super) fn explain(&mut self, reason: &str) {
+        if let Some(before) = &mut self.yielded_to {
+            reason.clone_into(before);
+        }
+    }
+
     pub(super) fn regain(&mut self) {
         self.yielded_to = None;
     }

@@ -213,7 +213,19 @@ async fn a_game_takes_the_card_and_gives_it_back() {
             unreachable!("the card was not given back");
         };
         assert_eq!(reason, "a game or another program uses the card (42 %)");
-        assert!(matches!(wishes.recv().await, Some(Wish::Regain(_))));
+        let Some(Wish::Explain(reason, _)) = wishes.recv().await else {
+            unreachable!("nothing more is said");
+        };
+        assert!(
+            reason.ends_with("; sold again after 120 s more without that"),
+            "{reason}"
+        );
+        while let Some(wish) = wishes.recv().await {
+            if let Wish::Regain(_) = wish {
+                return;
+            }
+        }
+        unreachable!("the card is never sold again");
     };
     tokio::select! {
         () = watching => unreachable!("the seller has not stopped"),

@@ -134,3 +134,10 @@ proptest! {
         prop_assert!(loads(&samples, None).iter().all(|load| load.permille <= 1_000));
     }
 }
+
+#[test]
+fn a_clock_that_is_put_back_is_noticed() {
+    let later = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(9);
+    assert!(went_back(Some(later), SystemTime::UNIX_EPOCH));
+    assert!(!went_back(Some(later), later) && !went_back(None, later));
+}
