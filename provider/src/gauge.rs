@@ -10,7 +10,7 @@ use std::time::Duration;
 use engine::EngineDevice;
 use gpu_probe::{Benchmark, Effort, Tuning};
 use market::gpu::{AdapterInfo, AdapterKind, ClassError, GpuClass, GpuReport};
-use market_node::home::write_private;
+use market_node::home::{Home, write_private};
 use sandbox::{Driver, DriverError, DriverProfile, Limits, Sandbox, SandboxLevel, SelfTestReport};
 
 use crate::worker;
@@ -18,8 +18,8 @@ use crate::worker;
 /// How long the sandbox may take to attack itself.
 const SELF_TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The most bytes of the file of matrix kernels that are read.
-const MAX_KERNELS_BYTES: u64 = 64 << 10;
+/// The most bytes of a file of an earlier start that are read.
+const MAX_KEPT_BYTES: u64 = 64 << 10;
 
 /// What this machine can sell.
 #[derive(Debug, Clone)]
@@ -76,21 +76,21 @@ impl Gauge {
     }
 }
 
-/// Measures the best adapter and lets the sandbox attack itself. Blocks, under 20 seconds. `kernels` is the file in which
-/// it is kept which matrix kernel suits which adapter, so that the next start need not try them all again.
+/// Measures the best adapter and lets the sandbox attack itself. Blocks, under 20 seconds.
+///
+/// The home keeps which matrix kernel suits which adapter, so that the next start need not try them all again, and which
+/// class the adapter had, so that one at a band's edge does not change its class with every start.
 ///
 /// # Errors
 /// There is no adapter, its driver is unknown, or an attack got through: nothing may be offered.
-pub fn measure(effort: Effort, kernels: &Path) -> Result<Gauge, GaugeError> {
+pub fn measure(effort: Effort, home: &Home) -> Result<Gauge, GaugeError> {
     let adapter = gpu_probe::best_adapter()?;
     let wanted = (effort, &Benchmark::OF_AN_OFFER[..]);
-    let remembered = remembered(kernels);
+    let remembered = remembered(&home.gpu_kernels());
     let mut tuning = remembered.clone();
     let probed = gpu_probe::probe_tuned(&adapter, wanted, &mut tuning, &mut |_progress| {})?;
-    if tuning != remembered
-        && let Err(error) = write_private(kernels, tuning.to_string().as_bytes())
-    {
-        tracing::warn!(%error, "the next start has to try all matrix kernels again");
+    if tuning != remembered {
+        keep(&home.gpu_kernels(), &tuning.to_string());
     }
     for problem in probed.problems {
         match problem.benchmark {
@@ -99,7 +99,14 @@ pub fn measure(effort: Effort, kernels: &Path) -> Result<Gauge, GaugeError> {
         }
     }
     let report = probed.report;
-    let class = report.class(None)?;
+    let previous = previous_class(&home.gpu_class(), &report.adapter);
+    let class = report.class(previous)?;
+    if previous != Some(class) {
+        keep(
+            &home.gpu_class(),
+            &format!("{}\t{class}\n", report.adapter.name),
+        );
+    }
     // A processor is served by the engine's own backend, never by the emulated GPU.
     let (device, profile) = match class.kind() {
         AdapterKind::Cpu => (EngineDevice::Flex, DriverProfile::cpu()),
@@ -131,29 +138,64 @@ pub fn measure(effort: Effort, kernels: &Path) -> Result<Gauge, GaugeError> {
     })
 }
 
-/// Reads which kernels earlier starts found fastest; nothing where the file is missing, and whatever is in it is only a
-/// suggestion.
-fn remembered(kernels: &Path) -> Tuning {
+/// Writes what the next start would like to know.
+fn keep(path: &Path, text: &str) {
+    if let Err(error) = write_private(path, text.as_bytes()) {
+        tracing::warn!(%error, "the next start has to find out again");
+    }
+}
+
+/// Reads a file of an earlier start; nothing where it is missing. Whatever is in it is only a suggestion.
+fn kept(path: &Path) -> String {
     let mut bytes = Vec::new();
-    let file = File::open(kernels).map(|file| file.take(MAX_KERNELS_BYTES));
+    let file = File::open(path).map(|file| file.take(MAX_KEPT_BYTES));
     if let Ok(mut file) = file
         && let Err(error) = file.read_to_end(&mut bytes)
     {
-        tracing::warn!(%error, "reading which matrix kernels were fastest");
+        tracing::warn!(%error, "reading what an earlier start found");
     }
-    let Ok(tuning) = String::from_utf8_lossy(&bytes).parse();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Reads which kernels earlier starts found fastest.
+fn remembered(kernels: &Path) -> Tuning {
+    let Ok(tuning) = kept(kernels).parse();
     tuning
+}
+
+/// Reads the class that this adapter had when it was last measured.
+fn previous_class(path: &Path, adapter: &AdapterInfo) -> Option<GpuClass> {
+    let text = kept(path);
+    let (name, class) = text.trim_end().rsplit_once('\t')?;
+    let class = class.parse().ok()?;
+    (name == adapter.name.as_str()).then_some(class)
 }
 
 /// Finds the sandbox's profile for a measured GPU and its device node.
 fn gpu_profile(adapter: &AdapterInfo) -> Result<DriverProfile, DriverError> {
     let name = adapter.driver.as_str();
     match Driver::recognise(name)? {
-        Driver::Nvidia => DriverProfile::nvidia(0),
+        Driver::Nvidia => DriverProfile::nvidia(nvidia_minor(adapter)),
         Driver::Amd => DriverProfile::amd(render_minor(adapter)),
         Driver::Intel => DriverProfile::intel(render_minor(adapter)),
         Driver::Cpu | Driver::Lavapipe => Ok(DriverProfile::cpu()),
     }
+}
+
+/// Returns the number of the card's device node under NVIDIA's driver, by its place on the bus; 0, the first, where that
+/// is not known.
+fn nvidia_minor(adapter: &AdapterInfo) -> u32 {
+    let bus = adapter.pci_bus_id.as_ref();
+    let file = bus.map(|bus| format!("/proc/driver/nvidia/gpus/{}/information", bus.as_str()));
+    let text = file.and_then(|file| std::fs::read_to_string(file).ok());
+    text.and_then(|text| minor_in(&text)).unwrap_or(0)
+}
+
+/// Reads the line `Device Minor:` of what NVIDIA's driver says of a card.
+fn minor_in(information: &str) -> Option<u32> {
+    let mut lines = information.lines();
+    let minor = lines.find_map(|line| line.strip_prefix("Device Minor:"))?;
+    minor.trim().parse().ok()
 }
 
 /// Returns the number of the adapter's render node, by its place on the bus; 128, the first, where that is
@@ -168,3 +210,6 @@ fn render_minor(adapter: &AdapterInfo) -> u32 {
         .find_map(|name| name.strip_prefix("renderD")?.parse().ok())
         .unwrap_or(128)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! Never decides when; the policy of `gpu_probe` does, and its page of words says why. Never touches a pause of the
 //! owner's.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gpu_probe::activity::{Decision, Observation, Policy, PolicySettings};
@@ -16,6 +17,12 @@ use crate::seller::SellerHandle;
 
 /// How long one look may take; a driver that needs longer does not answer any more.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many looks come before the card is first sold: in the time between them a game that runs already is noticed.
+const FIRST_LOOKS: u32 = 6;
+
+/// What the owner reads until then.
+const LOOKING: &str = "looking whether other programs use the card";
 
 /// A share that is never exceeded, in 1/1,000.
 const WHOLE_PERMILLE: u16 = 1_000;
@@ -34,21 +41,33 @@ pub fn policy(settings: &SellSettings) -> PolicySettings {
     }
 }
 
-/// Watches the card until the seller has stopped.
+/// Watches the card until the seller has stopped. Before the card is sold for the first time it is looked at for as long
+/// as a game needs to be noticed.
 pub async fn watch(adapter: AdapterInfo, settings: PolicySettings, seller: SellerHandle) {
     let opened = tokio::task::spawn_blocking(move || Watch::open(&adapter)).await;
     let Ok(card) = opened else {
         return unwatched().await;
     };
+    let occupied = seller.occupancy();
+    let look = |card, wait| {
+        // Where nothing is leased there is no worker to tell from others.
+        let has_workers = *occupied.borrow();
+        look(card, wait, has_workers)
+    };
     Box::pin(watch_with((card, look), settings, &seller)).await;
 }
 
 /// Waits, and looks at the card; `None` where the driver does not answer any more.
-async fn look(mut card: Watch, wait: Duration) -> Option<(Watch, Sample)> {
+async fn look(mut card: Watch, wait: Duration, has_workers: bool) -> Option<(Watch, Sample)> {
     tokio::time::sleep(wait).await;
     // Reads files, or waits for the driver.
     let looking = tokio::task::spawn_blocking(move || {
-        let sample = card.sample(&family::of(std::process::id()));
+        let this = std::process::id();
+        let own = match has_workers {
+            true => family::of(this),
+            false => BTreeSet::from([this]),
+        };
+        let sample = card.sample(&own);
         (card, sample)
     });
     let looked = tokio::time::timeout(LOOK_TIMEOUT, looking).await;
@@ -66,34 +85,48 @@ pub(crate) async fn watch_with<Card, Looking>(
 {
     let has_limits = settings.temperature_limit_c.is_some() || settings.power_limit_mw.is_some();
     let mut policy = Policy::new(settings, 0);
-    let mut now_ms = 0;
-    let mut is_first = true;
+    let mut wait = Duration::ZERO;
+    let mut looks = 0;
     while !seller.has_stopped() {
-        let wait_ms = policy.poll_timeout().saturating_sub(now_ms);
-        let Some((back, sample)) = look(card, Duration::from_millis(wait_ms)).await else {
+        let Some((back, sample)) = look(card, wait).await else {
             return unwatched().await;
         };
         card = back;
-        if std::mem::take(&mut is_first) {
+        looks += 1;
+        if looks == 1 {
             tell_what_is_unknown(&sample, has_limits);
+            match sample.telemetry.silence {
+                // A processor is never watched, so nothing would be seen by waiting.
+                Some(Silence::NoCard) => looks = FIRST_LOOKS,
+                _ => _ = seller.yield_to(LOOKING.to_owned()).await,
+            }
         }
-        now_ms = sample.at_ms;
-        if let Err(late) = policy.handle_sample(&Observation::from(&sample), now_ms) {
+        if let Err(late) = policy.handle_sample(&Observation::from(&sample), sample.at_ms) {
             tracing::debug!(%late, "a look at the card is passed over");
         }
-        match policy.poll_decision() {
-            Some(Decision::Yield(reason)) => {
-                tracing::info!(%reason, "the card goes back to its owner");
-                seller.yield_to(reason.to_string()).await;
-            }
-            Some(Decision::Resume) => {
-                tracing::info!("the card is for sale again");
-                seller.regain().await;
-            }
-            None => {
-                if let Some(words) = words(&policy) {
-                    seller.explain(words).await;
-                }
+        act(&mut policy, looks, seller).await;
+        let wait_ms = policy.poll_timeout().saturating_sub(sample.at_ms);
+        wait = Duration::from_millis(wait_ms);
+    }
+}
+
+/// Does what the policy decided, and keeps the owner told.
+async fn act(policy: &mut Policy, looks: u32, seller: &SellerHandle) {
+    match policy.poll_decision() {
+        Some(Decision::Yield(reason)) => {
+            tracing::info!(%reason, "the card goes back to its owner");
+            seller.yield_to(reason.to_string()).await;
+        }
+        Some(Decision::Resume) => {
+            tracing::info!("the card is for sale again");
+            seller.regain().await;
+        }
+        None if policy.is_selling() && looks == FIRST_LOOKS => {
+            seller.regain().await;
+        }
+        None => {
+            if let Some(words) = words(policy) {
+                seller.explain(words).await;
             }
         }
     }

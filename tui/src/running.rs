@@ -108,8 +108,8 @@ pub(crate) async fn start(home: Home, roles: Roles) -> anyhow::Result<RunningNod
     let seller = match roles.sell {
         None => None,
         Some(config) => {
-            let kernels = home.gpu_kernels();
-            let gauge = tokio::task::spawn_blocking(move || measure(Effort::Quick, &kernels))
+            let kept = home.clone();
+            let gauge = tokio::task::spawn_blocking(move || measure(Effort::Quick, &kept))
                 .await
                 .context("measuring this machine")?
                 .context("this machine cannot sell")?;

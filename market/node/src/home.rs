@@ -210,6 +210,11 @@ impl Home {
         self.root.join("gpu-kernels.txt")
     }
 
+    /// Returns the file of the class that this machine's GPU had last.
+    pub fn gpu_class(&self) -> PathBuf {
+        self.root.join("gpu-class.txt")
+    }
+
     /// Returns the file of the account's delegation to this node.
     pub fn delegation(&self) -> PathBuf {
         self.root.join("keys").join("delegation.bin")

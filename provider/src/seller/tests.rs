@@ -2,7 +2,7 @@
 
 use engine::EngineDevice;
 use gpu_probe::activity::{Activity, EngineClass, PolicySettings};
-use gpu_probe::telemetry::{Sample, Telemetry};
+use gpu_probe::telemetry::{Sample, Silence, Telemetry};
 use market::genesis::{Fees, Genesis};
 use market_node::api::{AskChange, ProviderView};
 use market_node::clock::wall_now;
@@ -185,8 +185,9 @@ async fn a_machine_that_is_needed_and_an_owner_who_pauses_end_in_their_own_ways(
     assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
 }
 
-#[tokio::test]
-async fn a_game_takes_the_card_and_gives_it_back() {
+/// Watches a card that others use as `permille` says of each moment, and returns what the seller is asked for until it
+/// may sell.
+async fn asked_while(permille: fn(u64) -> u16, silence: Option<Silence>) -> Vec<String> {
     let (wish, mut wishes) = mpsc::channel(4);
     let handle = SellerHandle {
         wishes: wish,
@@ -196,12 +197,14 @@ async fn a_game_takes_the_card_and_gives_it_back() {
     // Time is what the looks say.
     let look = async |now_ms: u64, wait: Duration| {
         let at_ms = now_ms + u64::try_from(wait.as_millis()).unwrap();
-        let permille = if at_ms <= 4_000 { 420 } else { 0 };
         let sample = Sample {
             at_ms,
-            telemetry: Telemetry::default(),
+            telemetry: Telemetry {
+                silence: silence.clone(),
+                ..Telemetry::default()
+            },
             activity: Activity {
-                others_permille: Some([(EngineClass::Render, permille)].into()),
+                others_permille: Some([(EngineClass::Render, permille(at_ms))].into()),
                 ..Activity::default()
             },
         };
@@ -209,28 +212,41 @@ async fn a_game_takes_the_card_and_gives_it_back() {
     };
     let watching = yielding::watch_with((0, look), PolicySettings::default(), &handle);
     let asked = async {
-        let Some(Wish::Yield(reason, ..)) = wishes.recv().await else {
-            unreachable!("the card was not given back");
-        };
-        assert_eq!(reason, "a game or another program uses the card (42 %)");
-        let Some(Wish::Explain(reason, _)) = wishes.recv().await else {
-            unreachable!("nothing more is said");
-        };
-        assert!(
-            reason.ends_with("; sold again after 120 s more without that"),
-            "{reason}"
-        );
+        let mut asked = Vec::new();
         while let Some(wish) = wishes.recv().await {
-            if let Wish::Regain(_) = wish {
-                return;
+            match wish {
+                Wish::Yield(reason, ..) | Wish::Explain(reason, _) => asked.push(reason),
+                Wish::Regain(_) => break,
+                other => unreachable!("{other:?}"),
             }
         }
-        unreachable!("the card is never sold again");
+        asked
     };
     tokio::select! {
         () = watching => unreachable!("the seller has not stopped"),
-        () = asked => {}
+        asked = asked => asked,
     }
+}
+
+#[tokio::test]
+async fn a_game_that_runs_already_is_seen_before_anything_is_sold() {
+    let asked = asked_while(|at_ms| if at_ms <= 4_000 { 420 } else { 0 }, None).await;
+    assert_eq!(asked[0], "looking whether other programs use the card");
+    assert_eq!(asked[1], "a game or another program uses the card (42 %)");
+    assert!(
+        asked[2].ends_with("; sold again after 120 s more without that"),
+        "{asked:?}"
+    );
+    let last = asked.last().unwrap();
+    assert!(last.ends_with("after 5 s more without that"), "{last}");
+}
+
+#[tokio::test]
+async fn a_quiet_card_is_sold_after_a_look_and_a_processor_at_once() {
+    let asked = asked_while(|_| 0, None).await;
+    assert_eq!(asked, ["looking whether other programs use the card"]);
+    let asked = asked_while(|_| 0, Some(Silence::NoCard)).await;
+    assert_eq!(asked, [""; 0]);
 }
 
 #[tokio::test]

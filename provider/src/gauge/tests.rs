@@ -1,0 +1,36 @@
+//! Tests of what drivers say of their cards.
+
+use super::*;
+
+#[test]
+fn the_number_of_a_card_is_read_from_what_its_driver_says() {
+    let information =
+        "Model: \t\t A Card\nIRQ:   \t\t 130\nDevice Minor: \t 3\nGPU Excluded:\t No\n";
+    assert_eq!(minor_in(information), Some(3));
+    assert_eq!(minor_in("Device Minor: many\n"), None);
+    assert_eq!(minor_in(""), None);
+}
+
+#[test]
+fn a_class_is_kept_for_the_adapter_that_had_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gpu-class.txt");
+    let adapter = |name| AdapterInfo {
+        name: market::gpu::Label::sanitized(name),
+        vendor_id: 0,
+        device_id: 0,
+        driver: market::gpu::Label::sanitized("a driver"),
+        backend: market::gpu::Label::sanitized("vulkan"),
+        form: market::gpu::AdapterForm::Discrete,
+        pci_bus_id: None,
+    };
+    let class: GpuClass = "16T-12G".parse().unwrap();
+    assert_eq!(previous_class(&path, &adapter("A Card")), None);
+    keep(&path, &format!("A Card\t{class}\n"));
+    assert_eq!(previous_class(&path, &adapter("A Card")), Some(class));
+    assert_eq!(previous_class(&path, &adapter("Another")), None);
+    for damaged in ["", "A Card", "A Card\t17T-12G", "\u{0}\t\t"] {
+        keep(&path, damaged);
+        assert_eq!(previous_class(&path, &adapter("A Card")), None, "{damaged}");
+    }
+}
