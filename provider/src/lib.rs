@@ -10,7 +10,7 @@
 
 mod agent;
 mod api;
-mod family;
+
 mod gauge;
 mod kill_switch;
 mod lease;

@@ -12,7 +12,7 @@ use gpu_probe::telemetry::{Sample, Silence, Watch};
 use market::gpu::AdapterInfo;
 use market_node::config::SellSettings;
 
-use crate::family;
+
 use crate::seller::SellerHandle;
 
 /// How long one look may take; a driver that needs longer does not answer any more.

@@ -2,15 +2,17 @@
 //!
 //! It must never carry anything of a job: a job's bytes travel on the pipe, after LOCKED.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attack::Attack;
 use crate::driver::DriverProfile;
+use crate::layer::LayerName;
 use crate::limits::Limits;
-use crate::self_test::Targets;
+use crate::targets::Targets;
 
 /// The variable that holds the [`LaunchConfig`].
 pub(crate) const CONFIG_VARIABLE: &str = "NIGHTSHIFT_SANDBOX";
@@ -52,7 +54,22 @@ pub(crate) enum Purpose {
     /// To serve a job after LOCKED.
     Job,
     /// To attack its own confinement and report; takes no job.
-    SelfTest(Targets),
+    Attack {
+        /// What to try, in this order.
+        attacks: Vec<Attack>,
+        /// Where to aim.
+        targets: Targets,
+    },
+}
+
+impl Purpose {
+    /// Where to aim; `None` for a job.
+    pub(crate) fn targets(&self) -> Option<&Targets> {
+        match self {
+            Self::Job => None,
+            Self::Attack { targets, .. } => Some(targets),
+        }
+    }
 }
 
 /// Which part of the launch a process is.
@@ -64,6 +81,8 @@ pub(crate) enum Stage {
     Work,
     /// A worker of the bench, which stays unconfined and takes no job.
     Bench,
+    /// A second agent, which the check starts in order to kill it.
+    Agent,
 }
 
 impl Stage {
@@ -73,12 +92,13 @@ impl Stage {
             Self::Launch => "launch",
             Self::Work => "work",
             Self::Bench => "bench",
+            Self::Agent => "agent",
         }
     }
 
     /// Reads the value of [`STAGE_VARIABLE`].
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Launch, Self::Work, Self::Bench]
+        [Self::Launch, Self::Work, Self::Bench, Self::Agent]
             .into_iter()
             .find(|stage| stage.as_str() == text)
     }
@@ -93,6 +113,8 @@ pub(crate) struct LaunchConfig {
     pub(crate) profile: DriverProfile,
     /// The newest Landlock version to use.
     pub(crate) landlock: LandlockCeiling,
+    /// The layers to do without, for controls alone: only a program made for tests starts such a worker.
+    pub(crate) left_out: BTreeSet<LayerName>,
     /// Why the worker starts.
     pub(crate) purpose: Purpose,
     /// Whether a control group keeps the memory limit, so that no per-process limit must.
@@ -101,6 +123,39 @@ pub(crate) struct LaunchConfig {
     pub(crate) outer_namespaces: BTreeMap<String, String>,
     /// The Landlock version in force; filled in just before exec.
     pub(crate) landlock_abi: u32,
+}
+
+impl LaunchConfig {
+    /// Says whether `layer` is to be there. All namespaces need the one of users.
+    pub(crate) fn has(&self, layer: LayerName) -> bool {
+        let needs_users = matches!(
+            layer,
+            LayerName::PidNamespace
+                | LayerName::NetworkNamespace
+                | LayerName::IpcNamespace
+                | LayerName::UtsNamespace
+                | LayerName::MountNamespace
+                | LayerName::NestedNamespaces
+                | LayerName::Capabilities
+        );
+        let without_users = needs_users && self.left_out.contains(&LayerName::UserNamespace);
+        !self.left_out.contains(&layer) && !without_users
+    }
+}
+
+/// What a second agent is told, in the variable that holds a worker's configuration otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SecondAgent {
+    /// The limits of its worker.
+    pub(crate) limits: Limits,
+    /// What the driver needs.
+    pub(crate) profile: DriverProfile,
+    /// The layers that its worker does without.
+    pub(crate) left_out: BTreeSet<LayerName>,
+    /// What its worker tries.
+    pub(crate) attack: Attack,
+    /// Where to aim.
+    pub(crate) targets: Targets,
 }
 
 /// Who keeps the memory limit.

@@ -7,11 +7,15 @@ use std::fs::File;
 use std::io::Write;
 use std::time::Duration;
 
+use crate::attack::Attack;
+use crate::check::Finding;
 use crate::config::Purpose;
 use crate::driver::DriverProfile;
 use crate::frame::FrameError;
 use crate::greeting::LockedReport;
 use crate::layer::{ConfineError, Layer, LayerName};
+use crate::limits::Limits;
+use crate::self_test::SelfTestError;
 use crate::worker::{Entered, Exit, LaunchError, Sandbox};
 
 /// A started worker; there is none on this system.
@@ -96,6 +100,25 @@ pub fn enter() -> Result<Entered, ConfineError> {
     ))
 }
 
+/// Refuses, as [`enter`] does.
+///
+/// # Errors
+/// Always.
+pub fn enter_without_layers() -> Result<Entered, ConfineError> {
+    enter()
+}
+
+/// Refuses to try an attack where no worker starts.
+pub(crate) fn try_alone(
+    _sandbox: &Sandbox,
+    _attack: Attack,
+    _timeout: Duration,
+) -> Result<Finding, SelfTestError> {
+    Err(SelfTestError::Launch(LaunchError::Unsupported {
+        system: std::env::consts::OS,
+    }))
+}
+
 /// A confined worker; there is none on this system.
 #[derive(Debug)]
 pub struct Confined(Infallible);
@@ -104,6 +127,12 @@ impl Confined {
     /// The driver profile.
     #[must_use]
     pub fn profile(&self) -> &DriverProfile {
+        match self.0 {}
+    }
+
+    /// The worker's limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
         match self.0 {}
     }
 

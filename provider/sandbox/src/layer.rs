@@ -40,6 +40,26 @@ pub enum LayerName {
     Landlock,
     /// The list of system calls still allowed.
     Seccomp,
+    /// A session of its own, without a terminal.
+    Session,
+    /// The end of the worker with the end of its parent.
+    ParentDeath,
+    /// The time that the agent keeps by its own clock.
+    AgentClock,
+    /// The count of the bytes that the agent takes from the worker, and how long one frame may be.
+    OutputCap,
+    /// No byte of a job before LOCKED, and no byte of a worker but LOCKED first.
+    Handshake,
+    /// The engine looks at every index on the processor before a kernel uses it.
+    IndexChecks,
+    /// The engine's readers of files, which check sizes before they take memory.
+    StrictReaders,
+    /// The bytes of the card's memory that the engine may take.
+    CardMemoryBudget,
+    /// Work goes to the card in slices, and a lost card ends the job.
+    SlicedWork,
+    /// Memory of the card is zero when it is handed out.
+    ZeroedMemory,
 }
 
 impl LayerName {
@@ -60,6 +80,16 @@ impl LayerName {
             Self::Capabilities | Self::NoNewPrivileges => "the regaining of privileges",
             Self::Landlock => "files, sockets and signals outside the worker's own",
             Self::Seccomp => "system calls that no engine needs",
+            Self::Session => "keys typed into the owner's terminal",
+            Self::ParentDeath => "a worker that nobody watches any more",
+            Self::AgentClock => "a job that never ends",
+            Self::OutputCap => "results without end",
+            Self::Handshake => "a job that runs before the walls stand",
+            Self::IndexChecks => "reads and writes beyond a table in the card's memory",
+            Self::StrictReaders => "malformed files that mislead their reader",
+            Self::CardMemoryBudget => "a job that takes the whole card's memory",
+            Self::SlicedWork => "a card that is busy without end",
+            Self::ZeroedMemory => "the reading of what others left in the card's memory",
         }
     }
 
@@ -83,12 +113,7 @@ impl LayerName {
             Self::ControlGroup => {
                 "Run as a service with Delegate=yes, or accept per-process limits"
             }
-            Self::Environment
-            | Self::Descriptors
-            | Self::ResourceLimits
-            | Self::NestedNamespaces
-            | Self::Capabilities
-            | Self::NoNewPrivileges => {
+            _ => {
                 "Run `nightshift sandbox check` and report what it prints; use Linux 5.13 or later"
             }
         }
@@ -113,6 +138,16 @@ impl fmt::Display for LayerName {
             Self::NoNewPrivileges => "no new privileges",
             Self::Landlock => "Landlock",
             Self::Seccomp => "seccomp",
+            Self::Session => "session",
+            Self::ParentDeath => "end with the parent",
+            Self::AgentClock => "agent's clock",
+            Self::OutputCap => "output cap",
+            Self::Handshake => "LOCKED handshake",
+            Self::IndexChecks => "index checks",
+            Self::StrictReaders => "strict readers",
+            Self::CardMemoryBudget => "card memory budget",
+            Self::SlicedWork => "sliced work",
+            Self::ZeroedMemory => "zeroed memory",
         })
     }
 }

@@ -30,14 +30,18 @@
 //! Nothing of a job can reach a worker before LOCKED: only [`Worker`], which
 //! [`Launched::wait_locked`] alone makes, has pipes.
 
+mod attack;
 mod bench;
+mod check;
 mod config;
 mod driver;
+mod family;
 mod frame;
 mod greeting;
 mod layer;
 mod limits;
 mod self_test;
+mod targets;
 mod worker;
 
 #[cfg(target_os = "linux")]
@@ -51,20 +55,22 @@ mod elsewhere;
 use elsewhere as system;
 
 #[cfg(target_os = "linux")]
-pub use linux::attempt_all;
+pub use linux::Watch;
 
+pub use attack::Attack;
 pub use bench::{UnconfinedStart, time_unconfined_start};
+pub use check::{CheckReport, Finding, Verdict};
 pub use config::{LandlockCeiling, WorkerProgram};
 pub use driver::{
     AfterLock, CodePages, DeviceNode, Driver, DriverError, DriverProfile, Presence, Rights,
     SystemPath,
 };
+pub use family::family_of;
 pub use frame::{FrameError, read_frame, write_frame};
 pub use greeting::LockedReport;
 pub use layer::{ConfineError, Layer, LayerName};
 pub use limits::{Limits, LimitsError};
-pub use self_test::{
-    Attack, Attempt, Outcome, Row, SandboxLevel, SelfTestError, SelfTestReport, Targets, Watched,
-};
-pub use system::{Confined, Locked, enter};
-pub use worker::{Entered, Exit, Killer, LaunchError, Launched, Sandbox, Worker};
+pub use self_test::{Outcome, Row, SandboxLevel, SelfTestError, SelfTestReport};
+pub use system::{Confined, Locked, enter, enter_without_layers};
+pub use targets::{Targets, Watched};
+pub use worker::{Entered, Exit, Killer, LaunchError, Launched, Output, Sandbox, Worker};

@@ -21,10 +21,16 @@ pub struct Limits {
     pub scratch_bytes: u64,
     /// Descriptors open at once; from 16 to 4,096.
     pub open_files: u32,
+    /// Bytes of the card's memory that the engine may take; at least 64 MiB. No kernel keeps this one: the worker's
+    /// engine reads it from [`crate::Confined::limits`] and keeps to it.
+    pub vram_bytes: u64,
+    /// Bytes that the agent takes from the worker over its whole life, frames' lengths included; at least 4,096.
+    pub output_bytes: u64,
 }
 
 impl Default for Limits {
-    /// Six hours, 4 GiB, 256 threads, 64 MiB of scratch, 256 descriptors.
+    /// Six hours, 4 GiB of memory and as much of the card's, 256 threads, 64 MiB of scratch, 256 descriptors, 4 GiB of
+    /// output.
     fn default() -> Self {
         Self {
             cpu_time: Duration::from_secs(6 * 3600),
@@ -33,6 +39,8 @@ impl Default for Limits {
             processes: 256,
             scratch_bytes: 64 << 20,
             open_files: 256,
+            vram_bytes: 4 << 30,
+            output_bytes: 4 << 30,
         }
     }
 }
@@ -73,7 +81,9 @@ impl Limits {
         within("memory_bytes", self.memory_bytes, 64 << 20, 1 << 50)?;
         within("processes", u64::from(self.processes), 4, 1 << 20)?;
         within("scratch_bytes", self.scratch_bytes, 4096, self.memory_bytes)?;
-        within("open_files", u64::from(self.open_files), 16, 4096)
+        within("open_files", u64::from(self.open_files), 16, 4096)?;
+        within("vram_bytes", self.vram_bytes, 64 << 20, 1 << 50)?;
+        within("output_bytes", self.output_bytes, 4096, 1 << 50)
     }
 }
 

@@ -1,9 +1,7 @@
-//! The self test: a worker attacks its own confinement while the agent watches the targets.
+//! The quick self test: a worker attacks its own confinement by calls while the agent watches the targets.
 //!
-//! It must never count an attack as stopped on the worker's word alone where the agent can look
-//! itself, and any attack that got through closes the level.
-
-mod targets;
+//! It must never count an attack as stopped on the worker's word alone where the agent can look itself, and any attack
+//! that got through closes the level.
 
 use std::fmt;
 use std::io;
@@ -11,90 +9,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attack::Attack;
 use crate::config::Purpose;
 use crate::frame::{FrameError, read_frame};
 use crate::greeting::LockedReport;
+use crate::targets::Watched;
 use crate::worker::{LaunchError, Sandbox};
-
-pub use self::targets::{Targets, Watched};
 
 /// The largest report accepted, in bytes.
 const MAX_REPORT_BYTES: usize = 64 * 1024;
-
-/// One thing that a hostile job would try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Attack {
-    /// Read a file of the owner.
-    ReadFile,
-    /// Create a file in a folder of the owner.
-    WriteFile,
-    /// Open a file through a folder that the agent leaked as an open descriptor.
-    LeakedDescriptor,
-    /// Connect to a listener on this machine.
-    Tcp,
-    /// Send a datagram to a socket on this machine.
-    Udp,
-    /// Connect to an abstract unix socket.
-    AbstractSocket,
-    /// Signal the agent.
-    Signal,
-    /// Attach to the agent as a debugger.
-    Trace,
-    /// Read the agent's memory.
-    ReadMemory,
-    /// Start a shell.
-    Shell,
-    /// Start a second process.
-    Fork,
-    /// Make a user namespace.
-    NestedNamespace,
-    /// Mount a file system.
-    Mount,
-    /// Set up an io_uring.
-    IoUring,
-}
-
-impl Attack {
-    /// Every attack, in the order of the report.
-    pub const ALL: [Self; 14] = [
-        Self::ReadFile,
-        Self::WriteFile,
-        Self::LeakedDescriptor,
-        Self::Tcp,
-        Self::Udp,
-        Self::AbstractSocket,
-        Self::Signal,
-        Self::Trace,
-        Self::ReadMemory,
-        Self::Shell,
-        Self::Fork,
-        Self::NestedNamespace,
-        Self::Mount,
-        Self::IoUring,
-    ];
-}
-
-impl fmt::Display for Attack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadFile => "read a file of the owner",
-            Self::WriteFile => "write into a folder of the owner",
-            Self::LeakedDescriptor => "use a folder that the agent left open",
-            Self::Tcp => "connect over TCP",
-            Self::Udp => "send a datagram",
-            Self::AbstractSocket => "connect to an abstract unix socket",
-            Self::Signal => "signal the agent",
-            Self::Trace => "debug the agent",
-            Self::ReadMemory => "read the agent's memory",
-            Self::Shell => "start a shell",
-            Self::Fork => "start a second process",
-            Self::NestedNamespace => "make a user namespace",
-            Self::Mount => "mount a file system",
-            Self::IoUring => "set up an io_uring",
-        })
-    }
-}
 
 /// What became of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,11 +40,11 @@ impl fmt::Display for Outcome {
 
 /// One attack and what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// What was tried.
-    pub attack: Attack,
+    pub(crate) attack: Attack,
     /// What became of it.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 /// One line of the report: an attack tried twice, without and with seccomp.
@@ -143,20 +66,26 @@ impl Row {
     pub fn open(&self) -> bool {
         self.locked == Outcome::GotThrough || self.arrived
     }
+
+    /// Says what was observed.
+    #[must_use]
+    pub fn evidence(&self) -> String {
+        let arrived = if self.arrived {
+            "; the agent saw it arrive"
+        } else {
+            ""
+        };
+        format!(
+            "before seccomp: {}; LOCKED: {}{arrived}",
+            self.without_seccomp, self.locked
+        )
+    }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.open() { "OPEN" } else { "stopped" };
-        write!(
-            f,
-            "{verdict}: {} (without seccomp: {}; locked: {})",
-            self.attack, self.without_seccomp, self.locked
-        )?;
-        if self.arrived {
-            f.write_str("; the agent saw it arrive")?;
-        }
-        Ok(())
+        write!(f, "{verdict}: {} ({})", self.attack, self.evidence())
     }
 }
 
@@ -175,7 +104,7 @@ pub enum SandboxLevel {
 pub struct SelfTestReport {
     /// What may be offered.
     pub level: SandboxLevel,
-    /// One row an attack, in the order of [`Attack::ALL`].
+    /// One row an attack, in the order of the table.
     pub rows: Vec<Row>,
     /// The layers that the tested worker observed.
     pub locked: LockedReport,
@@ -205,10 +134,28 @@ pub(crate) struct Trial {
     pub(crate) locked: Vec<Attempt>,
 }
 
-/// Sets targets up, starts the attacking worker, and judges.
+/// Tries the quick set, and judges.
 pub(crate) fn run(sandbox: &Sandbox, timeout: Duration) -> Result<SelfTestReport, SelfTestError> {
+    let attacks: Vec<Attack> = Attack::with_calls().collect();
+    let (rows, locked) = try_calls(sandbox, &attacks, timeout)?;
+    Ok(SelfTestReport {
+        level: level(&rows),
+        rows,
+        locked,
+    })
+}
+
+/// Sets targets up, starts a worker that makes the calls of `attacks`, and joins what both saw.
+pub(crate) fn try_calls(
+    sandbox: &Sandbox,
+    attacks: &[Attack],
+    timeout: Duration,
+) -> Result<(Vec<Row>, LockedReport), SelfTestError> {
     let watched = Watched::set_up().map_err(SelfTestError::Targets)?;
-    let purpose = Purpose::SelfTest(watched.targets().clone());
+    let purpose = Purpose::Attack {
+        attacks: attacks.to_vec(),
+        targets: watched.targets().clone(),
+    };
     let mut worker = sandbox.launch_for(purpose)?.wait_locked(timeout)?;
     let killer = worker.killer();
     let mut output = worker
@@ -224,23 +171,23 @@ pub(crate) fn run(sandbox: &Sandbox, timeout: Duration) -> Result<SelfTestReport
     let trial = frame
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .ok_or(SelfTestError::Incomplete(timeout))?;
-    let rows =
-        judge(&trial, |attack| watched.saw(attack)).ok_or(SelfTestError::Incomplete(timeout))?;
-    Ok(SelfTestReport {
-        level: level(&rows),
-        rows,
-        locked: worker.report().clone(),
-    })
+    let rows = judge(attacks, &trial, |attack| watched.saw(attack))
+        .ok_or(SelfTestError::Incomplete(timeout))?;
+    Ok((rows, worker.report().clone()))
 }
 
 /// Joins both passes with what the agent saw; `None` unless each attack was tried in order.
-fn judge(trial: &Trial, arrived: impl Fn(Attack) -> bool) -> Option<Vec<Row>> {
+fn judge(
+    attacks: &[Attack],
+    trial: &Trial,
+    arrived: impl Fn(Attack) -> bool,
+) -> Option<Vec<Row>> {
     let complete = |attempts: &[Attempt]| {
-        attempts.len() == Attack::ALL.len()
-            && Attack::ALL
+        attempts.len() == attacks.len()
+            && attacks
                 .iter()
                 .zip(attempts)
-                .all(|(a, b)| *a == b.attack)
+                .all(|(attack, attempt)| *attack == attempt.attack)
     };
     if !complete(&trial.without_seccomp) || !complete(&trial.locked) {
         return None;

@@ -3,17 +3,20 @@
 //! It must never hand out a pipe before LOCKED: [`Launched`] has none to give, and
 //! [`Launched::wait_locked`] is the only way to a [`Worker`].
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::bench::UnconfinedStart;
+use crate::attack::Attack;
+use crate::check::{self, CheckReport, Finding};
 use crate::config::{LandlockCeiling, Purpose, WorkerProgram};
 use crate::driver::DriverProfile;
 use crate::frame::FrameError;
 use crate::greeting::{Greeting, LockedReport};
-use crate::layer::ConfineError;
+use crate::layer::{ConfineError, LayerName};
 use crate::limits::{Limits, LimitsError};
 use crate::self_test::{SelfTestError, SelfTestReport};
 use crate::system::{self, Confined};
@@ -25,6 +28,7 @@ pub struct Sandbox {
     pub(crate) profile: DriverProfile,
     pub(crate) limits: Limits,
     pub(crate) landlock: LandlockCeiling,
+    pub(crate) left_out: BTreeSet<LayerName>,
 }
 
 /// How a worker ended.
@@ -89,6 +93,7 @@ impl Sandbox {
             profile,
             limits,
             landlock: LandlockCeiling::Best,
+            left_out: BTreeSet::new(),
         }
     }
 
@@ -96,6 +101,14 @@ impl Sandbox {
     #[must_use]
     pub fn with_landlock(mut self, ceiling: LandlockCeiling) -> Self {
         self.landlock = ceiling;
+        self
+    }
+
+    /// Does without `layers`, to show that it is they that stop an attack. Only a program that calls
+    /// [`crate::enter_without_layers`] starts such a worker, and none takes a job; the product's program does neither.
+    #[must_use]
+    pub fn without(mut self, layers: impl IntoIterator<Item = LayerName>) -> Self {
+        self.left_out.extend(layers);
         self
     }
 
@@ -117,10 +130,31 @@ impl Sandbox {
         crate::self_test::run(self, timeout)
     }
 
+    /// Tries every attack that needs no engine, each for real; waits at most `timeout` for each. Takes some seconds.
+    ///
+    /// # Errors
+    /// As [`Self::self_test`].
+    pub fn check(&self, timeout: Duration) -> Result<CheckReport, SelfTestError> {
+        check::run(self, timeout)
+    }
+
+    /// Tries one attack as [`Self::check`] does.
+    ///
+    /// # Errors
+    /// As [`Self::self_test`].
+    pub fn try_attack(&self, attack: Attack, timeout: Duration) -> Result<Finding, SelfTestError> {
+        check::find(self, attack, timeout)
+    }
+
     pub(crate) fn launch_for(&self, purpose: Purpose) -> Result<Launched, LaunchError> {
         self.limits.check()?;
+        let output_bytes = match self.left_out.contains(&LayerName::OutputCap) {
+            true => u64::MAX,
+            false => self.limits.output_bytes,
+        };
         Ok(Launched {
             process: system::Process::start(self, purpose)?,
+            output_bytes,
         })
     }
 }
@@ -129,6 +163,7 @@ impl Sandbox {
 #[derive(Debug)]
 pub struct Launched {
     process: system::Process,
+    output_bytes: u64,
 }
 
 impl Launched {
@@ -165,6 +200,7 @@ impl Launched {
         Ok(Worker {
             process: self.process,
             report,
+            output_bytes: self.output_bytes,
         })
     }
 }
@@ -174,6 +210,7 @@ impl Launched {
 pub struct Worker {
     process: system::Process,
     report: LockedReport,
+    output_bytes: u64,
 }
 
 impl Worker {
@@ -195,8 +232,12 @@ impl Worker {
     }
 
     /// Takes the pipe from the worker; `None` the second time.
-    pub fn take_stdout(&mut self) -> Option<File> {
-        self.process.take_stdout()
+    pub fn take_stdout(&mut self) -> Option<Output> {
+        Some(Output {
+            pipe: self.process.take_stdout()?,
+            left: self.output_bytes,
+            killer: self.killer(),
+        })
     }
 
     /// The last 64 KiB of what the worker wrote on its error pipe, with control characters
@@ -227,6 +268,34 @@ impl Worker {
     #[must_use]
     pub fn wait_timeout(&self, timeout: Duration) -> Option<Exit> {
         self.process.wait_timeout(timeout)
+    }
+}
+
+/// What a worker writes, up to [`Limits::output_bytes`]. A worker that writes more is ended, and reading then answers
+/// [`io::ErrorKind::QuotaExceeded`]. One that writes faster than this is read waits in the pipe.
+#[derive(Debug)]
+pub struct Output {
+    pipe: File,
+    left: u64,
+    killer: Killer,
+}
+
+impl Read for Output {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return match self.pipe.read(&mut [0])? {
+                0 => Ok(0),
+                _ => {
+                    self.killer.kill();
+                    let words = "the worker wrote more than it may";
+                    Err(io::Error::new(io::ErrorKind::QuotaExceeded, words))
+                }
+            };
+        }
+        let wanted = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let count = self.pipe.read(&mut buffer[..wanted])?;
+        self.left -= count as u64;
+        Ok(count)
     }
 }
 

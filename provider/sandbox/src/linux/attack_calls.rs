@@ -83,28 +83,68 @@ pub(super) fn start_shell() -> io::Result<()> {
     }
 }
 
-/// Starts a second process.
-pub(super) fn start_process() -> io::Result<()> {
-    match sys::fork_unchecked()? {
-        Fork::Child => sys::leave(0),
-        Fork::Parent(child) => init::wait_for(child).map(drop),
-    }
-}
-
-/// Makes a user namespace, in a child process where one can be had.
+/// Makes a user namespace and mounts a file system in it, in a child process where one can be had.
 pub(super) fn nest_namespaces() -> io::Result<()> {
-    let unshare = || sys::unshare(libc::CLONE_NEWUSER);
+    let nest = || {
+        sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+        mount_something()
+    };
     match sys::fork_unchecked() {
         Ok(Fork::Child) => {
-            let errno = unshare().err().and_then(|error| error.raw_os_error());
+            let errno = nest().err().and_then(|error| error.raw_os_error());
             sys::leave(errno.unwrap_or(0))
         }
         Ok(Fork::Parent(child)) => match init::wait_for(child)? {
             0 => Ok(()),
             errno => Err(io::Error::from_raw_os_error(errno)),
         },
-        Err(_) => unshare(),
+        Err(_) => nest(),
     }
+}
+
+fn mount_something() -> io::Result<()> {
+    let nothing = std::ptr::null();
+    // SAFETY: the names are constants that end in NUL, and a tmpfs takes no data.
+    let answer = unsafe {
+        libc::mount(
+            c"tmpfs".as_ptr(),
+            c"/dev".as_ptr(),
+            c"tmpfs".as_ptr(),
+            0,
+            nothing,
+        )
+    };
+    check(answer.into())
+}
+
+/// Loads a program of two instructions into the kernel: return nothing.
+pub(super) fn load_program() -> io::Result<()> {
+    const LOAD: libc::c_ulong = 5;
+    const SOCKET_FILTER: u32 = 1;
+    // `r0 = 0` and `exit`, of eight bytes each.
+    let instructions: [u64; 2] = [0xb7, 0x95];
+    let licence = c"GPL";
+    let mut attributes = [0_u64; 16];
+    attributes[0] = u64::from(SOCKET_FILTER) | (2 << 32);
+    attributes[1] = instructions.as_ptr() as u64;
+    attributes[2] = licence.as_ptr() as u64;
+    let size = size_of_val(&attributes);
+    // SAFETY: the attributes point to memory that lives until the call returns, and have the size given.
+    let loaded = unsafe { libc::syscall(libc::SYS_bpf, LOAD, attributes.as_mut_ptr(), size) };
+    keep_nothing(loaded)
+}
+
+/// Joins a new key ring.
+pub(super) fn join_key_ring() -> io::Result<()> {
+    const JOIN: libc::c_ulong = 1;
+    sys::probe(libc::SYS_keyctl, [JOIN, 0, 0, 0]).map(drop)
+}
+
+/// Asks to handle page faults from user space, as far as everyone may.
+pub(super) fn handle_page_faults() -> io::Result<()> {
+    const USER_MODE_ONLY: libc::c_ulong = 1;
+    let faults = sys::probe(libc::SYS_userfaultfd, [USER_MODE_ONLY, 0, 0, 0])?;
+    keep_nothing(faults)
 }
 
 /// Sets up an io_uring with one entry and closes it.
@@ -113,9 +153,14 @@ pub(super) fn set_up_ring() -> io::Result<()> {
     let mut parameters = [0_u64; 15];
     // SAFETY: the array is as large as the structure that the kernel reads and writes.
     let ring = unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, parameters.as_mut_ptr()) };
-    check(ring)?;
-    // SAFETY: the descriptor was made just above and belongs to nobody else.
-    unsafe { libc::close(i32::try_from(ring).unwrap_or(-1)) };
+    keep_nothing(ring)
+}
+
+/// Closes the descriptor that a call has answered with, if it has.
+fn keep_nothing(answer: libc::c_long) -> io::Result<()> {
+    check(answer)?;
+    // SAFETY: the descriptor was just made and belongs to nobody else.
+    unsafe { libc::close(i32::try_from(answer).unwrap_or(-1)) };
     Ok(())
 }
 

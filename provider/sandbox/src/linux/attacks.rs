@@ -1,72 +1,121 @@
-//! What a hostile job would try, tried for real; each attempt says only whether it worked.
+//! The attacks that a few calls make, tried for real; each attempt says only whether it worked.
 //!
 //! It must never do harm where an attempt works: the targets are made for the purpose, and every
 //! attempt ends at the point where its success is certain.
 
+use std::fs::{self, File};
 use std::io;
 use std::net::{TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::{SocketAddr, UnixStream};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rustix::mount::{FsOpenFlags, fsopen};
 use rustix::process::{Pid, test_kill_process};
 
 use super::attack_calls as calls;
 use super::enter::Confined;
+use super::root;
+use crate::attack::Attack;
 use crate::frame::write_frame;
 use crate::layer::{ConfineError, LayerName};
-use crate::self_test::{Attack, Attempt, Outcome, Targets, Trial};
+use crate::self_test::{Attempt, Outcome, Trial};
+use crate::targets::Targets;
 
-/// Runs the self test inside: attacks, locks, announces, attacks again, reports.
-pub(super) fn run(confined: Confined, targets: &Targets) -> Result<ExitCode, ConfineError> {
-    let without_seccomp = attempt_all(targets);
+/// Tries `attacks`, locks, announces, tries them again, reports.
+pub(super) fn run(
+    confined: Confined,
+    attacks: &[Attack],
+    targets: &Targets,
+) -> Result<ExitCode, ConfineError> {
+    let without_seccomp = attempt_all(attacks, targets);
     let locked = confined.lock()?;
     let mut output = io::stdout().lock();
     let failed = |error| ConfineError::new(LayerName::Seccomp, "report the self test", error);
     locked.announce(&mut output).map_err(failed)?;
     let trial = Trial {
         without_seccomp,
-        locked: attempt_all(targets),
+        locked: attempt_all(attacks, targets),
     };
     let report = serde_json::to_vec(&trial).expect("a trial holds only names and numbers");
     write_frame(&mut output, &report).map_err(failed)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tries every attack on `targets`, in the order of [`Attack::ALL`]. It is public so that a test
-/// can show that an unconfined process does get through.
-#[must_use]
-pub fn attempt_all(targets: &Targets) -> Vec<Attempt> {
-    Attack::ALL
-        .into_iter()
-        .map(|attack| {
-            let outcome = match attempt(attack, targets) {
-                Ok(()) => Outcome::GotThrough,
-                Err(error) => Outcome::Stopped(error.raw_os_error().unwrap_or(0)),
-            };
-            Attempt { attack, outcome }
-        })
-        .collect()
+fn attempt_all(attacks: &[Attack], targets: &Targets) -> Vec<Attempt> {
+    let attempts = attacks.iter().map(|&attack| {
+        let outcome = match attempt(attack, targets) {
+            Ok(()) => Outcome::GotThrough,
+            Err(error) => Outcome::Stopped(error.raw_os_error().unwrap_or(0)),
+        };
+        Attempt { attack, outcome }
+    });
+    attempts.collect()
 }
 
 fn attempt(attack: Attack, targets: &Targets) -> io::Result<()> {
     match attack {
-        Attack::ReadFile => std::fs::read(targets.readable()).map(drop),
-        Attack::WriteFile => std::fs::write(targets.intruder(), "x"),
-        Attack::LeakedDescriptor => calls::open_through_any_descriptor(targets.readable_name()),
+        Attack::ReadFile => read_canary(&targets.readable().0),
+        Attack::WriteFile => fs::write(targets.intruder(), "x"),
+        Attack::SymbolicLink => follow_link(targets),
+        Attack::HardLink => link_hard(targets),
+        Attack::LeakedDescriptor => calls::open_through_any_descriptor(targets.readable().1),
         Attack::Tcp => TcpStream::connect(targets.tcp()).map(drop),
         Attack::Udp => send_datagram(targets),
         Attack::AbstractSocket => connect_abstract(targets),
+        Attack::PathSocket => UnixStream::connect(targets.socket()).map(drop),
         Attack::Signal => Ok(test_kill_process(agent(targets)?)?),
         Attack::Trace => calls::trace(targets.agent()),
         Attack::ReadMemory => read_memory(targets),
         Attack::Shell => calls::start_shell(),
-        Attack::Fork => calls::start_process(),
         Attack::NestedNamespace => calls::nest_namespaces(),
-        Attack::Mount => Ok(fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map(drop)?),
         Attack::IoUring => calls::set_up_ring(),
+        Attack::KernelProgram => calls::load_program(),
+        Attack::KeyRing => calls::join_key_ring(),
+        Attack::PageFaults => calls::handle_page_faults(),
+        Attack::OtherDevice => open_device(targets.device().unwrap_or(Path::new("/dev/ptmx"))),
+        Attack::TerminalInput => open_device(Path::new("/dev/tty")),
+        _ => unreachable!("{attack} takes a worker of its own"),
     }
+}
+
+/// Works only where the bytes are the canary's.
+fn read_canary(path: &Path) -> io::Result<()> {
+    match fs::read(path)? {
+        bytes if Targets::is_canary(&bytes) => Ok(()),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// The folder in which a worker can make things, if in any: its scratch, or the targets' where nothing confines it.
+fn writable(targets: &Targets) -> PathBuf {
+    let scratch = Path::new(root::SCRATCH);
+    match scratch.is_dir() {
+        true => scratch.to_owned(),
+        false => targets.folder().to_owned(),
+    }
+}
+
+fn follow_link(targets: &Targets) -> io::Result<()> {
+    let link = writable(targets).join("symbolic");
+    // Left by the attempt before the lock.
+    let _ = fs::remove_file(&link);
+    symlink(targets.readable().0, &link)?;
+    read_canary(&link)
+}
+
+fn link_hard(targets: &Targets) -> io::Result<()> {
+    let link = writable(targets).join("hard");
+    // Left by the attempt before the lock.
+    let _ = fs::remove_file(&link);
+    fs::hard_link(targets.readable().0, &link)?;
+    read_canary(&link)
+}
+
+/// What is typed into an open terminal cannot be taken back, so that opening is where it ends.
+fn open_device(path: &Path) -> io::Result<()> {
+    File::options().read(true).write(true).open(path).map(drop)
 }
 
 fn agent(targets: &Targets) -> io::Result<Pid> {

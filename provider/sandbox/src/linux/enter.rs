@@ -5,13 +5,17 @@
 
 use std::io::{self, Write};
 
-use super::{attacks, evidence, launcher, seccomp};
+use serde::de::DeserializeOwned;
+
+use super::{attacks, bombs, evidence, launcher, second_agent, seccomp};
+use crate::attack::Means;
 use crate::bench::UnconfinedStart;
 use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stage};
 use crate::driver::DriverProfile;
 use crate::frame::{FrameError, write_frame};
 use crate::greeting::{Greeting, LockedReport};
 use crate::layer::{ConfineError, Layer, LayerName};
+use crate::limits::Limits;
 use crate::worker::Entered;
 
 /// The longest cause of a failed warm-up that is passed on.
@@ -23,6 +27,37 @@ const MAX_CAUSE_CHARS: usize = 1000;
 /// # Errors
 /// A missing layer. The agent has been told; the caller only has to end.
 pub fn enter() -> Result<Entered, ConfineError> {
+    enter_as(Program::Product)
+}
+
+/// As [`enter`], for a program that is made for tests: it also starts workers without layers, to show what gets
+/// through where a layer is missing. None of them takes a job.
+///
+/// # Errors
+/// As [`enter`].
+pub fn enter_without_layers() -> Result<Entered, ConfineError> {
+    enter_as(Program::Test)
+}
+
+/// What kind of program this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Program {
+    /// It runs jobs, and every layer is required.
+    Product,
+    /// It shows what happens without layers.
+    Test,
+}
+
+fn enter_as(program: Program) -> Result<Entered, ConfineError> {
+    let configuration = || {
+        let config: LaunchConfig = configuration()?;
+        match config.left_out.first() {
+            Some(layer) if program == Program::Product || config.purpose == Purpose::Job => Err(
+                ConfineError::new(*layer, "leave it out", "this program never does without it"),
+            ),
+            _ => Ok(config),
+        }
+    };
     let stage = std::env::var(STAGE_VARIABLE).ok();
     let entered = match stage.as_deref().and_then(Stage::parse) {
         Some(Stage::Bench) => return Ok(Entered::Unconfined(UnconfinedStart(()))),
@@ -30,6 +65,8 @@ pub fn enter() -> Result<Entered, ConfineError> {
             configuration().and_then(|config| launcher::run(config).map(Entered::Finished))
         }
         Some(Stage::Work) => configuration().and_then(work),
+        // It speaks to no agent, so nobody is told of its refusal.
+        Some(Stage::Agent) => return second_agent::run(self::configuration()?),
         None => Err(ConfineError::new(
             LayerName::Environment,
             format!("read {STAGE_VARIABLE}"),
@@ -48,7 +85,7 @@ pub(super) fn tell_refusal(error: &ConfineError) {
     );
 }
 
-fn configuration() -> Result<LaunchConfig, ConfineError> {
+fn configuration<Config: DeserializeOwned>() -> Result<Config, ConfineError> {
     let failed = |cause: &dyn std::fmt::Display| {
         ConfineError::new(
             LayerName::Environment,
@@ -62,16 +99,24 @@ fn configuration() -> Result<LaunchConfig, ConfineError> {
 
 fn work(config: LaunchConfig) -> Result<Entered, ConfineError> {
     let layers = evidence::before_lock(&config)?;
+    let with_seccomp = config.has(LayerName::Seccomp);
     let confined = Confined {
         profile: config.profile,
+        limits: config.limits,
         landlock_abi: config.landlock_abi,
         layers,
+        with_seccomp,
     };
     match config.purpose {
         Purpose::Job => Ok(Entered::Confined(confined)),
-        Purpose::SelfTest(targets) => {
-            let code = attacks::run(confined, &targets)?;
-            Ok(Entered::Finished(code))
+        Purpose::Attack { attacks, targets } => {
+            let code = match attacks.as_slice() {
+                [attack] if attack.means() != Means::Calls => {
+                    bombs::run(confined, *attack, &targets)
+                }
+                _ => attacks::run(confined, &attacks, &targets),
+            };
+            code.map(Entered::Finished)
         }
     }
 }
@@ -81,8 +126,10 @@ fn work(config: LaunchConfig) -> Result<Entered, ConfineError> {
 #[derive(Debug)]
 pub struct Confined {
     profile: DriverProfile,
+    limits: Limits,
     landlock_abi: u32,
     layers: Vec<Layer>,
+    with_seccomp: bool,
 }
 
 impl Confined {
@@ -90,6 +137,12 @@ impl Confined {
     #[must_use]
     pub fn profile(&self) -> &DriverProfile {
         &self.profile
+    }
+
+    /// The worker's limits, of which [`Limits::vram_bytes`] is the engine's to keep.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The layers observed so far.
@@ -104,8 +157,10 @@ impl Confined {
     /// The filter could not be installed, or a call that it must refuse went through. The agent
     /// has been told.
     pub fn lock(mut self) -> Result<Locked, ConfineError> {
-        let locked = seccomp::install(&self.profile).and_then(|()| evidence::after_lock());
-        self.layers.push(locked.inspect_err(tell_refusal)?);
+        if self.with_seccomp {
+            let locked = seccomp::install(&self.profile).and_then(|()| evidence::after_lock());
+            self.layers.push(locked.inspect_err(tell_refusal)?);
+        }
         Ok(Locked {
             report: LockedReport {
                 layers: self.layers,

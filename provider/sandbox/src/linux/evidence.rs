@@ -9,31 +9,37 @@ use super::{identity, landlock, limit, namespaces, root, sys};
 use crate::config::{CONFIG_VARIABLE, LaunchConfig, STAGE_VARIABLE};
 use crate::layer::{ConfineError, Layer, LayerName};
 
+/// The layers without which no worker starts, in the order of the report.
+const REQUIRED: [LayerName; 11] = [
+    LayerName::Environment,
+    LayerName::Descriptors,
+    LayerName::ResourceLimits,
+    LayerName::UserNamespace,
+    LayerName::PidNamespace,
+    LayerName::NetworkNamespace,
+    LayerName::IpcNamespace,
+    LayerName::UtsNamespace,
+    LayerName::MountNamespace,
+    LayerName::Capabilities,
+    LayerName::NoNewPrivileges,
+];
+
 /// The layers that are there before the engine warms up; the process has one thread.
 pub(super) fn before_lock(config: &LaunchConfig) -> Result<Vec<Layer>, ConfineError> {
-    let outer = &config.outer_namespaces;
-    let namespace = |name| (name, namespaces::observe(name, outer));
-    let mut layers = required([
-        (LayerName::Environment, environment(config)),
-        (LayerName::Descriptors, descriptors(config)),
-        (LayerName::ResourceLimits, limit::observe(config)),
-        namespace(LayerName::UserNamespace),
-        namespace(LayerName::PidNamespace),
-        namespace(LayerName::NetworkNamespace),
-        namespace(LayerName::IpcNamespace),
-        namespace(LayerName::UtsNamespace),
-        (LayerName::MountNamespace, mounts(config)),
-        (LayerName::Capabilities, identity::observe_capabilities()),
-        (
-            LayerName::NoNewPrivileges,
-            identity::observe_no_new_privileges(),
-        ),
-    ])?;
-    if config.landlock_abi > 0 {
-        let seen = landlock::observe(config.landlock_abi);
-        layers.extend(required([(LayerName::Landlock, seen)])?);
+    let mut layers = Vec::new();
+    for name in REQUIRED {
+        if config.has(name) {
+            layers.push(required(name, observe(name, config))?);
+        }
     }
-    if let Ok(evidence) = namespaces::observe_nested() {
+    // The file by which it is observed lies in the worker's own root.
+    if config.landlock_abi > 0 && config.has(LayerName::MountNamespace) {
+        let seen = landlock::observe(config.landlock_abi);
+        layers.push(required(LayerName::Landlock, seen)?);
+    }
+    if config.has(LayerName::NestedNamespaces)
+        && let Ok(evidence) = namespaces::observe_nested()
+    {
         layers.push(Layer {
             name: LayerName::NestedNamespaces,
             evidence,
@@ -44,21 +50,26 @@ pub(super) fn before_lock(config: &LaunchConfig) -> Result<Vec<Layer>, ConfineEr
 
 /// The layer that LOCKED adds.
 pub(super) fn after_lock() -> Result<Layer, ConfineError> {
-    let mut layers = required([(LayerName::Seccomp, seccomp())])?;
-    layers
-        .pop()
-        .ok_or_else(|| ConfineError::new(LayerName::Seccomp, "observe", "nothing was observed"))
+    required(LayerName::Seccomp, seccomp())
 }
 
-fn required<const N: usize>(
-    seen: [(LayerName, Result<String, String>); N],
-) -> Result<Vec<Layer>, ConfineError> {
-    seen.into_iter()
-        .map(|(name, seen)| match seen {
-            Ok(evidence) => Ok(Layer { name, evidence }),
-            Err(instead) => Err(ConfineError::new(name, "look from inside", instead)),
-        })
-        .collect()
+fn observe(name: LayerName, config: &LaunchConfig) -> Result<String, String> {
+    match name {
+        LayerName::Environment => environment(config),
+        LayerName::Descriptors => descriptors(config),
+        LayerName::ResourceLimits => limit::observe(config),
+        LayerName::MountNamespace => mounts(config),
+        LayerName::Capabilities => identity::observe_capabilities(),
+        LayerName::NoNewPrivileges => identity::observe_no_new_privileges(),
+        namespace => namespaces::observe(namespace, &config.outer_namespaces),
+    }
+}
+
+fn required(name: LayerName, seen: Result<String, String>) -> Result<Layer, ConfineError> {
+    match seen {
+        Ok(evidence) => Ok(Layer { name, evidence }),
+        Err(instead) => Err(ConfineError::new(name, "look from inside", instead)),
+    }
 }
 
 fn environment(config: &LaunchConfig) -> Result<String, String> {

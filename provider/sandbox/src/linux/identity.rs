@@ -14,6 +14,7 @@ use rustix::thread::{
 };
 
 use super::sys;
+use crate::config::LaunchConfig;
 use crate::driver::DriverProfile;
 use crate::layer::{ConfineError, LayerName};
 
@@ -22,20 +23,21 @@ const NOBODY: u32 = 65_534;
 
 /// Gives root up for good where the agent is root. The groups that own the profile's device
 /// nodes stay, since a card is often open to its group only.
-pub(super) fn drop_root(profile: &DriverProfile) -> Result<(), ConfineError> {
-    if getuid().is_root() {
+pub(super) fn settle(config: &LaunchConfig) -> Result<(), ConfineError> {
+    if getuid().is_root() && config.has(LayerName::UserNamespace) {
         let step = |step: &'static str| {
             move |error| ConfineError::new(LayerName::UserNamespace, step, error)
         };
         let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
-        set_thread_groups(&device_groups(profile)).map_err(step("drop root's groups"))?;
+        set_thread_groups(&device_groups(&config.profile)).map_err(step("drop root's groups"))?;
         set_thread_res_gid(group, group, group).map_err(step("drop root's group"))?;
         set_thread_res_uid(user, user, user).map_err(step("drop root"))?;
     }
     // A change of user takes both of these away: the process's own files under /proc, which
     // the user namespace needs, and the signal at the parent's end.
+    let end = config.has(LayerName::ParentDeath).then_some(Signal::KILL);
     set_dumpable_behavior(DumpableBehavior::Dumpable)
-        .and_then(|()| set_parent_process_death_signal(Some(Signal::KILL)))
+        .and_then(|()| set_parent_process_death_signal(end))
         .map_err(|error| ConfineError::new(LayerName::UserNamespace, "settle as nobody", error))
 }
 
@@ -51,7 +53,15 @@ fn device_groups(profile: &DriverProfile) -> Vec<Gid> {
 }
 
 /// Gives up every capability and every way to new ones.
-pub(super) fn drop_capabilities() -> Result<(), ConfineError> {
+pub(super) fn drop_capabilities(config: &LaunchConfig) -> Result<(), ConfineError> {
+    if config.has(LayerName::Capabilities) {
+        drop_all()?;
+    }
+    set_no_new_privs(true)
+        .map_err(|error| ConfineError::new(LayerName::NoNewPrivileges, "set no_new_privs", error))
+}
+
+fn drop_all() -> Result<(), ConfineError> {
     let failed = |step: &'static str| {
         move |error: std::io::Error| ConfineError::new(LayerName::Capabilities, step, error)
     };
@@ -63,9 +73,7 @@ pub(super) fn drop_capabilities() -> Result<(), ConfineError> {
         permitted: CapabilitySet::empty(),
         inheritable: CapabilitySet::empty(),
     };
-    set_capabilities(None, none).map_err(|error| failed("drop capabilities")(error.into()))?;
-    set_no_new_privs(true)
-        .map_err(|error| ConfineError::new(LayerName::NoNewPrivileges, "set no_new_privs", error))
+    set_capabilities(None, none).map_err(|error| failed("drop capabilities")(error.into()))
 }
 
 /// Checks from inside that no capability is left.

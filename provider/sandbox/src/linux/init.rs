@@ -46,7 +46,7 @@ fn prepare(config: &LaunchConfig, lifeline: &OwnedFd) -> Result<(), ConfineError
     let failed = |step: &'static str| {
         move |error: io::Error| ConfineError::new(LayerName::PidNamespace, step, error)
     };
-    die_with_parent().map_err(failed("ask to end with the launcher"))?;
+    die_with_parent(config).map_err(failed("ask to end with the launcher"))?;
     // The launcher may have ended just before that request; its end of the pipe tells.
     let mut fds = [PollFd::from_borrowed_fd(lifeline.as_fd(), PollFlags::IN)];
     let now = Timespec {
@@ -60,15 +60,19 @@ fn prepare(config: &LaunchConfig, lifeline: &OwnedFd) -> Result<(), ConfineError
         ));
     }
     root::build(config)?;
+    if !config.has(LayerName::UtsNamespace) {
+        return Ok(());
+    }
     rustix::system::sethostname(b"worker")
         .map_err(|error| ConfineError::new(LayerName::UtsNamespace, "sethostname", error))
 }
 
 /// Forks the worker and stays until it ends.
 fn start(config: LaunchConfig, program: Program) -> i32 {
+    let hide = || hide(&config);
     match sys::fork_unchecked() {
         Ok(Fork::Child) => {
-            let error = become_worker(config, program);
+            let error = become_worker(config.clone(), program);
             sys::leave(refuse(&error))
         }
         Ok(Fork::Parent(worker)) => {
@@ -83,9 +87,9 @@ fn start(config: LaunchConfig, program: Program) -> i32 {
 }
 
 /// Takes this process out of the worker's reach: no debugging, no capabilities to steal.
-fn hide() -> io::Result<()> {
+fn hide(config: &LaunchConfig) -> io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    identity::drop_capabilities().map_err(io::Error::other)
+    identity::drop_capabilities(config).map_err(io::Error::other)
 }
 
 /// The last steps before exec; returns only with the reason why it did not come to it.
@@ -101,16 +105,17 @@ fn become_worker(mut config: LaunchConfig, program: Program) -> ConfineError {
 }
 
 fn give_up_rights(config: &mut LaunchConfig, program: &Program) -> Result<(), ConfineError> {
-    die_with_parent()
+    die_with_parent(config)
         .map_err(|error| ConfineError::new(LayerName::PidNamespace, "end with init", error))?;
     sys::release_signals();
-    identity::drop_capabilities()?;
+    identity::drop_capabilities(config)?;
     config.landlock_abi = landlock::apply(config, &program.file)?;
     Ok(())
 }
 
-fn die_with_parent() -> io::Result<()> {
-    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+fn die_with_parent(config: &LaunchConfig) -> io::Result<()> {
+    let end = config.has(LayerName::ParentDeath).then_some(Signal::KILL);
+    Ok(set_parent_process_death_signal(end)?)
 }
 
 /// The whole environment of the worker; nothing of the agent's comes through.
@@ -124,11 +129,16 @@ fn environment(config: &LaunchConfig) -> Vec<(OsString, OsString)> {
         ("LANG", "C.UTF-8".to_owned()),
     ];
     let driver = config.profile.environment.iter();
-    fixed
+    let inherited = match config.has(LayerName::Environment) {
+        true => Vec::new(),
+        false => std::env::vars_os().collect(),
+    };
+    let own = fixed
         .map(|(name, value)| (name.into(), value.into()))
         .into_iter()
-        .chain(driver.map(|(name, value)| (name.as_ref().into(), value.as_ref().into())))
-        .collect()
+        .chain(driver.map(|(name, value)| (name.as_ref().into(), value.as_ref().into())));
+    // The first of two wins, so that what is inherited never stands for what is set here.
+    own.chain(inherited).collect()
 }
 
 /// Reaps orphans until `worker` ends; returns its code.

@@ -24,6 +24,9 @@ const NEWEST: ABI = ABI::V7;
 
 /// Restricts the process; returns the version in force, 0 for none.
 pub(super) fn apply(config: &LaunchConfig, program: &OwnedFd) -> Result<u32, ConfineError> {
+    if !config.has(LayerName::Landlock) {
+        return Ok(0);
+    }
     let abi = match config.landlock {
         LandlockCeiling::Best => NEWEST,
         LandlockCeiling::AtMost(0) => return Ok(0),

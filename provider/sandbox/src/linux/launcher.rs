@@ -21,13 +21,17 @@ use crate::layer::{ConfineError, LayerName};
 pub(super) fn run(mut config: LaunchConfig) -> Result<ExitCode, ConfineError> {
     let step =
         |layer, step: &'static str| move |error: io::Error| ConfineError::new(layer, step, error);
-    sys::close_from(3).map_err(step(LayerName::Descriptors, "close_range"))?;
+    if config.has(LayerName::Descriptors) {
+        sys::close_from(3).map_err(step(LayerName::Descriptors, "close_range"))?;
+    }
     let program = open_program().map_err(step(LayerName::MountNamespace, "open the program"))?;
     config.outer_namespaces =
         namespaces::current().map_err(step(LayerName::UserNamespace, "read /proc/self/ns"))?;
-    identity::drop_root(&config.profile)?;
-    namespaces::enter()?;
-    limit::apply(&config)?;
+    identity::settle(&config)?;
+    namespaces::enter(&config)?;
+    if config.has(LayerName::ResourceLimits) {
+        limit::apply(&config)?;
+    }
     sys::hold_signals();
     let lifeline = lifeline().map_err(step(LayerName::PidNamespace, "make a pipe"))?;
     match sys::fork().map_err(step(LayerName::PidNamespace, "fork"))? {

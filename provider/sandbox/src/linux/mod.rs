@@ -4,6 +4,7 @@
 
 mod attack_calls;
 mod attacks;
+mod bombs;
 mod cgroup;
 mod enter;
 mod evidence;
@@ -16,8 +17,12 @@ mod namespaces;
 mod process;
 mod root;
 mod seccomp;
+mod second_agent;
 mod sys;
+mod trial;
+mod watch;
 
-pub use attacks::attempt_all;
-pub use enter::{Confined, Locked, enter};
+pub use enter::{Confined, Locked, enter, enter_without_layers};
 pub(crate) use process::{Killer, Process};
+pub use watch::Watch;
+pub(crate) use trial::try_alone;

@@ -10,6 +10,7 @@ use std::net::UdpSocket;
 use rustix::process::{getgid, getpid, getuid};
 
 use super::sys::{self, Fork};
+use crate::config::LaunchConfig;
 use crate::layer::{ConfineError, LayerName};
 
 /// The user and group id of a worker inside its namespace.
@@ -37,7 +38,10 @@ pub(super) fn current() -> io::Result<BTreeMap<String, String>> {
 }
 
 /// Enters new namespaces; the pid namespace begins with the next fork.
-pub(super) fn enter() -> Result<(), ConfineError> {
+pub(super) fn enter(config: &LaunchConfig) -> Result<(), ConfineError> {
+    if !config.has(LayerName::UserNamespace) {
+        return Ok(());
+    }
     let (user, group) = (getuid().as_raw(), getgid().as_raw());
     unshare(LayerName::UserNamespace, libc::CLONE_NEWUSER)?;
     let write = |file: &str, text: String| {
@@ -53,11 +57,15 @@ pub(super) fn enter() -> Result<(), ConfineError> {
     write("/proc/self/uid_map", format!("{INSIDE} {user} 1"))?;
     write("/proc/self/gid_map", format!("{INSIDE} {group} 1"))?;
     for (_, layer, flag) in &NAMESPACES[1..] {
-        unshare(*layer, *flag)?;
+        if config.has(*layer) {
+            unshare(*layer, *flag)?;
+        }
     }
-    // Where the file cannot be written, seccomp alone stops nested namespaces; the observed
-    // layers then say so by leaving this one out.
-    let _ = fs::write("/proc/sys/user/max_user_namespaces", "0");
+    if config.has(LayerName::NestedNamespaces) {
+        // Where the file cannot be written, seccomp alone stops nested namespaces; the observed
+        // layers then say so by leaving this one out.
+        let _ = fs::write("/proc/sys/user/max_user_namespaces", "0");
+    }
     Ok(())
 }
 

@@ -8,20 +8,22 @@ mod keeper;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use self::keeper::{Born, Tree};
 use super::cgroup::Groups;
+use super::sys::BeforeExec;
 use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stage, WorkerProgram};
 use crate::frame::read_frame;
 use crate::greeting::MAX_GREETING_BYTES;
-use crate::layer::Layer;
+use crate::layer::{Layer, LayerName};
 use crate::worker::{Exit, LaunchError, Sandbox};
 
 /// How much of the worker's error pipe is kept, in bytes; the newest part stays.
@@ -63,23 +65,36 @@ impl Killer {
 impl Process {
     /// Starts the launcher stage of `sandbox`'s program.
     pub(crate) fn start(sandbox: &Sandbox, purpose: Purpose) -> Result<Self, LaunchError> {
-        let groups = Groups::make(&sandbox.limits);
-        let leak = leaked_folder(&purpose).map_err(LaunchError::Spawn)?;
+        let left_out = |layer| sandbox.left_out.contains(&layer);
+        let groups = match left_out(LayerName::ControlGroup) {
+            true => Groups::default(),
+            false => Groups::make(&sandbox.limits),
+        };
+        let before_exec = BeforeExec {
+            groups: groups.entrances().map_err(LaunchError::Spawn)?,
+            leak: leaked_folder(&purpose).map_err(LaunchError::Spawn)?,
+            new_session: !left_out(LayerName::Session),
+            end_with_parent: !left_out(LayerName::ParentDeath),
+        };
         let config = LaunchConfig {
             limits: sandbox.limits.clone(),
             profile: sandbox.profile.clone(),
             landlock: sandbox.landlock,
+            left_out: sandbox.left_out.clone(),
             purpose,
             memory_keeper: groups.memory_keeper(),
             outer_namespaces: Default::default(),
             landlock_abi: 0,
         };
         let mut command = command(&sandbox.program, &config);
-        let entrances = groups.entrances().map_err(LaunchError::Spawn)?;
-        super::sys::prepare(&mut command, entrances, leak);
+        super::sys::prepare(&mut command, before_exec);
         let groups = Arc::new(Mutex::new(groups));
         let (tell, told) = mpsc::sync_channel(1);
-        let (wall_clock, kept) = (sandbox.limits.wall_clock, Arc::clone(&groups));
+        let wall_clock = match left_out(LayerName::AgentClock) {
+            true => Duration::MAX,
+            false => sandbox.limits.wall_clock,
+        };
+        let kept = Arc::clone(&groups);
         thread::Builder::new()
             .name("worker-keeper".to_owned())
             .spawn(move || keeper::keep(command, wall_clock, kept, tell))
@@ -195,9 +210,11 @@ impl Drop for Process {
 fn command(program: &WorkerProgram, config: &LaunchConfig) -> Command {
     let text = serde_json::to_string(config).expect("a configuration has only string keys");
     let mut command = Command::new(&program.path);
+    if config.has(LayerName::Environment) {
+        command.env_clear();
+    }
     command
         .args(&program.args)
-        .env_clear()
         .env(STAGE_VARIABLE, Stage::Launch.as_str())
         .env(CONFIG_VARIABLE, text)
         .stdin(Stdio::piped())
@@ -208,10 +225,8 @@ fn command(program: &WorkerProgram, config: &LaunchConfig) -> Command {
 
 /// The folder that a self test's launch leaks on purpose; a job's launch leaks nothing.
 fn leaked_folder(purpose: &Purpose) -> io::Result<Option<OwnedFd>> {
-    match purpose {
-        Purpose::Job => Ok(None),
-        Purpose::SelfTest(targets) => Ok(Some(File::open(targets.folder())?.into())),
-    }
+    let folder = purpose.targets().map(|targets| File::open(targets.folder()));
+    Ok(folder.transpose()?.map(OwnedFd::from))
 }
 
 /// Reads the error pipe to its end, so that a talkative worker never blocks on it.
@@ -242,6 +257,20 @@ impl Read for Timed<'_> {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.input.read(buffer)
+    }
+}
+
+/// Says whether the process behind a pid descriptor ends within `timeout`.
+pub(super) fn ends_within(process: BorrowedFd<'_>, timeout: Duration) -> bool {
+    let deadline = deadline_after(timeout);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut fds = [PollFd::from_borrowed_fd(process, PollFlags::IN)];
+        match poll(&mut fds, Some(&timespec(left))) {
+            Err(Errno::INTR) => {}
+            Err(_) | Ok(0) => return false,
+            Ok(_) => return true,
+        }
     }
 }
 

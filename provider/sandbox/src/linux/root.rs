@@ -44,6 +44,9 @@ pub(super) fn build(config: &LaunchConfig) -> Result<(), ConfineError> {
     let failed = |step: String| {
         move |error: io::Error| ConfineError::new(LayerName::MountNamespace, step, error)
     };
+    if !config.has(LayerName::MountNamespace) {
+        return Ok(());
+    }
     open_workshop().map_err(failed(format!("mount a tmpfs on {WORKSHOP}")))?;
     for entry in &config.profile.paths {
         bind_path(entry).map_err(failed(format!("bind {}", entry.path.display())))?;
@@ -52,7 +55,11 @@ pub(super) fn build(config: &LaunchConfig) -> Result<(), ConfineError> {
     for node in HARMLESS_DEVICES.iter().map(Path::new).chain(devices) {
         bind_device(node).map_err(failed(format!("bind {}", node.display())))?;
     }
-    fresh_proc().map_err(failed("mount a fresh /proc".to_owned()))?;
+    let proc = match config.has(LayerName::PidNamespace) {
+        true => fresh_proc(),
+        false => shared_proc(),
+    };
+    proc.map_err(failed("mount a fresh /proc".to_owned()))?;
     scratch(config.limits.scratch_bytes).map_err(failed("mount the scratch folder".to_owned()))?;
     fs::write(inside(Path::new(CANARY)), "alive\n").map_err(failed("write a canary".to_owned()))?;
     move_in().map_err(failed("pivot_root".to_owned()))
@@ -121,6 +128,13 @@ fn fresh_proc() -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount(c"proc", &target, c"proc", flags, c"subset=pid")?;
     Ok(())
+}
+
+/// Only the owner of a pid namespace may mount its view, so a worker without one is shown the outer.
+fn shared_proc() -> io::Result<()> {
+    let target = inside(Path::new("/proc"));
+    fs::create_dir_all(&target)?;
+    Ok(mount_bind_recursive("/proc", &target)?)
 }
 
 fn scratch(bytes: u64) -> io::Result<()> {

@@ -59,16 +59,31 @@ pub(super) fn close_from(first: u32) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) })
 }
 
-/// Prepares `command` so that its process is in a new session, dies with the calling thread, is
-/// in the groups behind `groups`, and inherits `leak`, which only the self test gives.
-pub(super) fn prepare(command: &mut Command, groups: Vec<OwnedFd>, leak: Option<OwnedFd>) {
+/// What a process does between fork and exec.
+pub(super) struct BeforeExec {
+    /// The files through which it enters its control groups.
+    pub(super) groups: Vec<OwnedFd>,
+    /// What it inherits, which only an attack is given.
+    pub(super) leak: Option<OwnedFd>,
+    /// Whether it leaves the terminal behind.
+    pub(super) new_session: bool,
+    /// Whether it dies with the thread that forked it.
+    pub(super) end_with_parent: bool,
+}
+
+/// Prepares `command` to do that.
+pub(super) fn prepare(command: &mut Command, what: BeforeExec) {
     let before_exec = move || {
-        rustix::process::setsid()?;
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        for group in &groups {
+        if what.new_session {
+            rustix::process::setsid()?;
+        }
+        if what.end_with_parent {
+            set_parent_process_death_signal(Some(Signal::KILL))?;
+        }
+        for group in &what.groups {
             rustix::io::write(group, b"0")?;
         }
-        if let Some(leak) = &leak {
+        if let Some(leak) = &what.leak {
             rustix::io::fcntl_setfd(leak, rustix::io::FdFlags::empty())?;
         }
         Ok(())

@@ -4,7 +4,7 @@
 //! words play the agent, where a test needs a second one.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,6 @@ fn main() -> ExitCode {
         ["worker", mode, rest @ ..] => worker(mode, rest.first().copied().unwrap_or("0")),
         ["agent"] => agent(),
         ["self-test"] => self_test(),
-        #[cfg(target_os = "linux")]
-        ["attack"] => attack(),
         ["time", count] => time(count.parse().expect("a count")),
         ["bomb"] => bomb(),
         ["sleep"] => sleep(),
@@ -37,7 +35,7 @@ fn worker(mode: &str, number: &str) -> ExitCode {
         print!("I am ready, send the job");
         io::stdout().flush().expect("the pipe is open");
     }
-    match sandbox::enter() {
+    match sandbox::enter_without_layers() {
         Ok(Entered::Confined(confined)) => {
             serve(confined, mode, number.parse().expect("a number"));
             ExitCode::SUCCESS
@@ -225,16 +223,6 @@ fn self_test() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-#[cfg(target_os = "linux")]
-fn attack() -> ExitCode {
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text).expect("targets");
-    let targets = serde_json::from_str(&text).expect("targets");
-    let attempts = sandbox::attempt_all(&targets);
-    println!("{}", serde_json::to_string(&attempts).expect("plain data"));
-    ExitCode::SUCCESS
 }
 
 /// Prints the medians of `count` starts to LOCKED, confined and not, and of as many kills.

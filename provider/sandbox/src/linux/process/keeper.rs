@@ -10,13 +10,11 @@ use std::process::{Child, ChildStderr, Command, ExitStatus};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
-use super::{deadline_after, timespec};
+use super::ends_within;
 use crate::linux::cgroup::Groups;
 use crate::worker::Exit;
 
@@ -123,19 +121,7 @@ impl Tree {
 
     /// Says whether the launcher ends within `timeout`.
     fn gone_within(&self, timeout: Duration) -> bool {
-        let deadline = deadline_after(timeout);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let mut fds = [PollFd::from_borrowed_fd(
-                self.launcher.as_fd(),
-                PollFlags::IN,
-            )];
-            match poll(&mut fds, Some(&timespec(left))) {
-                Err(Errno::INTR) => {}
-                Err(_) | Ok(0) => return false,
-                Ok(_) => return true,
-            }
-        }
+        ends_within(self.launcher.as_fd(), timeout)
     }
 
     fn publish(&self, status: io::Result<ExitStatus>) {

@@ -1,6 +1,6 @@
-//! What the self test's worker attacks, and how the agent sees whether an attack arrived.
+//! What the attacks aim at, and how the agent sees whether one arrived.
 //!
-//! It must never put anything of value within reach: every target is made for the test.
+//! It must never put anything of value within reach: every target is made for the attack, and goes with it.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Attack;
+use crate::attack::Attack;
 
-/// The bytes that an attack on memory must bring back.
+/// The bytes that an attack on memory or files must bring back.
 const CANARY: [u8; 16] = *b"nightshift-canry";
-/// The file that is there to be read.
-const READABLE: &str = "canary";
-/// The file that must not appear.
-const INTRUDER: &str = "intruder";
+/// The start of the name of every folder made here; the agent's process id and a port follow.
+const PREFIX: &str = "nightshift-self-test-";
+/// Devices that are open to everyone on most machines and that no profile names.
+const OTHER_DEVICES: [&str; 4] = ["/dev/ptmx", "/dev/fuse", "/dev/kvm", "/dev/net/tun"];
 
 /// Where to aim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ pub struct Targets {
     tcp: SocketAddr,
     udp: SocketAddr,
     abstract_name: String,
+    device: Option<PathBuf>,
     agent: i32,
     memory: u64,
 }
@@ -36,16 +37,19 @@ impl Targets {
         &self.folder
     }
 
-    pub(crate) fn readable(&self) -> PathBuf {
-        self.folder.join(READABLE)
+    /// The file that is there to be read; its name alone is the second value.
+    pub(crate) fn readable(&self) -> (PathBuf, &'static str) {
+        (self.folder.join("canary"), "canary")
     }
 
-    pub(crate) fn readable_name(&self) -> &'static str {
-        READABLE
-    }
-
+    /// The file that must not appear.
     pub(crate) fn intruder(&self) -> PathBuf {
-        self.folder.join(INTRUDER)
+        self.folder.join("intruder")
+    }
+
+    /// The socket that nobody may connect to.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join("socket")
     }
 
     pub(crate) fn tcp(&self) -> SocketAddr {
@@ -60,6 +64,12 @@ impl Targets {
         &self.abstract_name
     }
 
+    /// A device that everyone can open outside; `None` where this machine has none of those known.
+    #[must_use]
+    pub fn device(&self) -> Option<&Path> {
+        self.device.as_deref()
+    }
+
     pub(crate) fn agent(&self) -> i32 {
         self.agent
     }
@@ -68,7 +78,7 @@ impl Targets {
         self.memory
     }
 
-    /// Says whether bytes read from the agent's memory are the canary.
+    /// Says whether bytes that were read are the canary.
     pub(crate) fn is_canary(bytes: &[u8]) -> bool {
         bytes == CANARY
     }
@@ -81,42 +91,48 @@ pub struct Watched {
     tcp: TcpListener,
     udp: UdpSocket,
     #[cfg(target_os = "linux")]
-    local: std::os::unix::net::UnixListener,
+    local: [std::os::unix::net::UnixListener; 2],
     _memory: Box<[u8; 16]>,
 }
 
 impl Watched {
-    /// Makes the targets on this machine's loopback and in its temporary folder.
+    /// Makes the targets on this machine's loopback and in its temporary folder. Takes away what an agent that died
+    /// left there.
     ///
     /// # Errors
     /// A socket or a file that could not be made.
     pub fn set_up() -> io::Result<Self> {
+        sweep(&std::env::temp_dir());
         let tcp = TcpListener::bind("127.0.0.1:0")?;
         tcp.set_nonblocking(true)?;
         let udp = UdpSocket::bind("127.0.0.1:0")?;
         udp.set_nonblocking(true)?;
         let memory = Box::new(CANARY);
         // The port is this machine's alone while the socket lives, so it makes a unique name.
-        let abstract_name = format!("nightshift-self-test-{}", udp.local_addr()?.port());
-        let folder = std::env::temp_dir().join(&abstract_name);
+        let port = udp.local_addr()?.port();
+        let abstract_name = format!("{PREFIX}{}-{port}", std::process::id());
+        let is_open = |path: &&Path| fs::File::options().read(true).open(path).is_ok();
         let targets = Targets {
-            folder,
+            folder: std::env::temp_dir().join(&abstract_name),
             tcp: tcp.local_addr()?,
             udp: udp.local_addr()?,
             abstract_name,
+            device: OTHER_DEVICES
+                .iter()
+                .map(Path::new)
+                .find(is_open)
+                .map(Path::to_owned),
             agent: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
             memory: (&raw const *memory) as u64,
         };
-        #[cfg(target_os = "linux")]
-        let local = listen(targets.abstract_name())?;
         make_folder(&targets)?;
         Ok(Self {
-            targets,
             tcp,
             udp,
             #[cfg(target_os = "linux")]
-            local,
+            local: listen(&targets)?,
             _memory: memory,
+            targets,
         })
     }
 
@@ -134,7 +150,9 @@ impl Watched {
             Attack::Tcp => arrived(self.tcp.accept()),
             Attack::Udp => arrived(self.udp.recv(&mut [0; 64])),
             #[cfg(target_os = "linux")]
-            Attack::AbstractSocket => arrived(self.local.accept()),
+            Attack::AbstractSocket => arrived(self.local[0].accept()),
+            #[cfg(target_os = "linux")]
+            Attack::PathSocket => arrived(self.local[1].accept()),
             _ => false,
         }
     }
@@ -152,23 +170,43 @@ fn arrived<T>(answer: io::Result<T>) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn listen(name: &str) -> io::Result<std::os::unix::net::UnixListener> {
+fn listen(targets: &Targets) -> io::Result<[std::os::unix::net::UnixListener; 2]> {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::{SocketAddr, UnixListener};
 
-    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    let name = SocketAddr::from_abstract_name(targets.abstract_name())?;
+    let named = UnixListener::bind_addr(&name)?;
+    let path = UnixListener::bind(targets.socket())?;
+    open_to_all(&targets.socket(), 0o777)?;
+    named.set_nonblocking(true)?;
+    path.set_nonblocking(true)?;
+    Ok([named, path])
 }
 
 /// The folder and its file are open to every user, so that only the confinement stands between.
 fn make_folder(targets: &Targets) -> io::Result<()> {
-    // A folder of this name is a leftover: the port in it is ours now.
-    let _ = fs::remove_dir_all(&targets.folder);
     fs::create_dir(&targets.folder)?;
-    fs::write(targets.readable(), CANARY)?;
+    let (readable, _) = targets.readable();
+    fs::write(&readable, CANARY)?;
     open_to_all(&targets.folder, 0o777)?;
-    open_to_all(&targets.readable(), 0o644)
+    open_to_all(&readable, 0o666)
+}
+
+/// Removes the folders of agents that are gone. What belongs to another user stays.
+fn sweep(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX))
+            .and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -182,3 +220,6 @@ fn open_to_all(path: &Path, mode: u32) -> io::Result<()> {
 fn open_to_all(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,13 @@
-//! Owns which processes belong to a process: itself and whatever came of it.
+//! Which processes belong to a process: itself and whatever came of it.
 //!
-//! Never fails: a process that is gone when it is looked at belongs to nobody.
+//! It must never fail: a process that is gone when it is looked at belongs to nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-/// Returns a process and all that descend from it, as the system shows them now.
-pub(crate) fn of(root: u32) -> BTreeSet<u32> {
+/// Returns a process and all that descend from it, as `/proc` shows them now.
+#[must_use]
+pub fn family_of(root: u32) -> BTreeSet<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let pids = names.filter_map(|name| name.parse().ok());

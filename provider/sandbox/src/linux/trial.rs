@@ -1,0 +1,344 @@
+//! The agent's side of the attacks that take a worker, or a whole agent, of their own: sets them going and judges.
+//!
+//! It must never wait without end for what an attack does, and it leaves no process behind whatever it finds.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::watch::Watch;
+use crate::attack::{Attack, Means};
+use crate::check::{Finding, Verdict};
+use crate::config::{CONFIG_VARIABLE, Purpose, STAGE_VARIABLE, SecondAgent, Stage};
+use crate::family::family_of;
+use crate::frame::{FrameError, read_frame};
+use crate::layer::LayerName;
+use crate::limits::Limits;
+use crate::self_test::{Outcome, SelfTestError};
+use crate::targets::{Targets, Watched};
+use crate::worker::{Exit, LaunchError, Output, Sandbox, Worker};
+
+/// How many processes a fork bomb starts where nothing stops it.
+pub(super) const FORKS: u64 = 500;
+/// How many threads a thread bomb starts where nothing stops it.
+pub(super) const THREADS: u64 = 5_000;
+/// How often a bomb's limit it takes where nothing stops it: of memory, and of the scratch folder.
+pub(super) const MEMORY_TIMES: u64 = 4;
+pub(super) const SCRATCH_TIMES: u64 = 10;
+
+/// Time given where an end within one second is the aim.
+const TIME_LIMIT: Duration = Duration::from_secs(1);
+/// By when it must have come: a second later.
+const TIME_LIMIT_AND_SLACK: Duration = Duration::from_secs(2);
+/// The largest frame of a trial's report, in bytes.
+const MAX_FRAME_BYTES: usize = 64 * 1024;
+/// Bytes after which a flood that nobody stops is believed.
+const FLOOD_BYTES: u64 = 16 << 20;
+
+/// The variables that would bring code or layers in; none of them may reach a worker.
+pub(super) const HOSTILE_VARIABLES: [(&str, &str); 4] = [
+    ("VK_LAYER_PATH", "/nowhere/layers"),
+    ("VK_ADD_DRIVER_FILES", "/nowhere/driver.json"),
+    ("LD_LIBRARY_PATH", "/nowhere/libraries"),
+    ("GCONV_PATH", "/nowhere/converters"),
+];
+
+/// How far an attack came, as its worker says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// Processes, threads, mebibytes, bytes or variables, or the process left behind.
+    pub(super) done: u64,
+    /// What stopped it, where a call said so.
+    pub(super) errno: Option<i32>,
+}
+
+/// What the agent saw of a worker.
+#[derive(Debug)]
+struct Seen {
+    progress: Option<Progress>,
+    bytes: u64,
+    /// `None` where it had to be ended by hand.
+    exit: Option<Exit>,
+    took: Duration,
+}
+
+/// Tries an attack that takes a worker or an agent of its own.
+pub(crate) fn try_alone(
+    sandbox: &Sandbox,
+    attack: Attack,
+    timeout: Duration,
+) -> Result<Finding, SelfTestError> {
+    let watched = Watched::set_up().map_err(SelfTestError::Targets)?;
+    let targets = watched.targets().clone();
+    let mut sandbox = sandbox.clone();
+    sandbox.limits = limits_for(attack, &sandbox.limits);
+    let (verdict, evidence) = if attack.means() == Means::Agent {
+        by_agent(&sandbox, attack, targets, timeout)?
+    } else {
+        let purpose = Purpose::Attack {
+            attacks: vec![attack],
+            targets,
+        };
+        match sandbox.launch_for(purpose)?.wait_locked(timeout) {
+            Ok(worker) => judge_worker(&sandbox, attack, worker, timeout),
+            Err(error) => judge_refusal(attack, error)?,
+        }
+    };
+    Ok(Finding {
+        attack,
+        verdict,
+        evidence,
+    })
+}
+
+/// Small limits, so that reaching them costs little.
+fn limits_for(attack: Attack, usual: &Limits) -> Limits {
+    let mut limits = usual.clone();
+    match attack {
+        Attack::ForkBomb | Attack::ThreadBomb => limits.processes = 64,
+        Attack::MemoryBomb => {
+            limits.memory_bytes = 128 << 20;
+            limits.scratch_bytes = 1 << 20;
+        }
+        Attack::DiskFill => limits.scratch_bytes = 1 << 20,
+        Attack::OutputFlood => limits.output_bytes = 1 << 20,
+        Attack::ProcessorSpin => {
+            limits.wall_clock = TIME_LIMIT;
+            limits.cpu_time = TIME_LIMIT;
+        }
+        Attack::BlockedCall => limits.wall_clock = TIME_LIMIT,
+        _ => {}
+    }
+    limits
+}
+
+/// A worker that did not lock: right where it spoke too early, and no finding at all otherwise.
+fn judge_refusal(attack: Attack, error: LaunchError) -> Result<(Verdict, String), SelfTestError> {
+    match error {
+        LaunchError::NotAGreeting | LaunchError::Pipe(_) if attack == Attack::EarlyBytes => {
+            let evidence = format!("ended before any byte of a job: {error}");
+            Ok((Verdict::Stopped, evidence))
+        }
+        other => Err(other.into()),
+    }
+}
+
+fn judge_worker(
+    sandbox: &Sandbox,
+    attack: Attack,
+    mut worker: Worker,
+    timeout: Duration,
+) -> (Verdict, String) {
+    if attack == Attack::EarlyBytes {
+        let words = "the worker was locked in spite of its early bytes".to_owned();
+        return (Verdict::NotStopped, words);
+    }
+    let _held = worker.take_stdin();
+    let Some(mut output) = worker.take_stdout() else {
+        unreachable!("a worker just made has its pipes")
+    };
+    if attack == Attack::Daemon {
+        return judge_daemon(sandbox, &worker, &mut output);
+    }
+    let seen = watch(&worker, output, patience(attack, timeout));
+    let limits = &sandbox.limits;
+    let (mebibyte, last) = (1_u64 << 20, seen.progress.map_or(0, |progress| progress.done));
+    match attack {
+        Attack::ForkBomb => count(last, FORKS, "processes", &seen),
+        Attack::ThreadBomb => count(last, THREADS, "threads", &seen),
+        Attack::MemoryBomb => {
+            let wanted = MEMORY_TIMES * limits.memory_bytes / mebibyte;
+            count(last, wanted, "MiB", &seen)
+        }
+        Attack::DiskFill => {
+            let wanted = SCRATCH_TIMES * limits.scratch_bytes;
+            count(last, wanted, "bytes", &seen)
+        }
+        Attack::OutputFlood => {
+            let is_stopped = seen.exit == Some(Exit::Killed) && seen.bytes <= limits.output_bytes;
+            let evidence = format!("{} bytes taken, then {}", seen.bytes, how(&seen));
+            (Verdict::stopped_if(is_stopped), evidence)
+        }
+        _ => {
+            let evidence = format!("{} after {:.2} s", how(&seen), seen.took.as_secs_f64());
+            (Verdict::stopped_if(seen.exit.is_some()), evidence)
+        }
+    }
+}
+
+fn patience(attack: Attack, timeout: Duration) -> Duration {
+    match attack {
+        Attack::ProcessorSpin | Attack::BlockedCall => TIME_LIMIT_AND_SLACK,
+        _ => timeout,
+    }
+}
+
+/// Reads what the worker says until it ends, or until `patience` is over.
+fn watch(worker: &Worker, mut output: Output, patience: Duration) -> Seen {
+    let start = Instant::now();
+    let killer = worker.killer();
+    std::thread::scope(|scope| {
+        let listener = scope.spawn(|| {
+            let (mut progress, mut bytes) = (None, 0);
+            while let Ok(Some(frame)) = read_frame(&mut output, MAX_FRAME_BYTES) {
+                bytes += 4 + frame.len() as u64;
+                progress = serde_json::from_slice(&frame).ok().or(progress);
+                if bytes >= FLOOD_BYTES {
+                    killer.kill();
+                }
+            }
+            (progress, bytes)
+        });
+        let exit = worker.wait_timeout(patience);
+        let took = start.elapsed();
+        worker.kill();
+        let (progress, bytes) = listener.join().unwrap_or((None, 0));
+        Seen {
+            progress,
+            bytes,
+            exit,
+            took,
+        }
+    })
+}
+
+fn count(done: u64, wanted: u64, of: &str, seen: &Seen) -> (Verdict, String) {
+    let cause = match seen.progress.and_then(|progress| progress.errno) {
+        Some(errno) => Outcome::Stopped(errno).to_string(),
+        None => how(seen),
+    };
+    let evidence = format!("{done} of {wanted} {of}, then {cause}");
+    (Verdict::stopped_if(done < wanted), evidence)
+}
+
+fn how(seen: &Seen) -> String {
+    match seen.exit {
+        Some(Exit::Code(code)) if code > 128 => format!("ended by signal {}", code - 128),
+        Some(Exit::Code(code)) => format!("it ended with code {code}"),
+        Some(Exit::Signal(signal)) => format!("its launcher was ended by signal {signal}"),
+        Some(Exit::Deadline) => "ended at its deadline".to_owned(),
+        Some(Exit::Killed) => "ended by the agent".to_owned(),
+        None => "it went on".to_owned(),
+    }
+}
+
+/// Kills a worker that has left a process behind, and looks what is still there.
+fn judge_daemon(sandbox: &Sandbox, worker: &Worker, output: &mut Output) -> (Verdict, String) {
+    let report = read_frame(output, MAX_FRAME_BYTES).ok().flatten();
+    let progress = report.and_then(|bytes| serde_json::from_slice::<Progress>(&bytes).ok());
+    let mut tree = family_of(worker.id());
+    // Where process ids are not the worker's own, its word names the process; it is no descendant any more.
+    if sandbox.left_out.contains(&LayerName::PidNamespace) {
+        let left = progress.and_then(|progress| u32::try_from(progress.done).ok());
+        tree.extend(left);
+    }
+    let watch = Watch::over(&tree);
+    worker.kill();
+    let is_gone = watch.gone_within(TIME_LIMIT);
+    watch.end();
+    let evidence = match (progress, is_gone) {
+        (None | Some(Progress { errno: Some(_), .. }), _) => "none could be left".to_owned(),
+        (Some(_), true) => format!("{} processes, none left after the kill", tree.len()),
+        (Some(_), false) => "a process lived on after the kill".to_owned(),
+    };
+    (Verdict::stopped_if(is_gone), evidence)
+}
+
+/// Starts a second agent with a worker, and judges by what becomes of that.
+fn by_agent(
+    sandbox: &Sandbox,
+    attack: Attack,
+    targets: Targets,
+    timeout: Duration,
+) -> Result<(Verdict, String), SelfTestError> {
+    let mut agent = spawn_agent(sandbox, attack, targets)?;
+    let judged = match agent.stdout.take() {
+        Some(output) => judge_agent(&mut agent, output, attack, timeout),
+        None => unreachable!("the output was asked for as a pipe"),
+    };
+    let _ = agent.kill();
+    let _ = agent.wait();
+    judged
+}
+
+fn spawn_agent(sandbox: &Sandbox, attack: Attack, targets: Targets) -> Result<Child, LaunchError> {
+    let config = SecondAgent {
+        limits: sandbox.limits.clone(),
+        profile: sandbox.profile.clone(),
+        left_out: sandbox.left_out.clone(),
+        attack,
+        targets,
+    };
+    let text = serde_json::to_string(&config).expect("a configuration has only string keys");
+    Command::new(&sandbox.program.path)
+        .args(&sandbox.program.args)
+        .envs(HOSTILE_VARIABLES)
+        .env(STAGE_VARIABLE, Stage::Agent.as_str())
+        .env(CONFIG_VARIABLE, text)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(LaunchError::Spawn)
+}
+
+fn judge_agent(
+    agent: &mut Child,
+    output: ChildStdout,
+    attack: Attack,
+    timeout: Duration,
+) -> Result<(Verdict, String), SelfTestError> {
+    let (tree, progress) = hear_agent(agent, output, timeout)?;
+    if attack == Attack::Injection {
+        let evidence = match progress.done {
+            0 => format!("{} hostile variables, none inside", HOSTILE_VARIABLES.len()),
+            found => format!("{found} hostile variables inside"),
+        };
+        return Ok((Verdict::stopped_if(progress.done == 0), evidence));
+    }
+    let watch = Watch::over(&tree);
+    let start = Instant::now();
+    agent.kill().map_err(LaunchError::Spawn)?;
+    let is_gone = watch.gone_within(TIME_LIMIT);
+    let took = start.elapsed();
+    watch.end();
+    let evidence = match is_gone {
+        true => format!("{} processes, gone {} ms after it", tree.len(), took.as_millis()),
+        false => format!("some of {} processes lived on", tree.len()),
+    };
+    Ok((Verdict::stopped_if(is_gone), evidence))
+}
+
+/// Reads the two frames of a second agent: its worker's processes, and how far the attack came.
+fn hear_agent(
+    agent: &mut Child,
+    mut output: ChildStdout,
+    timeout: Duration,
+) -> Result<(BTreeSet<u32>, Progress), SelfTestError> {
+    let (tell, told) = std::sync::mpsc::sync_channel(2);
+    let listener = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let frame = read_frame(&mut output, MAX_FRAME_BYTES);
+            if tell.send(frame).is_err() {
+                return;
+            }
+        }
+    });
+    let next = || {
+        let frame = told.recv_timeout(timeout).unwrap_or(Ok(None));
+        frame?.ok_or(SelfTestError::Incomplete(timeout))
+    };
+    let heard = next().and_then(|tree| Ok((tree, next()?)));
+    if heard.is_err() {
+        let _ = agent.kill();
+    }
+    let _ = listener.join();
+    let (tree, progress) = heard?;
+    let malformed = |error: serde_json::Error| FrameError::Io(io::Error::other(error));
+    let tree = serde_json::from_slice(&tree).map_err(malformed)?;
+    let progress = serde_json::from_slice(&progress).map_err(malformed)?;
+    Ok((tree, progress))
+}
