@@ -10,7 +10,6 @@
 
 mod agent;
 mod api;
-
 mod gauge;
 mod kill_switch;
 mod lease;

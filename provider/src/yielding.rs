@@ -12,7 +12,6 @@ use gpu_probe::telemetry::{Sample, Silence, Watch};
 use market::gpu::AdapterInfo;
 use market_node::config::SellSettings;
 
-
 use crate::seller::SellerHandle;
 
 /// How long one look may take; a driver that needs longer does not answer any more.
@@ -64,7 +63,7 @@ async fn look(mut card: Watch, wait: Duration, has_workers: bool) -> Option<(Wat
     let looking = tokio::task::spawn_blocking(move || {
         let this = std::process::id();
         let own = match has_workers {
-            true => family::of(this),
+            true => sandbox::family_of(this),
             false => BTreeSet::from([this]),
         };
         let sample = card.sample(&own);

@@ -3,7 +3,6 @@
 //! It must never report a layer's configuration: a finding is an error number, a count or an end that was observed. It
 //! takes some seconds, since time limits are among what is tried; [`crate::Sandbox::self_test`] is the quick part.
 
-
 use std::time::Duration;
 
 use crate::attack::{Attack, Means};

@@ -52,8 +52,8 @@ pub(crate) struct Attempt {
 pub struct Row {
     /// What was tried.
     pub attack: Attack,
-    /// Its fate against namespaces, mounts and Landlock alone.
-    pub without_seccomp: Outcome,
+    /// Its fate against namespaces, mounts and Landlock alone; `None` where it was tried after seccomp only.
+    pub without_seccomp: Option<Outcome>,
     /// Its fate against every layer, as a job would meet it.
     pub locked: Outcome,
     /// Whether the agent saw the attack arrive at its target.
@@ -75,10 +75,11 @@ impl Row {
         } else {
             ""
         };
-        format!(
-            "before seccomp: {}; LOCKED: {}{arrived}",
-            self.without_seccomp, self.locked
-        )
+        let before = match self.without_seccomp {
+            Some(outcome) => format!("before seccomp: {outcome}; "),
+            None => String::new(),
+        };
+        format!("{before}LOCKED: {}{arrived}", self.locked)
     }
 }
 
@@ -130,7 +131,8 @@ pub enum SelfTestError {
 /// What the worker sends after LOCKED: each attack in order, before and after the lock.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Trial {
-    pub(crate) without_seccomp: Vec<Attempt>,
+    /// `None` from a worker that does without a layer: there only what a job could do counts.
+    pub(crate) without_seccomp: Option<Vec<Attempt>>,
     pub(crate) locked: Vec<Attempt>,
 }
 
@@ -177,11 +179,7 @@ pub(crate) fn try_calls(
 }
 
 /// Joins both passes with what the agent saw; `None` unless each attack was tried in order.
-fn judge(
-    attacks: &[Attack],
-    trial: &Trial,
-    arrived: impl Fn(Attack) -> bool,
-) -> Option<Vec<Row>> {
+fn judge(attacks: &[Attack], trial: &Trial, arrived: impl Fn(Attack) -> bool) -> Option<Vec<Row>> {
     let complete = |attempts: &[Attempt]| {
         attempts.len() == attacks.len()
             && attacks
@@ -189,20 +187,17 @@ fn judge(
                 .zip(attempts)
                 .all(|(attack, attempt)| *attack == attempt.attack)
     };
-    if !complete(&trial.without_seccomp) || !complete(&trial.locked) {
+    let before = trial.without_seccomp.as_deref();
+    if !before.is_none_or(complete) || !complete(&trial.locked) {
         return None;
     }
-    let pairs = trial.without_seccomp.iter().zip(&trial.locked);
-    Some(
-        pairs
-            .map(|(before, after)| Row {
-                attack: after.attack,
-                without_seccomp: before.outcome,
-                locked: after.outcome,
-                arrived: arrived(after.attack),
-            })
-            .collect(),
-    )
+    let row = |(place, after): (usize, &Attempt)| Row {
+        attack: after.attack,
+        without_seccomp: before.map(|before| before[place].outcome),
+        locked: after.outcome,
+        arrived: arrived(after.attack),
+    };
+    Some(trial.locked.iter().enumerate().map(row).collect())
 }
 
 fn level(rows: &[Row]) -> SandboxLevel {

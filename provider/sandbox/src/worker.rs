@@ -9,8 +9,8 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::bench::UnconfinedStart;
 use crate::attack::Attack;
+use crate::bench::UnconfinedStart;
 use crate::check::{self, CheckReport, Finding};
 use crate::config::{LandlockCeiling, Purpose, WorkerProgram};
 use crate::driver::DriverProfile;

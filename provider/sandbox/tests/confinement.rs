@@ -1,28 +1,19 @@
-//! The confinement against real workers, each of which really tries. Linux only.
+//! The life of real workers: from launch to LOCKED, and every way in which one ends. Linux only.
 //!
-//! The tests run as whoever runs them, and the self test also as an ordinary user where they may
-//! become one.
+//! It must never judge an attack: `tests/attacks.rs` does, for every line of the table.
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
     reason = "what the tests share with each other is test code too"
 )]
 
-mod world;
-
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sandbox::{
-    Attack, Attempt, ConfineError, DriverProfile, Exit, LandlockCeiling, LaunchError, LayerName,
-    Limits, Outcome, Presence, Rights, Sandbox, SandboxLevel, SelfTestReport, SystemPath, Watched,
-    Worker, WorkerProgram, read_frame, write_frame,
+    ConfineError, DriverProfile, Exit, LaunchError, LayerName, Limits, Presence, Rights, Sandbox,
+    SystemPath, Watch, Worker, WorkerProgram, family_of, read_frame, write_frame,
 };
-
-use world::{Watch, descendants};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_sandbox-probe");
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -47,21 +38,6 @@ fn number_from(worker: &mut Worker) -> Option<usize> {
     let mut output = worker.take_stdout().unwrap();
     let frame = read_frame(&mut output, 64).unwrap()?;
     Some(String::from_utf8(frame).unwrap().parse().unwrap())
-}
-
-/// The probe as a user without rights; `None`, with a word, where such a user cannot reach it.
-fn as_ordinary_user(word: &str) -> Option<std::process::Output> {
-    let mut command = Command::new(PROBE);
-    if rustix::process::getuid().is_root() {
-        command.uid(65_534).gid(65_534);
-    }
-    match command.arg(word).output() {
-        Ok(output) => Some(output),
-        Err(error) => {
-            println!("skipped: an ordinary user cannot run {PROBE}: {error}");
-            None
-        }
-    }
 }
 
 #[test]
@@ -94,89 +70,6 @@ fn a_locked_worker_names_every_layer_and_serves_frames() {
 }
 
 #[test]
-fn every_attack_is_stopped_and_most_by_two_layers() {
-    let sandbox = sandbox(&["worker", "echo"], Limits::default());
-    let report = sandbox.self_test(PATIENCE).unwrap();
-    assert_eq!(report.level, SandboxLevel::BuiltInEngine, "{report:#?}");
-    for row in &report.rows {
-        assert!(matches!(row.locked, Outcome::Stopped(_)), "{row:?}");
-        let seccomp_alone = matches!(row.attack, Attack::Fork | Attack::IoUring);
-        let stopped_before = matches!(row.without_seccomp, Outcome::Stopped(_));
-        assert!(stopped_before || seccomp_alone, "{row:?}");
-    }
-}
-
-#[test]
-fn an_unconfined_process_gets_through_with_the_same_attacks() {
-    let watched = Watched::set_up().unwrap();
-    let leak = std::fs::File::open(watched.targets().folder()).unwrap();
-    rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).unwrap();
-    let mut child = Command::new(PROBE)
-        .arg("attack")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(leak);
-    let targets = serde_json::to_vec(watched.targets()).unwrap();
-    child.stdin.take().unwrap().write_all(&targets).unwrap();
-    let mut text = String::new();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut text)
-        .unwrap();
-    child.wait().unwrap();
-    let attempts: Vec<Attempt> = serde_json::from_str(&text).unwrap();
-    let root = rustix::process::getuid().is_root();
-    for Attempt { attack, outcome } in attempts {
-        // Mounting takes root everywhere; the other two can be turned off for the whole machine.
-        let depends = matches!(attack, Attack::NestedNamespace | Attack::IoUring)
-            || (!root && matches!(attack, Attack::Mount | Attack::Trace | Attack::ReadMemory));
-        assert!(
-            outcome == Outcome::GotThrough || depends,
-            "{attack}: {outcome}"
-        );
-    }
-    for attack in [
-        Attack::Tcp,
-        Attack::Udp,
-        Attack::AbstractSocket,
-        Attack::WriteFile,
-    ] {
-        assert!(watched.saw(attack), "{attack} did not arrive");
-    }
-}
-
-#[test]
-fn older_landlock_versions_are_stood_in_for() {
-    for version in [0, 2, 4] {
-        let report = sandbox(&["worker", "echo"], Limits::default())
-            .with_landlock(LandlockCeiling::AtMost(version))
-            .self_test(PATIENCE)
-            .unwrap();
-        assert!(report.locked.landlock_abi <= u32::from(version));
-        assert_eq!(
-            report.level,
-            SandboxLevel::BuiltInEngine,
-            "{version}: {report:#?}"
-        );
-    }
-}
-
-#[test]
-fn an_ordinary_user_gets_the_same_level() {
-    let Some(output) = as_ordinary_user("self-test") else {
-        return;
-    };
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words}");
-    let report: SelfTestReport = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report.level, SandboxLevel::BuiltInEngine, "{report:#?}");
-}
-
-#[test]
 fn threads_start_after_the_lock_but_not_without_end() {
     let mut few = locked(&["worker", "threads", "12"], Limits::default());
     assert_eq!(number_from(&mut few), Some(12));
@@ -204,21 +97,13 @@ fn a_memory_bomb_ends_the_worker_and_not_the_agent() {
 }
 
 #[test]
-fn scratch_takes_its_quota_and_no_more() {
-    let limits = Limits {
-        scratch_bytes: 1 << 20,
-        ..Limits::default()
-    };
-    let mut worker = locked(&["worker", "fill", "10"], limits);
-    let written = number_from(&mut worker).unwrap();
-    assert!((1 << 19..=1 << 20).contains(&written), "{written} bytes");
-}
-
-#[test]
 fn a_kill_ends_the_whole_tree_at_once() {
     let worker = locked(&["worker", "daemon"], Limits::default());
-    let tree = descendants(worker.id());
-    assert!(tree.len() >= 3, "init, worker and its daemon: {tree:?}");
+    let tree = family_of(worker.id());
+    assert!(
+        tree.len() >= 4,
+        "launcher, init, worker and its daemon: {tree:?}"
+    );
     let watch = Watch::over(&tree);
     let start = Instant::now();
     worker.kill();
@@ -234,7 +119,7 @@ fn a_kill_ends_the_whole_tree_at_once() {
 #[test]
 fn dropping_a_worker_ends_what_it_left_behind() {
     let worker = locked(&["worker", "daemon"], Limits::default());
-    let tree = descendants(worker.id());
+    let tree = family_of(worker.id());
     let watch = Watch::over(&tree);
     drop(worker);
     assert!(watch.gone_within(Duration::ZERO));
@@ -278,43 +163,6 @@ fn an_engine_that_fails_to_warm_up_is_told_in_its_own_words() {
         unreachable!("the worker said that it is not ready, yet: {answer:?}")
     };
     assert_eq!(cause, "no adapter was found");
-}
-
-#[test]
-fn without_a_control_group_memory_is_limited_all_the_same() {
-    let Some(output) = as_ordinary_user("bomb") else {
-        return;
-    };
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "no answer");
-}
-
-#[test]
-fn nothing_is_left_when_the_agent_is_killed() {
-    let mut agent = Command::new(PROBE)
-        .arg("agent")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = [0; 16];
-    let count = agent.stdout.take().unwrap().read(&mut line).unwrap();
-    assert!(count > 0);
-    let tree = descendants(agent.id());
-    assert!(tree.len() >= 4, "launcher, init, worker, daemon: {tree:?}");
-    let watch = Watch::over(&tree);
-    agent.kill().unwrap();
-    agent.wait().unwrap();
-    assert!(watch.gone_within(Duration::from_secs(1)), "{tree:?}");
-}
-
-#[test]
-fn bytes_before_lockdown_end_the_worker() {
-    let launched = sandbox(&["worker", "early"], Limits::default())
-        .launch()
-        .unwrap();
-    let watch = Watch::over(&[launched.id()]);
-    let answer = launched.wait_locked(PATIENCE);
-    assert!(matches!(answer, Err(LaunchError::Pipe(_))), "{answer:?}");
-    assert!(watch.gone_within(PATIENCE));
 }
 
 #[test]

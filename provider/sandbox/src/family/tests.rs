@@ -28,7 +28,7 @@ fn a_started_process_belongs_to_this_one() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let family = of(std::process::id());
+    let family = family_of(std::process::id());
     assert!(family.contains(&child.id()));
     drop(child.stdin.take());
     child.wait().unwrap();

@@ -29,7 +29,11 @@ pub(super) fn open_through_any_descriptor(name: &str) -> io::Result<()> {
             unsafe { libc::close(file) };
             return Ok(());
         }
-        last = io::Error::last_os_error();
+        let error = io::Error::last_os_error();
+        // That a number is not open says nothing of those that are.
+        if error.raw_os_error() != Some(libc::EBADF) {
+            last = error;
+        }
     }
     Err(last)
 }

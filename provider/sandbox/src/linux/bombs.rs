@@ -9,14 +9,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
-use rustix::process::{Signal, set_parent_process_death_signal, setsid};
+use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal, setsid};
 
 use super::enter::Confined;
 use super::root;
 use super::sys::{self, Fork};
-use super::trial::{
-    FORKS, HOSTILE_VARIABLES, MEMORY_TIMES, Progress, SCRATCH_TIMES, THREADS,
-};
+use super::trial::{FORKS, HOSTILE_VARIABLES, MEMORY_TIMES, Progress, SCRATCH_TIMES, THREADS};
 use crate::attack::Attack;
 use crate::frame::write_frame;
 use crate::layer::{ConfineError, LayerName};
@@ -58,14 +56,20 @@ fn make_ready(attack: Attack, targets: &Targets) -> Ready {
     match attack {
         Attack::DiskFill => {
             let scratch = Path::new(root::SCRATCH);
-            let folder = if scratch.is_dir() { scratch } else { targets.folder() };
+            let folder = if scratch.is_dir() {
+                scratch
+            } else {
+                targets.folder()
+            };
             Ready::File(File::create(folder.join("full")))
         }
         Attack::Daemon => Ready::Daemon(leave_behind()),
         Attack::EarlyBytes => {
             let mut output = io::stdout().lock();
             // Whether they arrive is for the agent to say.
-            let _ = output.write_all(b"send the job").and_then(|()| output.flush());
+            let _ = output
+                .write_all(b"send the job")
+                .and_then(|()| output.flush());
             Ready::Nothing
         }
         _ => Ready::Nothing,
@@ -112,12 +116,16 @@ fn progress(result: io::Result<u64>) -> Progress {
 }
 
 fn fork_bomb() -> Progress {
+    let bomb = getpid();
     for done in 0..FORKS {
         match sys::fork_unchecked() {
             Ok(Fork::Child) => {
-                // It ends with this process, whatever else holds.
+                // It ends with this process, whatever else holds; which may have ended before it asked for that.
                 let _ = set_parent_process_death_signal(Some(Signal::KILL));
-                stay()
+                match getppid() == Some(bomb) {
+                    true => stay(),
+                    false => sys::leave(0),
+                }
             }
             Ok(Fork::Parent(_)) => {}
             Err(error) => {
@@ -222,7 +230,9 @@ fn leave_behind() -> io::Result<u64> {
     let (read, write) = rustix::pipe::pipe()?;
     match sys::fork_unchecked()? {
         Fork::Child => {
-            let left = setsid().map_err(io::Error::from).and_then(|_| sys::fork_unchecked());
+            let left = setsid()
+                .map_err(io::Error::from)
+                .and_then(|_| sys::fork_unchecked());
             match left {
                 Ok(Fork::Child) => stay(),
                 Ok(Fork::Parent(left)) => {

@@ -3,11 +3,12 @@
 //! It must never return a [`Confined`] that was not observed to be confined, nor a [`Locked`]
 //! whose filter was not seen to refuse.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::de::DeserializeOwned;
 
-use super::{attacks, bombs, evidence, launcher, second_agent, seccomp};
+use super::{attacks, bombs, evidence, launcher, seccomp, second_agent};
 use crate::attack::Means;
 use crate::bench::UnconfinedStart;
 use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stage};
@@ -99,13 +100,12 @@ fn configuration<Config: DeserializeOwned>() -> Result<Config, ConfineError> {
 
 fn work(config: LaunchConfig) -> Result<Entered, ConfineError> {
     let layers = evidence::before_lock(&config)?;
-    let with_seccomp = config.has(LayerName::Seccomp);
     let confined = Confined {
         profile: config.profile,
         limits: config.limits,
         landlock_abi: config.landlock_abi,
         layers,
-        with_seccomp,
+        left_out: config.left_out,
     };
     match config.purpose {
         Purpose::Job => Ok(Entered::Confined(confined)),
@@ -129,7 +129,7 @@ pub struct Confined {
     limits: Limits,
     landlock_abi: u32,
     layers: Vec<Layer>,
-    with_seccomp: bool,
+    left_out: BTreeSet<LayerName>,
 }
 
 impl Confined {
@@ -151,13 +151,18 @@ impl Confined {
         &self.layers
     }
 
+    /// Says whether nothing was left out, as with every worker of the product.
+    pub(super) fn has_every_layer(&self) -> bool {
+        self.left_out.is_empty()
+    }
+
     /// Lays the last layer on every thread, and observes that it holds.
     ///
     /// # Errors
     /// The filter could not be installed, or a call that it must refuse went through. The agent
     /// has been told.
     pub fn lock(mut self) -> Result<Locked, ConfineError> {
-        if self.with_seccomp {
+        if !self.left_out.contains(&LayerName::Seccomp) {
             let locked = seccomp::install(&self.profile).and_then(|()| evidence::after_lock());
             self.layers.push(locked.inspect_err(tell_refusal)?);
         }

@@ -24,5 +24,5 @@ mod watch;
 
 pub use enter::{Confined, Locked, enter, enter_without_layers};
 pub(crate) use process::{Killer, Process};
-pub use watch::Watch;
 pub(crate) use trial::try_alone;
+pub use watch::Watch;

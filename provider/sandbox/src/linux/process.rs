@@ -225,7 +225,9 @@ fn command(program: &WorkerProgram, config: &LaunchConfig) -> Command {
 
 /// The folder that a self test's launch leaks on purpose; a job's launch leaks nothing.
 fn leaked_folder(purpose: &Purpose) -> io::Result<Option<OwnedFd>> {
-    let folder = purpose.targets().map(|targets| File::open(targets.folder()));
+    let folder = purpose
+        .targets()
+        .map(|targets| File::open(targets.folder()));
     Ok(folder.transpose()?.map(OwnedFd::from))
 }
 

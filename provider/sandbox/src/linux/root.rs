@@ -26,7 +26,7 @@ pub(super) const SCRATCH: &str = "/scratch";
 /// A file that permissions allow and Landlock does not: opening it shows that Landlock works.
 pub(super) const CANARY: &str = "/canary";
 /// Device nodes that programs expect and that give nothing away.
-const HARMLESS_DEVICES: [&str; 5] = [
+pub(super) const HARMLESS_DEVICES: [&str; 5] = [
     "/dev/null",
     "/dev/zero",
     "/dev/full",

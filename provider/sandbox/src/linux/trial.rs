@@ -145,7 +145,10 @@ fn judge_worker(
     }
     let seen = watch(&worker, output, patience(attack, timeout));
     let limits = &sandbox.limits;
-    let (mebibyte, last) = (1_u64 << 20, seen.progress.map_or(0, |progress| progress.done));
+    let (mebibyte, last) = (
+        1_u64 << 20,
+        seen.progress.map_or(0, |progress| progress.done),
+    );
     match attack {
         Attack::ForkBomb => count(last, FORKS, "processes", &seen),
         Attack::ThreadBomb => count(last, THREADS, "threads", &seen),
@@ -306,7 +309,11 @@ fn judge_agent(
     let took = start.elapsed();
     watch.end();
     let evidence = match is_gone {
-        true => format!("{} processes, gone {} ms after it", tree.len(), took.as_millis()),
+        true => format!(
+            "{} processes, gone {} ms after it",
+            tree.len(),
+            took.as_millis()
+        ),
         false => format!("some of {} processes lived on", tree.len()),
     };
     Ok((Verdict::stopped_if(is_gone), evidence))

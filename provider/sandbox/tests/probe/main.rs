@@ -3,8 +3,12 @@
 //! `worker MODE` goes through the launch as the product's worker does, then plays MODE; the other
 //! words play the agent, where a test needs a second one.
 
-use std::fs;
-use std::io::{self, Write};
+#[cfg(target_os = "linux")]
+mod attacks;
+#[cfg(target_os = "linux")]
+mod tried;
+
+use std::io;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,21 +24,19 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["worker", mode, rest @ ..] => worker(mode, rest.first().copied().unwrap_or("0")),
-        ["agent"] => agent(),
+        #[cfg(target_os = "linux")]
+        ["attacks", only @ ..] => {
+            attacks::run(only.first().and_then(|number| number.parse().ok()));
+            ExitCode::SUCCESS
+        }
         ["self-test"] => self_test(),
         ["time", count] => time(count.parse().expect("a count")),
-        ["bomb"] => bomb(),
-        ["sleep"] => sleep(),
+        ["sleep"] => stay(),
         _ => ExitCode::from(64),
     }
 }
 
 fn worker(mode: &str, number: &str) -> ExitCode {
-    if mode == "early" && std::env::var_os("NIGHTSHIFT_SANDBOX_STAGE").is_some_and(|s| s == "work")
-    {
-        print!("I am ready, send the job");
-        io::stdout().flush().expect("the pipe is open");
-    }
     match sandbox::enter_without_layers() {
         Ok(Entered::Confined(confined)) => {
             serve(confined, mode, number.parse().expect("a number"));
@@ -53,21 +55,16 @@ fn serve(confined: Confined, mode: &str, number: usize) {
     if mode == "unfit" {
         return confined.refuse("no adapter was found");
     }
-    let before = match mode {
-        "fill" => fill_scratch(number),
+    match mode {
         "daemon" => daemonise(),
-        "silent" => {
-            sleep();
-            0
-        }
+        "silent" => stay(),
         "forge" => {
             let text = br#"{"greeting":"UNCONFINED"}"#;
             write_frame(&mut io::stdout(), text).expect("the pipe is open");
-            sleep();
-            0
+            stay();
         }
-        _ => 0,
-    };
+        _ => {}
+    }
     let Ok(locked) = confined.lock() else {
         return;
     };
@@ -78,7 +75,6 @@ fn serve(confined: Confined, mode: &str, number: usize) {
         "echo" => echo(),
         "threads" => answer(threads(number)),
         "memory" => answer(memory(number)),
-        "fill" => answer(before),
         "spin" | "daemon" => spin(),
         "panic" => panic_loudly(),
         _ => {}
@@ -132,30 +128,15 @@ fn memory(mebibytes: usize) -> usize {
     blocks.len()
 }
 
-/// Writes at most `mebibytes` to the scratch folder; returns how many bytes it took.
-fn fill_scratch(mebibytes: usize) -> usize {
-    let home = std::env::var("HOME").expect("the launch sets HOME");
-    let mut file = fs::File::create(format!("{home}/full")).expect("scratch can be written");
-    let chunk = vec![1_u8; 1 << 16];
-    let mut written = 0;
-    for _ in 0..mebibytes * 16 {
-        match file.write(&chunk) {
-            Ok(count) => written += count,
-            Err(_) => break,
-        }
-    }
-    written
-}
-
 /// Leaves a process behind that would outlive this one on an ordinary system.
-fn daemonise() -> usize {
-    Command::new("/proc/self/exe")
+fn daemonise() {
+    let daemon = Command::new("/proc/self/exe")
         .arg("sleep")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .map_or(0, |child| child.id() as usize)
+        .spawn();
+    drop(daemon.expect("before the lock a process can be started"));
 }
 
 fn spin() {
@@ -171,7 +152,7 @@ fn panic_loudly() {
     std::hint::black_box(empty[index]);
 }
 
-fn sleep() -> ExitCode {
+fn stay() -> ! {
     loop {
         std::thread::park();
     }
@@ -183,33 +164,6 @@ fn this_as(mode: &str) -> WorkerProgram {
 
 fn sandbox(mode: &str) -> Sandbox {
     Sandbox::new(this_as(mode), DriverProfile::cpu(), Limits::default())
-}
-
-/// Starts a worker that never ends, says so, and waits to be killed.
-fn agent() -> ExitCode {
-    let launched = sandbox("daemon").launch().expect("a launch");
-    let worker = launched.wait_locked(PATIENCE).expect("LOCKED");
-    println!("{}", worker.id());
-    sleep()
-}
-
-/// Starts a worker that takes four times its memory, and says whether it lived to tell.
-fn bomb() -> ExitCode {
-    let limits = Limits {
-        memory_bytes: 96 << 20,
-        scratch_bytes: 1 << 20,
-        ..Limits::default()
-    };
-    let program = WorkerProgram::this_binary(["worker", "memory", "384"]);
-    let sandbox = Sandbox::new(program, DriverProfile::cpu(), limits);
-    let launched = sandbox.launch().expect("a launch");
-    let mut worker = launched.wait_locked(PATIENCE).expect("LOCKED");
-    let mut output = worker.take_stdout().expect("the first time");
-    match read_frame(&mut output, 64) {
-        Ok(None) => println!("no answer"),
-        other => println!("{other:?}"),
-    }
-    ExitCode::SUCCESS
 }
 
 fn self_test() -> ExitCode {

@@ -1,0 +1,200 @@
+//! Every line of the table of attacks, by workers that really try, in three circumstances. Linux only.
+//!
+//! For each attack three things are shown: all layers together stop it; without its layers it gets through, so that the
+//! attempt is a real one; and each of its layers alone stops it. What cannot be shown on a machine is said with why,
+//! and counted as nothing.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what the tests share with each other is test code too"
+)]
+
+#[path = "probe/tried.rs"]
+mod tried;
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sandbox::Attack;
+use tried::{Part, Tried};
+
+const PROBE: &str = env!("CARGO_BIN_EXE_sandbox-probe");
+/// The user without rights of every Linux system.
+const NOBODY: u32 = 65_534;
+
+fn is_root() -> bool {
+    rustix::process::getuid().is_root()
+}
+
+/// Lets the probe try everything as `command` starts it, and judges each line.
+fn every_line_holds(mut command: Command) {
+    let output = match command.arg("attacks").output() {
+        Ok(output) => output,
+        Err(error) => return println!("skipped: this user cannot run {PROBE}: {error}"),
+    };
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+    let lines = judged(&output.stdout);
+    let of = |part: Part| lines.iter().filter(move |line| line.part == part);
+    assert_eq!(
+        of(Part::Together).count(),
+        Attack::all().filter(|attack| !attack.takes_a_job()).count()
+    );
+    // Most can be shown on any Linux; a probe that excuses itself everywhere shows nothing.
+    let shown = |part| of(part).filter(|line| line.excuse.is_none()).count();
+    assert!(
+        shown(Part::Control) >= 20,
+        "{} controls",
+        shown(Part::Control)
+    );
+    assert!(
+        shown(Part::Alone) >= 40,
+        "{} layers alone",
+        shown(Part::Alone)
+    );
+}
+
+/// Reads the probe's lines, each of which must speak for the sandbox.
+fn judged(json: &[u8]) -> Vec<Tried> {
+    let lines: Vec<Tried> = serde_json::from_slice(json).unwrap();
+    let mut wrong = Vec::new();
+    for line in &lines {
+        println!("{line}");
+        if is_wrong(line) {
+            wrong.push(line.to_string());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    lines
+}
+
+/// Says whether a line speaks against the sandbox, or against the attempt.
+fn is_wrong(line: &Tried) -> bool {
+    let expected = match line.part {
+        Part::Together | Part::Alone => "stopped",
+        Part::Control => "not stopped",
+    };
+    line.excuse.is_none() && line.verdict != expected
+}
+
+#[test]
+fn as_whoever_runs_the_tests() {
+    every_line_holds(Command::new(PROBE));
+}
+
+#[test]
+fn as_an_ordinary_user_without_a_control_group() {
+    let mut command = Command::new(PROBE);
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    every_line_holds(command);
+}
+
+#[test]
+fn as_an_ordinary_user_with_a_delegated_control_group() {
+    let Some(groups) = Delegated::make() else {
+        return println!(
+            "skipped: only root can delegate a control group here, and only of version 1; \
+             `make test-vm` does it by systemd, of version 2"
+        );
+    };
+    let mut command = Command::new(PROBE);
+    command.uid(NOBODY).gid(NOBODY);
+    let doors = groups.doors();
+    // SAFETY: the closure only writes to open descriptors.
+    #[expect(unsafe_code, reason = "a process enters a group between fork and exec")]
+    unsafe {
+        command.pre_exec(move || {
+            for door in &doors {
+                rustix::io::write(door, b"0")?;
+            }
+            Ok(())
+        });
+    }
+    every_line_holds(command);
+    drop(groups);
+}
+
+#[test]
+fn where_there_is_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = folder.path().join("answer");
+    let command = format!("{PROBE} attacks 22 > {}", answer.display());
+    let on_terminal = Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .output();
+    match on_terminal {
+        Ok(output) => assert!(output.status.success(), "{output:?}"),
+        Err(error) => return println!("skipped: no program `script` lends a terminal: {error}"),
+    }
+    let lines = judged(&fs::read(answer).unwrap());
+    let on_terminal = lines.iter().find(|line| {
+        line.part == Part::Control && line.attack == Attack::TerminalInput.to_string()
+    });
+    assert_eq!(on_terminal.unwrap().excuse, None);
+}
+
+/// Groups of version 1 that belong to an ordinary user; dropping them takes them away.
+struct Delegated(Vec<PathBuf>);
+
+impl Delegated {
+    fn make() -> Option<Self> {
+        if !is_root() {
+            return None;
+        }
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap();
+        let made = ["memory", "pids"].map(|controller| {
+            let ending = |line: &str| {
+                let mut fields = line.splitn(3, ':').skip(1);
+                let is_it = fields.next()?.split(',').any(|each| each == controller);
+                is_it.then(|| fields.next().map(str::to_owned)).flatten()
+            };
+            let below = own.lines().find_map(ending)?;
+            let root = Path::new("/sys/fs/cgroup").join(controller);
+            // In a container the path is the outer one, which is not to be seen.
+            let parent =
+                Some(root.join(below.trim_start_matches('/'))).filter(|path| path.is_dir());
+            let folder = parent
+                .unwrap_or(root)
+                .join(format!("sandbox-test-{}", std::process::id()));
+            fs::create_dir(&folder).ok()?;
+            Some(folder)
+        });
+        let made = Self(made.into_iter().flatten().collect());
+        for folder in &made.0 {
+            let entries = fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
+            for path in entries.chain([folder.clone()]) {
+                std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        (made.0.len() == 2).then_some(made)
+    }
+
+    fn doors(&self) -> Vec<fs::File> {
+        let open = |folder: &PathBuf| {
+            fs::File::options()
+                .write(true)
+                .open(folder.join("cgroup.procs"))
+        };
+        self.0.iter().map(|folder| open(folder).unwrap()).collect()
+    }
+}
+
+impl Drop for Delegated {
+    fn drop(&mut self) {
+        for folder in &self.0 {
+            let below = fs::read_dir(folder).unwrap().flatten();
+            let left: Vec<PathBuf> = below
+                .map(|entry| entry.path())
+                .filter(|path| path.is_dir())
+                .collect();
+            assert!(left.is_empty(), "groups of workers were left: {left:?}");
+            fs::remove_dir(folder).unwrap();
+        }
+    }
+}
