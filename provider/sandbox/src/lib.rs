@@ -51,13 +51,13 @@ mod elsewhere;
 use elsewhere as system;
 
 #[cfg(target_os = "linux")]
-pub use linux::attempt_all;
+pub use linux::{attempt_all, calls_after_lock};
 
 pub use bench::{UnconfinedStart, time_unconfined_start};
 pub use config::{LandlockCeiling, WorkerProgram};
 pub use driver::{
-    AfterLock, CodePages, DeviceNode, Driver, DriverError, DriverProfile, Presence, Rights,
-    SystemPath,
+    AfterLock, CodePages, DescriptionError, DeviceNode, Driver, DriverError, DriverProfile, Ioctl,
+    LibraryError, LibraryRoot, PathLink, Presence, Rights, SystemPath,
 };
 pub use frame::{FrameError, read_frame, write_frame};
 pub use greeting::LockedReport;

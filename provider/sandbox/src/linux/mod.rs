@@ -21,3 +21,4 @@ mod sys;
 pub use attacks::attempt_all;
 pub use enter::{Confined, Locked, enter};
 pub(crate) use process::{Killer, Process};
+pub use seccomp::calls_after_lock;

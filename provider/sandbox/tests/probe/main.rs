@@ -3,6 +3,10 @@
 //! `worker MODE` goes through the launch as the product's worker does, then plays MODE; the other
 //! words play the agent, where a test needs a second one.
 
+mod record;
+#[cfg(target_os = "linux")]
+mod vulkan;
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -19,6 +23,10 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["worker", "look-at", path] => record::look_at(path),
+        #[cfg(target_os = "linux")]
+        ["worker", "vulkan"] => vulkan::worker(),
+        ["record", driver, rest @ ..] => record::record(driver, rest),
         ["worker", mode, rest @ ..] => worker(mode, rest.first().copied().unwrap_or("0")),
         ["agent"] => agent(),
         ["self-test"] => self_test(),
