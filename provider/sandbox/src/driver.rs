@@ -297,7 +297,7 @@ impl DriverProfile {
         Self {
             driver: Driver::Cpu,
             libraries: vec![LibraryRoot::Program],
-            paths: loader_tables(),
+            paths: Vec::new(),
             links: Vec::new(),
             devices: Vec::new(),
             environment: Vec::new(),
@@ -311,28 +311,6 @@ impl DriverProfile {
     pub fn proven(&self) -> bool {
         self.driver.proven()
     }
-}
-
-/// What the dynamic loaders read before they look for libraries, where they have it.
-fn loader_tables() -> Vec<SystemPath> {
-    let musl = format!("/etc/ld-musl-{}.path", std::env::consts::ARCH);
-    [
-        (
-            Cow::Borrowed("/etc/ld.so.cache"),
-            "where glibc's loader looks up which folder has a library",
-        ),
-        (
-            Cow::Owned(musl),
-            "where musl's loader reads which folders have libraries",
-        ),
-    ]
-    .map(|(path, reason)| SystemPath {
-        path: PathBuf::from(path.as_ref()),
-        rights: Rights::Data,
-        presence: Presence::WhereFound,
-        reason: Cow::Borrowed(reason),
-    })
-    .into()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     AfterLock, CodePages, DeviceNode, Driver, DriverError, DriverProfile, Ioctl, LibraryRoot,
-    Presence, Rights, SystemPath, Text, description, loader_tables,
+    Presence, Rights, SystemPath, Text, description,
 };
 
 /// Where Vulkan drivers describe themselves.
@@ -90,13 +90,12 @@ fn described(driver: Driver, path: PathBuf) -> Result<(DriverProfile, String), D
         }
     };
     let shown = path.to_string_lossy().into_owned();
-    let mut paths = loader_tables();
-    paths.push(SystemPath {
+    let description = SystemPath {
         path,
         rights: Rights::Data,
         presence: Presence::Required,
         reason: Cow::Borrowed("the one Vulkan driver that the Vulkan loader may load"),
-    });
+    };
     let opened = |name: &str, reason| LibraryRoot::Opened {
         name: name.to_owned().into(),
         reason: Cow::Borrowed(reason),
@@ -108,7 +107,7 @@ fn described(driver: Driver, path: PathBuf) -> Result<(DriverProfile, String), D
             opened("libvulkan.so.1", "the Vulkan loader, opened by name"),
             opened(&library, "the library that the driver's description names"),
         ],
-        paths,
+        paths: vec![description],
         links: Vec::new(),
         devices: Vec::new(),
         environment: vulkan_environment(shown),

@@ -14,8 +14,6 @@ use std::time::Duration;
 
 /// A program of a thousand libraries is answered in less.
 const MAX_ANSWER_BYTES: u64 = 256 * 1024;
-/// Listing takes milliseconds; a machine that is busy or reads from a slow disk may take long.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why the loader gave no list.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +22,8 @@ pub(super) enum AskError {
     #[error("it does not run: {0}")]
     Run(#[from] io::Error),
     /// It took too long.
-    #[error("it gave no answer within {PATIENCE:?}")]
-    TimedOut,
+    #[error("it gave no answer within {0:?}")]
+    TimedOut(Duration),
     /// It refused.
     #[error("it failed ({0}), as it does with a damaged file or a missing library")]
     Failed(std::process::ExitStatus),
@@ -55,8 +53,10 @@ pub(super) struct Question<'a> {
     pub(super) preload: Option<&'a str>,
     /// The program or library.
     pub(super) file: &'a Path,
-    /// Its handle, for a file that has lost its name and is called by the handle's.
-    pub(super) handle: Option<File>,
+    /// What the loader gets as its standard input, by which a file without a name can be called.
+    pub(super) handle: File,
+    /// How long it may take.
+    pub(super) patience: Duration,
 }
 
 /// Asks the loader for the list.
@@ -69,11 +69,11 @@ pub(super) fn ask(question: Question<'_>) -> Result<Vec<Found>, AskError> {
         .arg("--list")
         .arg(question.file)
         .env_clear()
-        .stdin(question.handle.map_or_else(Stdio::null, Stdio::from))
+        .stdin(question.handle)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    let answer = read_answer(&mut child);
+    let answer = read_answer(&mut child, question.patience);
     if answer.is_err() {
         // It may have ended by itself meanwhile, which is as good.
         let _ = child.kill();
@@ -87,7 +87,7 @@ pub(super) fn ask(question: Question<'_>) -> Result<Vec<Found>, AskError> {
 }
 
 /// Reads the whole answer, on a thread of its own so that the wait can end.
-fn read_answer(child: &mut Child) -> Result<String, AskError> {
+fn read_answer(child: &mut Child, patience: Duration) -> Result<String, AskError> {
     let output = child
         .stdout
         .take()
@@ -102,8 +102,8 @@ fn read_answer(child: &mut Child) -> Result<String, AskError> {
             let _ = tell.send(read.map(|_| answer));
         })?;
     let answer = told
-        .recv_timeout(PATIENCE)
-        .map_err(|_| AskError::TimedOut)??;
+        .recv_timeout(patience)
+        .map_err(|_| AskError::TimedOut(patience))??;
     if answer.len() as u64 > MAX_ANSWER_BYTES {
         return Err(AskError::Nonsense(
             "more than a quarter of a megabyte".to_owned(),

@@ -100,3 +100,6 @@ pub(super) fn ioctls() -> Vec<Ioctl> {
     };
     std::iter::once(own).chain(numbers).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use super::elf::{self, ElfError};
 use super::loader::{self, AskError, Found, Question};
@@ -30,6 +31,9 @@ const LIBRARY_HOMES: [&str; 6] = ["/usr", "/lib", "/lib64", "/opt", "/nix/store"
 const MAX_LINKS: usize = 40;
 /// More files than this is no least view.
 const MAX_FILES: usize = 512;
+
+/// Listing takes milliseconds; a machine that is busy or reads from a slow disk may take long.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why it cannot be told which libraries a worker needs.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +113,7 @@ impl DriverProfile {
     }
 
     fn found(&self, program: &WorkerProgram) -> Result<View, LibraryError> {
-        let mut view = View::default();
+        let mut view = View::new(LIBRARY_HOMES.map(PathBuf::from).to_vec());
         for entry in &self.paths {
             view.show_entry(entry)?;
         }
@@ -177,7 +181,8 @@ impl Program {
             loader,
             preload,
             file,
-            handle: Some(handle),
+            handle,
+            patience: PATIENCE,
         })
         .map_err(|error| failed(&error))
     }
@@ -201,13 +206,23 @@ impl Program {
 }
 
 /// Files and links by their paths, so that each appears once, with the first reason.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct View {
+    homes: Vec<PathBuf>,
     files: BTreeMap<PathBuf, SystemPath>,
     links: BTreeMap<PathBuf, PathLink>,
 }
 
 impl View {
+    /// A view of nothing, whose libraries may lie below `homes`.
+    fn new(homes: Vec<PathBuf>) -> Self {
+        Self {
+            homes,
+            files: BTreeMap::new(),
+            links: BTreeMap::new(),
+        }
+    }
+
     /// Shows an entry that the profile has by itself. What is missing is left for the launch,
     /// which knows what to do without it.
     fn show_entry(&mut self, entry: &SystemPath) -> Result<(), LibraryError> {
@@ -224,12 +239,18 @@ impl View {
             return Ok(());
         };
         let answer = program.ask(None, &program.path)?;
-        self.show_library(&loader, &"the loader that the worker program names".into())?;
-        let reason = Text::from("the worker program is linked with it");
+        let linked = Text::from("the worker program is linked with it");
+        let loads = Text::from("the loader that the worker program names");
         for found in answer {
-            self.show_library(&found.path, &reason)?;
+            let reason = if found.path == loader {
+                &loads
+            } else {
+                &linked
+            };
+            self.show_library(&found.path, reason)?;
         }
-        Ok(())
+        self.show_library(&loader, &loads)?;
+        self.show_entry(&loader_table(&loader))
     }
 
     fn show_opened(
@@ -281,7 +302,7 @@ impl View {
 
     fn show_library(&mut self, path: &Path, reason: &Text) -> Result<(), LibraryError> {
         let file = self.follow(path, reason)?;
-        if !LIBRARY_HOMES.iter().any(|home| file.starts_with(home)) {
+        if !self.homes.iter().any(|home| file.starts_with(home)) {
             return Err(LibraryError::Outside { file });
         }
         elf::check(&file).map_err(|error| unfit(&file, &error))?;
@@ -313,6 +334,26 @@ impl View {
             });
         }
         Ok(file)
+    }
+}
+
+/// What a loader reads before it looks for libraries: glibc's a table of all that are installed,
+/// musl's a list of folders, in a file that is called as the loader.
+fn loader_table(loader: &Path) -> SystemPath {
+    let name = loader.file_name().unwrap_or_default().to_string_lossy();
+    let musl = name.strip_prefix("ld-musl-");
+    let kind = musl
+        .and_then(|rest| rest.split_once(".so"))
+        .map(|(kind, _)| kind);
+    let path = kind.map_or_else(
+        || "/etc/ld.so.cache".to_owned(),
+        |kind| format!("/etc/ld-musl-{kind}.path"),
+    );
+    SystemPath {
+        path: PathBuf::from(path),
+        rights: Rights::Data,
+        presence: Presence::WhereFound,
+        reason: "where the loader looks up which folder has a library".into(),
     }
 }
 

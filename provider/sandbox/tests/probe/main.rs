@@ -3,6 +3,8 @@
 //! `worker MODE` goes through the launch as the product's worker does, then plays MODE; the other
 //! words play the agent, where a test needs a second one.
 
+#[cfg(target_os = "linux")]
+mod inside;
 mod record;
 #[cfg(target_os = "linux")]
 mod vulkan;
@@ -23,7 +25,12 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["worker", "look-at", path] => record::look_at(path),
+        #[cfg(target_os = "linux")]
+        ["worker", "look-at", path] => inside::look_at(path),
+        #[cfg(target_os = "linux")]
+        ["worker", "ask-device", number] => inside::ask_device(number),
+        #[cfg(target_os = "linux")]
+        ["--list", file] => inside::lie(file),
         #[cfg(target_os = "linux")]
         ["worker", "vulkan"] => vulkan::worker(),
         ["record", driver, rest @ ..] => record::record(driver, rest),

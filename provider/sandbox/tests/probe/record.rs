@@ -1,15 +1,12 @@
 //! The agent's part of `scripts/record-driver`: it says what a profile lists and starts one worker
-//! with it. Also the worker that looks at a path from inside. It must never be part of the product.
+//! with it. It must never be part of the product.
 
-use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use sandbox::{
-    AfterLock, DriverError, DriverProfile, Entered, Ioctl, Limits, Sandbox, WorkerProgram,
-    read_frame, write_frame,
+    AfterLock, DriverError, DriverProfile, Ioctl, Limits, Sandbox, WorkerProgram, read_frame,
 };
 
 /// Under strace, and on the first start of a driver, everything takes long.
@@ -100,25 +97,4 @@ fn run(program: WorkerProgram, profile: DriverProfile) -> Result<(), Box<dyn std
     }
     println!("ended {:?}", worker.wait_timeout(PATIENCE));
     Ok(())
-}
-
-/// Lives as a worker that opens `path` before LOCKED, where seccomp does not forbid it yet, and
-/// answers with the system's error number, 0 for none.
-pub(crate) fn look_at(path: &str) -> ExitCode {
-    match sandbox::enter() {
-        Ok(Entered::Confined(confined)) => {
-            let opened = File::open(path);
-            let error = opened.map_or_else(|error| error.raw_os_error().unwrap_or(-1), |_| 0);
-            let Ok(locked) = confined.lock() else {
-                return ExitCode::FAILURE;
-            };
-            locked
-                .announce(&mut io::stdout())
-                .expect("the pipe is open");
-            write_frame(&mut io::stdout(), error.to_string().as_bytes()).expect("the pipe is open");
-            ExitCode::SUCCESS
-        }
-        Ok(Entered::Finished(code)) => code,
-        Ok(Entered::Unconfined(_)) | Err(_) => ExitCode::FAILURE,
-    }
 }
