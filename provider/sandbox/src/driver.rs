@@ -110,10 +110,11 @@ pub enum DriverError {
     },
     /// What the profile lists was never recorded on a real card.
     #[error(
-        "no job runs on a card with the driver {driver} yet: what it may open and ask for was written from documents, \
-         and never recorded on a real card, so it may be too little for the card or too much for your safety. What can \
-         be sold is this machine's processor, as on a machine without a card. To help: `make record-driver \
-         DRIVER={driver}` in Nightshift's sources runs the driver on this card, and prints what the profile has to list"
+        "no job runs on a card with the driver {driver} yet: what it may open and ask for was written from documents \
+         and never recorded on a real card, so it may be too little for the card or too much for your safety. This \
+         machine's processor can be sold: let VK_DRIVER_FILES name the Vulkan description of Mesa's lavapipe alone, \
+         and start again. To help, run `make record-driver DRIVER={driver}` in Nightshift's sources and send what it \
+         prints: it says what the profile has to list"
     )]
     Unproven {
         /// The driver.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     AfterLock, CodePages, DeviceNode, Driver, DriverError, DriverProfile, Ioctl, LibraryRoot,
-    Presence, Rights, SystemPath, Text, description,
+    PathLink, Presence, Rights, SystemPath, Text, description,
 };
 
 /// Where Vulkan drivers describe themselves.
@@ -18,6 +18,16 @@ const DESCRIPTION_FOLDERS: [&str; 3] = [
     "/etc/vulkan/icd.d",
     "/usr/local/share/vulkan/icd.d",
     "/usr/share/vulkan/icd.d",
+];
+
+/// The files of a card's folder that say what it is.
+const IDENTITY: [(&str, Presence); 6] = [
+    ("uevent", Presence::Required),
+    ("vendor", Presence::WhereFound),
+    ("device", Presence::WhereFound),
+    ("subsystem_vendor", Presence::WhereFound),
+    ("subsystem_device", Presence::WhereFound),
+    ("revision", Presence::WhereFound),
 ];
 
 impl DriverProfile {
@@ -51,7 +61,9 @@ impl DriverProfile {
 fn render(driver: Driver, description: &str, minor: u32) -> Result<DriverProfile, DriverError> {
     let (mut profile, _) = vulkan(driver, description)?;
     let node = PathBuf::from(format!("/dev/dri/renderD{minor}"));
-    profile.paths.extend(bus_entries(driver, &node)?);
+    let (identity, bus) = bus_entries(driver, &node)?;
+    profile.paths.extend(identity);
+    profile.links.push(bus);
     profile.devices = vec![device(driver, node, "computing without the screen")?];
     profile.after_lock = AfterLock::Devices {
         ioctls: vec![Ioctl::Type {
@@ -128,8 +140,10 @@ fn vulkan_environment(description: String) -> Vec<(Text, Text)> {
     ]
 }
 
-/// The entries from which libdrm learns which card a render node is.
-fn bus_entries(driver: Driver, node: &Path) -> Result<Vec<SystemPath>, DriverError> {
+/// The entries from which libdrm learns which card a render node is (its `xf86drm.c`), and the
+/// link whose name says which kind of bus the card is on. Never the card's whole folder: it has
+/// the card's registers, too.
+fn bus_entries(driver: Driver, node: &Path) -> Result<(Vec<SystemPath>, PathLink), DriverError> {
     let failed = |source| DriverError::Device {
         driver,
         path: node.to_owned(),
@@ -138,15 +152,22 @@ fn bus_entries(driver: Driver, node: &Path) -> Result<Vec<SystemPath>, DriverErr
     let name = node.file_name().unwrap_or_default();
     let number =
         fs::read_to_string(Path::new("/sys/class/drm").join(name).join("dev")).map_err(failed)?;
-    let link = Path::new("/sys/dev/char").join(number.trim());
-    let target = fs::canonicalize(link.join("device")).map_err(failed)?;
-    let entry = |path| SystemPath {
-        path,
+    let card = Path::new("/sys/dev/char")
+        .join(number.trim())
+        .join("device");
+    let entries = IDENTITY.map(|(name, presence)| SystemPath {
+        path: card.join(name),
         rights: Rights::Data,
-        presence: Presence::Required,
+        presence,
         reason: Cow::Borrowed("the card's identity on its bus"),
+    });
+    let bus = fs::canonicalize(&card).map_err(failed)?.join("subsystem");
+    let link = PathLink {
+        target: fs::read_link(&bus).map_err(failed)?,
+        path: bus,
+        reason: Cow::Borrowed("which kind of bus the card is on; it leads to nothing inside"),
     };
-    Ok(vec![entry(link), entry(target)])
+    Ok((entries.into(), link))
 }
 
 pub(super) fn device(

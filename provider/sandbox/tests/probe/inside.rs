@@ -18,7 +18,7 @@ pub(crate) fn look_at(path: &str) -> ExitCode {
 
 /// Makes the device call `number` on the input pipe, which knows none, after LOCKED.
 pub(crate) fn ask_device(number: &str) -> ExitCode {
-    let number: libc::Ioctl = number.parse().expect("a number");
+    let number = number.parse::<u32>().expect("a number") as libc::Ioctl;
     answer(
         || Ok(()),
         || {

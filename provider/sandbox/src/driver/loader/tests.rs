@@ -1,4 +1,5 @@
 //! Tests of what is believed of a loader's answer, and of loaders that do not answer.
+#![cfg(target_os = "linux")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,5 @@
 //! Tests of how paths are followed and what a view takes in.
+#![cfg(target_os = "linux")]
 
 use std::os::unix::fs::symlink;
 
@@ -125,7 +126,6 @@ fn a_family_is_what_has_the_same_version_and_is_not_left_out() {
     );
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn this_tests_own_view_is_its_loader_and_its_libraries() {
     let program = WorkerProgram::this_binary(["worker"]);
