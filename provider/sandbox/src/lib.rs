@@ -7,6 +7,8 @@
 //! ```text
 //!  agent                launcher (L)              init (I)             worker (W)
 //!  Sandbox::launch
+//!   asks the loader which
+//!   libraries to show
 //!   keeper thread ──fork, exec──► `worker`
 //!   pdeathsig, setsid,   enter(): one thread
 //!   control group        close_range, rlimits

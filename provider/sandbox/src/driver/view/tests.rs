@@ -1,6 +1,7 @@
 //! Tests of how paths are followed and what a view takes in.
 #![cfg(target_os = "linux")]
 
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 
 use super::*;
@@ -160,4 +161,39 @@ fn each_loader_has_its_own_table() {
         table("/lib/ld-musl-aarch64.so.1"),
         Path::new("/etc/ld-musl-aarch64.path")
     );
+}
+
+#[test]
+fn a_static_program_has_no_libraries_and_opens_no_driver() {
+    let mut program = Program {
+        path: std::env::current_exe().unwrap(),
+        file: File::open("/proc/self/exe").unwrap(),
+        loader: None,
+    };
+    let mut view = View::new(Vec::new());
+    view.show_program(&mut program).unwrap();
+    assert!(view.files.is_empty() && view.links.is_empty());
+    let opened = view.show_opened(&mut program, "libvulkan.so.1", &"a test".into());
+    assert!(
+        matches!(opened, Err(LibraryError::Static { .. })),
+        "{opened:?}"
+    );
+}
+
+#[test]
+fn a_program_that_was_removed_from_the_disk_still_tells_its_libraries() {
+    let folder = Folder::new("removed");
+    let copy = folder.0.join("program");
+    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let handle = File::open(&copy).unwrap();
+    fs::remove_file(&copy).unwrap();
+    let view = |path: String| {
+        let program = WorkerProgram {
+            path: path.into(),
+            args: Vec::new(),
+        };
+        DriverProfile::cpu().for_program(&program).unwrap()
+    };
+    let removed = view(format!("/proc/self/fd/{}", handle.as_raw_fd()));
+    assert_eq!(removed, view("/proc/self/exe".to_owned()));
 }
