@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit mutants fuzz bench versus versus-probe clean
+.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit mutants fuzz bench record-driver versus versus-probe clean
 # The parts of `test` print one after the other, and share one cargo lock anyway.
 .NOTPARALLEL:
 
@@ -157,6 +157,13 @@ reference: ## print the generated pages of the handbook anew
 
 bench: ## the measurements of docs/measurements, on this machine
 	$(CARGO) run --quiet -- bench $(ARGS)
+
+# On the machine with the card, best as root: what comes out is what the driver's profile has to list.
+DRIVER ?=
+CARD ?=
+
+record-driver: ## record what a driver opens and calls in the sandbox (DRIVER=nvidia CARD=0 ARGS="-- PROGRAM worker wgpu")
+	@scripts/record-driver $(DRIVER) $(CARD) $(ARGS)
 
 # Downloads and builds the other engines, which nothing else here uses, into a build folder of its own.
 versus: ## run the limit order book beside public engines, on the same orders (matching/peers)

@@ -1,6 +1,6 @@
 //! Owns what this machine can sell: its measured adapter, what computes, and what confines jobs.
 //!
-//! Never offers an adapter whose driver has no sandbox profile.
+//! Never offers an adapter whose driver has no sandbox profile, or one that was not recorded on a real card.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -54,8 +54,8 @@ pub enum GaugeError {
         /// The adapter's name.
         adapter: String,
     },
-    /// The driver is not known to the sandbox.
-    #[error("{0}; without a profile of this driver no job is taken")]
+    /// The driver is not known well enough to the sandbox.
+    #[error("nothing is offered on this card: {0}")]
     Driver(#[from] DriverError),
     /// The sandbox does not hold.
     #[error("jobs cannot be confined on this machine: {0}")]
@@ -82,7 +82,7 @@ impl Gauge {
 /// class the adapter had, so that one at a band's edge does not change its class with every start.
 ///
 /// # Errors
-/// There is no adapter, its driver is unknown, or an attack got through: nothing may be offered.
+/// There is no adapter, its driver is unknown or its profile unproven, or an attack got through: nothing may be offered.
 pub fn measure(effort: Effort, home: &Home) -> Result<Gauge, GaugeError> {
     let adapter = gpu_probe::best_adapter()?;
     let wanted = (effort, &Benchmark::OF_AN_OFFER[..]);
@@ -171,10 +171,14 @@ fn previous_class(path: &Path, adapter: &AdapterInfo) -> Option<GpuClass> {
     (name == adapter.name.as_str()).then_some(class)
 }
 
-/// Finds the sandbox's profile for a measured GPU and its device node.
+/// Finds the sandbox's profile for a measured GPU and its device node. A profile that was written from documents is
+/// refused before it is even made, so that nobody is sent to install something for it first.
 fn gpu_profile(adapter: &AdapterInfo) -> Result<DriverProfile, DriverError> {
-    let name = adapter.driver.as_str();
-    match Driver::recognise(name)? {
+    let driver = Driver::recognise(adapter.driver.as_str())?;
+    if !driver.proven() {
+        return Err(DriverError::Unproven { driver });
+    }
+    match driver {
         Driver::Nvidia => DriverProfile::nvidia(nvidia_minor(adapter)),
         Driver::Amd => DriverProfile::amd(render_minor(adapter)),
         Driver::Intel => DriverProfile::intel(render_minor(adapter)),

@@ -1,13 +1,23 @@
 //! What each driver needs inside the confinement, as data with a reason an entry.
 //!
 //! It must never name more than the driver needs, and never guess: a driver that is not listed
-//! here gets no profile, so no job runs on it. The profile drives both the binds and seccomp.
+//! here gets no profile, so no job runs on it. The profile drives both the binds and seccomp. It
+//! must never list a folder of libraries: which single ones a worker needs, the machine's own
+//! dynamic loader is asked before the launch (`driver/view.rs`).
 
+mod description;
+mod elf;
 mod graphics;
+mod loader;
+mod nvidia;
+mod view;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
+
+pub use description::DescriptionError;
+pub use view::LibraryError;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +67,18 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// Says whether what the profile lists was recorded with this driver on a real device. What
+    /// was written from documents alone may lack something, or allow too much: no job runs on it.
+    #[must_use]
+    pub fn proven(self) -> bool {
+        match self {
+            Self::Cpu | Self::Lavapipe => true,
+            Self::Nvidia | Self::Amd | Self::Intel => false,
+        }
+    }
+}
+
 impl fmt::Display for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -85,6 +107,38 @@ pub enum DriverError {
         driver: Driver,
         /// The folders searched.
         searched: String,
+    },
+    /// What the profile lists was never recorded on a real card.
+    #[error(
+        "no job runs on a card with the driver {driver} yet: what it may open and ask for was written from documents \
+         and never recorded on a real card, so it may be too little for the card or too much for your safety. This \
+         machine's processor can be sold: let VK_DRIVER_FILES name the Vulkan description of Mesa's lavapipe alone, \
+         and start again. To help, run `make record-driver DRIVER={driver}` in Nightshift's sources and send what it \
+         prints: it says what the profile has to list"
+    )]
+    Unproven {
+        /// The driver.
+        driver: Driver,
+    },
+    /// The driver's Vulkan description is there, and of no use.
+    #[error(
+        "the Vulkan description {} of {driver} is of no use: {source}; install its Vulkan package anew", .path.display()
+    )]
+    Description {
+        /// The driver.
+        driver: Driver,
+        /// The description.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DescriptionError,
+    },
+    /// Which shared libraries the worker needs could not be found out.
+    #[error("which libraries a worker on {driver} needs cannot be told, so none starts: {source}")]
+    Libraries {
+        /// The driver.
+        driver: Driver,
+        /// What went wrong.
+        source: LibraryError,
     },
     /// A device node is missing or unreadable.
     #[error("the device {} of {driver} cannot be used: {source}", .path.display())]
@@ -126,7 +180,7 @@ pub struct SystemPath {
     /// Whether the launch depends on it.
     pub presence: Presence,
     /// Why it is needed.
-    pub reason: Cow<'static, str>,
+    pub reason: Text,
 }
 
 /// A device node that the worker may open for reading, writing and ioctl.
@@ -135,7 +189,44 @@ pub struct DeviceNode {
     /// The absolute path below `/dev`.
     pub path: PathBuf,
     /// Why it is needed.
-    pub reason: Cow<'static, str>,
+    pub reason: Text,
+}
+
+/// A symbolic link that the worker sees, made anew inside: it grants nothing by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathLink {
+    /// Where the link lies: an absolute path without links before its last name.
+    pub path: PathBuf,
+    /// What it says, as outside.
+    pub target: PathBuf,
+    /// Why it is needed.
+    pub reason: Text,
+}
+
+/// Shared libraries that the machine's own loader is asked to find before a worker starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LibraryRoot {
+    /// What the worker program is linked with.
+    Program,
+    /// A library that the program or its driver opens by name, and what that one is linked with.
+    Opened {
+        /// The name as it is opened: a bare one, or an absolute path.
+        name: Text,
+        /// Why it is needed.
+        reason: Text,
+    },
+    /// Libraries of one package that open each other by names that carry the package's version.
+    Family {
+        /// A library of [`LibraryRoot::Opened`] whose file name ends in that version, and beside
+        /// which the others lie.
+        beside: Text,
+        /// How the others' names begin; they end in `.so.` and the version.
+        prefix: Text,
+        /// Beginnings of names that are left out all the same.
+        except: Vec<Text>,
+        /// Why they are needed.
+        reason: Text,
+    },
 }
 
 /// Whether code may be made at run time, after LOCKED.
@@ -147,15 +238,34 @@ pub enum CodePages {
     CompiledAtRunTime,
 }
 
+/// A device call that stays allowed after LOCKED.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ioctl {
+    /// Every number of a type, which is the number's second byte.
+    Type {
+        /// The type's letter, such as `F` or `d`.
+        letter: u8,
+        /// Why it is needed.
+        reason: Text,
+    },
+    /// This number alone.
+    Number {
+        /// The whole number.
+        number: u32,
+        /// Why it is needed.
+        reason: Text,
+    },
+}
+
 /// What stays allowed after LOCKED beyond computing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AfterLock {
     /// Neither opens nor device calls.
     Computing,
-    /// Opens below the profile's paths and ioctl of the given type letters.
+    /// Opens below the profile's paths, and these device calls.
     Devices {
-        /// The ioctl type bytes allowed, such as `F` or `d`.
-        ioctl_types: [u8; 2],
+        /// The device calls.
+        ioctls: Vec<Ioctl>,
     },
 }
 
@@ -164,12 +274,17 @@ pub enum AfterLock {
 pub struct DriverProfile {
     /// The driver.
     pub driver: Driver,
+    /// Shared libraries still to be found for the worker program, which each launch does;
+    /// [`DriverProfile::for_program`] turns them into paths and links.
+    pub libraries: Vec<LibraryRoot>,
     /// Files and folders bound read-only.
     pub paths: Vec<SystemPath>,
+    /// Links that lead to them.
+    pub links: Vec<PathLink>,
     /// Device nodes bound.
     pub devices: Vec<DeviceNode>,
     /// Variables set for the driver.
-    pub environment: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    pub environment: Vec<(Text, Text)>,
     /// Whether code may be made at run time.
     pub code_pages: CodePages,
     /// What stays allowed after LOCKED.
@@ -177,41 +292,26 @@ pub struct DriverProfile {
 }
 
 impl DriverProfile {
-    /// The engine on the processor: libraries only.
+    /// The engine on the processor: the program's libraries only.
     #[must_use]
     pub fn cpu() -> Self {
         Self {
             driver: Driver::Cpu,
-            paths: libraries(),
+            libraries: vec![LibraryRoot::Program],
+            paths: Vec::new(),
+            links: Vec::new(),
             devices: Vec::new(),
             environment: Vec::new(),
             code_pages: CodePages::Fixed,
             after_lock: AfterLock::Computing,
         }
     }
-}
 
-/// The shared libraries that any program needs to start.
-fn libraries() -> Vec<SystemPath> {
-    let where_found = |path: &str, rights, reason: &'static str| SystemPath {
-        path: PathBuf::from(path),
-        rights,
-        presence: Presence::WhereFound,
-        reason: Cow::Borrowed(reason),
-    };
-    let library = |path, reason| where_found(path, Rights::Library, reason);
-    vec![
-        library("/usr/lib", "shared libraries and, by link, the loader"),
-        library("/usr/lib64", "shared libraries on systems that split them"),
-        library("/lib", "the loader and the C library"),
-        library("/lib64", "the loader's fixed path on x86-64"),
-        library("/nix/store", "libraries on NixOS"),
-        where_found(
-            "/etc/ld.so.cache",
-            Rights::Data,
-            "where the loader looks libraries up",
-        ),
-    ]
+    /// Says whether what it lists was recorded on a real device; see [`Driver::proven`].
+    #[must_use]
+    pub fn proven(&self) -> bool {
+        self.driver.proven()
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //! ```text
 //!  agent                launcher (L)              init (I)             worker (W)
 //!  Sandbox::launch
+//!   asks the loader which
+//!   libraries to show
 //!   keeper thread ──fork, exec──► `worker`
 //!   pdeathsig, setsid,   enter(): one thread
 //!   control group        close_range, rlimits
@@ -55,15 +57,15 @@ mod elsewhere;
 use elsewhere as system;
 
 #[cfg(target_os = "linux")]
-pub use linux::Watch;
+pub use linux::{Watch, calls_after_lock};
 
 pub use attack::Attack;
 pub use bench::{UnconfinedStart, time_unconfined_start};
 pub use check::{CheckReport, Finding, Verdict};
 pub use config::{LandlockCeiling, WorkerProgram};
 pub use driver::{
-    AfterLock, CodePages, DeviceNode, Driver, DriverError, DriverProfile, Presence, Rights,
-    SystemPath,
+    AfterLock, CodePages, DescriptionError, DeviceNode, Driver, DriverError, DriverProfile, Ioctl,
+    LibraryError, LibraryRoot, PathLink, Presence, Rights, SystemPath,
 };
 pub use family::family_of;
 pub use frame::{FrameError, read_frame, write_frame};

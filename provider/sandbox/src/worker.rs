@@ -13,7 +13,7 @@ use crate::attack::Attack;
 use crate::bench::UnconfinedStart;
 use crate::check::{self, CheckReport, Finding};
 use crate::config::{LandlockCeiling, Purpose, WorkerProgram};
-use crate::driver::DriverProfile;
+use crate::driver::{DriverError, DriverProfile};
 use crate::frame::FrameError;
 use crate::greeting::{Greeting, LockedReport};
 use crate::layer::{ConfineError, LayerName};
@@ -56,6 +56,9 @@ pub enum LaunchError {
     /// The limits make no sense.
     #[error("the worker's limits are wrong: {0}")]
     Limits(#[from] LimitsError),
+    /// What the worker has to see of the machine could not be found.
+    #[error(transparent)]
+    View(#[from] DriverError),
     /// The program could not be started.
     #[error("the worker program did not start: {0}")]
     Spawn(#[source] io::Error),
@@ -115,7 +118,8 @@ impl Sandbox {
     /// Starts a worker for one job. It serves none before [`Launched::wait_locked`].
     ///
     /// # Errors
-    /// Wrong limits, an unsupported system, or a program that does not start.
+    /// Wrong limits, an unsupported system, libraries that cannot be found, or a program that does
+    /// not start.
     pub fn launch(&self) -> Result<Launched, LaunchError> {
         self.launch_for(Purpose::Job)
     }
@@ -152,8 +156,13 @@ impl Sandbox {
             true => u64::MAX,
             false => self.limits.output_bytes,
         };
+        let mut sandbox = self.clone();
+        if cfg!(target_os = "linux") {
+            // Asked anew at each start: an update of the system may have moved a library.
+            sandbox.profile = self.profile.for_program(&self.program)?;
+        }
         Ok(Launched {
-            process: system::Process::start(self, purpose)?,
+            process: system::Process::start(&sandbox, purpose)?,
             output_bytes,
         })
     }

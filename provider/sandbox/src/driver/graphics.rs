@@ -1,14 +1,16 @@
-//! The profiles of graphics drivers: lavapipe as measured, the rest as their vendors document.
+//! The profiles of Mesa's drivers: lavapipe as measured, the others as Mesa documents them.
 //!
-//! It must never bind a folder of Vulkan descriptions whole: one driver, one description.
+//! It must never bind a folder of Vulkan descriptions whole: one driver, one description. Mesa's
+//! options by application (`drirc.d`) are left out: lavapipe was seen to do without, and none is
+//! for this program.
 
 use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{
-    AfterLock, CodePages, DeviceNode, Driver, DriverError, DriverProfile, Presence, Rights,
-    SystemPath, Text, libraries,
+    AfterLock, CodePages, DeviceNode, Driver, DriverError, DriverProfile, Ioctl, LibraryRoot,
+    PathLink, Presence, Rights, SystemPath, Text, description,
 };
 
 /// Where Vulkan drivers describe themselves.
@@ -18,97 +20,113 @@ const DESCRIPTION_FOLDERS: [&str; 3] = [
     "/usr/share/vulkan/icd.d",
 ];
 
+/// The files of a card's folder that say what it is.
+const IDENTITY: [(&str, Presence); 6] = [
+    ("uevent", Presence::Required),
+    ("vendor", Presence::WhereFound),
+    ("device", Presence::WhereFound),
+    ("subsystem_vendor", Presence::WhereFound),
+    ("subsystem_device", Presence::WhereFound),
+    ("revision", Presence::WhereFound),
+];
+
 impl DriverProfile {
     /// Mesa's Vulkan driver for processors: what was measured with wgpu on Mesa.
     ///
     /// # Errors
     /// [`DriverError::NoDescription`] where it is not installed.
     pub fn lavapipe() -> Result<Self, DriverError> {
-        let mut profile = vulkan(Driver::Lavapipe, "lvp_icd")?;
-        profile.paths.push(driver_options());
-        Ok(profile)
+        vulkan(Driver::Lavapipe, "lvp_icd").map(|(profile, _)| profile)
     }
 
-    /// NVIDIA's Vulkan driver on card `index`. Written from the driver's documented nodes; a
-    /// worker's own warm-up is what shows that it suffices.
+    /// Mesa's RADV on the render node `minor` (128 is the first). Written from Mesa's
+    /// documents; unproven.
     ///
     /// # Errors
-    /// No description, or a node that cannot be used.
-    pub fn nvidia(index: u32) -> Result<Self, DriverError> {
-        let driver = Driver::Nvidia;
-        let mut profile = vulkan(driver, "nvidia_icd")?;
-        profile.devices = vec![
-            device(driver, "/dev/nvidiactl".into(), "the driver's control node")?,
-            device(driver, format!("/dev/nvidia{index}").into(), "the card")?,
-        ];
-        if let Ok(memory) = device(driver, "/dev/nvidia-uvm".into(), "unified memory") {
-            profile.devices.push(memory);
-        }
-        profile.paths.push(SystemPath {
-            path: "/usr/share/nvidia".into(),
-            rights: Rights::Data,
-            presence: Presence::WhereFound,
-            reason: Cow::Borrowed("the driver's application profiles"),
-        });
-        profile.after_lock = AfterLock::Devices {
-            ioctl_types: [b'F', b'F'],
-        };
-        Ok(profile)
-    }
-
-    /// Mesa's RADV on the render node `minor` (128 is the first). Written from Mesa's documents.
-    ///
-    /// # Errors
-    /// No description, or a node that cannot be used.
+    /// No usable description, or a node that cannot be used.
     pub fn amd(minor: u32) -> Result<Self, DriverError> {
         render(Driver::Amd, "radeon_icd", minor)
     }
 
-    /// Mesa's ANV on the render node `minor` (128 is the first). Written from Mesa's documents.
+    /// Mesa's ANV on the render node `minor` (128 is the first). Written from Mesa's
+    /// documents; unproven.
     ///
     /// # Errors
-    /// No description, or a node that cannot be used.
+    /// No usable description, or a node that cannot be used.
     pub fn intel(minor: u32) -> Result<Self, DriverError> {
         render(Driver::Intel, "intel_icd", minor)
     }
 }
 
 fn render(driver: Driver, description: &str, minor: u32) -> Result<DriverProfile, DriverError> {
-    let mut profile = vulkan(driver, description)?;
+    let (mut profile, _) = vulkan(driver, description)?;
     let node = PathBuf::from(format!("/dev/dri/renderD{minor}"));
-    profile.paths.push(driver_options());
-    profile.paths.extend(bus_entries(driver, &node)?);
+    let (identity, bus) = bus_entries(driver, &node)?;
+    profile.paths.extend(identity);
+    profile.links.push(bus);
     profile.devices = vec![device(driver, node, "computing without the screen")?];
     profile.after_lock = AfterLock::Devices {
-        ioctl_types: [b'd', b'd'],
+        ioctls: vec![Ioctl::Type {
+            letter: b'd',
+            reason: Cow::Borrowed("the type of all calls of the kernel's graphics nodes"),
+        }],
     };
     Ok(profile)
 }
 
-/// What every Vulkan driver needs: libraries, one description, no layers, no caches.
-fn vulkan(driver: Driver, description: &str) -> Result<DriverProfile, DriverError> {
+/// What every Vulkan driver needs: libraries, one description, no layers, no caches. Also returns
+/// the name of the driver's library.
+pub(super) fn vulkan(
+    driver: Driver,
+    description: &str,
+) -> Result<(DriverProfile, String), DriverError> {
     let folders = DESCRIPTION_FOLDERS.map(Path::new);
-    let file =
-        find_description(&folders, description).ok_or_else(|| DriverError::NoDescription {
+    let path =
+        description::find(&folders, description).ok_or_else(|| DriverError::NoDescription {
             driver,
             searched: DESCRIPTION_FOLDERS.join(", "),
         })?;
-    let mut paths = libraries();
-    let shown = file.to_string_lossy().into_owned();
-    paths.push(SystemPath {
-        path: file,
+    described(driver, path)
+}
+
+/// The profile of a driver with the description at `path`.
+fn described(driver: Driver, path: PathBuf) -> Result<(DriverProfile, String), DriverError> {
+    let library = match description::library(&path) {
+        Ok(library) => library,
+        Err(source) => {
+            return Err(DriverError::Description {
+                driver,
+                path,
+                source,
+            });
+        }
+    };
+    let shown = path.to_string_lossy().into_owned();
+    let description = SystemPath {
+        path,
         rights: Rights::Data,
         presence: Presence::Required,
-        reason: Cow::Borrowed("the one Vulkan driver that the loader may load"),
-    });
-    Ok(DriverProfile {
+        reason: Cow::Borrowed("the one Vulkan driver that the Vulkan loader may load"),
+    };
+    let opened = |name: &str, reason| LibraryRoot::Opened {
+        name: name.to_owned().into(),
+        reason: Cow::Borrowed(reason),
+    };
+    let profile = DriverProfile {
         driver,
-        paths,
+        libraries: vec![
+            LibraryRoot::Program,
+            opened("libvulkan.so.1", "the Vulkan loader, opened by name"),
+            opened(&library, "the library that the driver's description names"),
+        ],
+        paths: vec![description],
+        links: Vec::new(),
         devices: Vec::new(),
         environment: vulkan_environment(shown),
         code_pages: CodePages::CompiledAtRunTime,
         after_lock: AfterLock::Computing,
-    })
+    };
+    Ok((profile, library))
 }
 
 fn vulkan_environment(description: String) -> Vec<(Text, Text)> {
@@ -122,34 +140,10 @@ fn vulkan_environment(description: String) -> Vec<(Text, Text)> {
     ]
 }
 
-/// Finds the description whose name starts with `stem`, in the order of the folders. Where a
-/// folder has several, the one for this processor wins, then the shortest name.
-fn find_description(folders: &[&Path], stem: &str) -> Option<PathBuf> {
-    folders.iter().find_map(|folder| {
-        let mut names: Vec<String> = fs::read_dir(folder)
-            .ok()?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| {
-                name.strip_prefix(stem)
-                    .is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".json"))
-            })
-            .collect();
-        names.sort_by_key(|name| (!name.contains(std::env::consts::ARCH), name.len()));
-        names.first().map(|name| folder.join(name))
-    })
-}
-
-fn driver_options() -> SystemPath {
-    SystemPath {
-        path: "/usr/share/drirc.d".into(),
-        rights: Rights::Data,
-        presence: Presence::WhereFound,
-        reason: Cow::Borrowed("Mesa's options by application"),
-    }
-}
-
-/// The entries from which libdrm learns which card a render node is.
-fn bus_entries(driver: Driver, node: &Path) -> Result<Vec<SystemPath>, DriverError> {
+/// The entries from which libdrm learns which card a render node is (its `xf86drm.c`), and the
+/// link whose name says which kind of bus the card is on. Never the card's whole folder: it has
+/// the card's registers, too.
+fn bus_entries(driver: Driver, node: &Path) -> Result<(Vec<SystemPath>, PathLink), DriverError> {
     let failed = |source| DriverError::Device {
         driver,
         path: node.to_owned(),
@@ -158,18 +152,29 @@ fn bus_entries(driver: Driver, node: &Path) -> Result<Vec<SystemPath>, DriverErr
     let name = node.file_name().unwrap_or_default();
     let number =
         fs::read_to_string(Path::new("/sys/class/drm").join(name).join("dev")).map_err(failed)?;
-    let link = Path::new("/sys/dev/char").join(number.trim());
-    let target = fs::canonicalize(link.join("device")).map_err(failed)?;
-    let entry = |path| SystemPath {
-        path,
+    let card = Path::new("/sys/dev/char")
+        .join(number.trim())
+        .join("device");
+    let entries = IDENTITY.map(|(name, presence)| SystemPath {
+        path: card.join(name),
         rights: Rights::Data,
-        presence: Presence::Required,
+        presence,
         reason: Cow::Borrowed("the card's identity on its bus"),
+    });
+    let bus = fs::canonicalize(&card).map_err(failed)?.join("subsystem");
+    let link = PathLink {
+        target: fs::read_link(&bus).map_err(failed)?,
+        path: bus,
+        reason: Cow::Borrowed("which kind of bus the card is on; it leads to nothing inside"),
     };
-    Ok(vec![entry(link), entry(target)])
+    Ok((entries.into(), link))
 }
 
-fn device(driver: Driver, path: PathBuf, reason: &'static str) -> Result<DeviceNode, DriverError> {
+pub(super) fn device(
+    driver: Driver,
+    path: PathBuf,
+    reason: &'static str,
+) -> Result<DeviceNode, DriverError> {
     match fs::metadata(&path) {
         Ok(_) => Ok(DeviceNode {
             path,

@@ -24,5 +24,6 @@ mod watch;
 
 pub use enter::{Confined, Locked, enter, enter_without_layers};
 pub(crate) use process::{Killer, Process};
+pub use seccomp::calls_after_lock;
 pub(crate) use trial::try_alone;
 pub use watch::Watch;

@@ -29,6 +29,9 @@ use crate::worker::{Exit, LaunchError, Sandbox};
 /// How much of the worker's error pipe is kept, in bytes; the newest part stays.
 const STDERR_KEPT_BYTES: usize = 64 * 1024;
 
+/// How long a dropped worker's keeper may take to clean up after it; it gives up by itself before.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A started worker; dropping it ends the tree.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -204,6 +207,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.tree.stop(Exit::Killed);
+        // The program may end with this, and its keeper has groups to remove.
+        let _ = self.tree.wait_timeout(CLEAN_UP_TIMEOUT);
     }
 }
 

@@ -16,7 +16,7 @@ use rustix::process::{chdir, pivot_root};
 
 use super::sys;
 use crate::config::LaunchConfig;
-use crate::driver::{Presence, SystemPath};
+use crate::driver::{PathLink, Presence, SystemPath};
 use crate::layer::{ConfineError, LayerName};
 
 /// Where the new root is put together; what lies below is hidden meanwhile, and never bound.
@@ -55,6 +55,10 @@ pub(super) fn build(config: &LaunchConfig) -> Result<(), ConfineError> {
     for node in HARMLESS_DEVICES.iter().map(Path::new).chain(devices) {
         bind_device(node).map_err(failed(format!("bind {}", node.display())))?;
     }
+    // After the binds: nothing may be put together through a link, which could lead out of here.
+    for link in &config.profile.links {
+        make_link(link).map_err(failed(format!("make the link {}", link.path.display())))?;
+    }
     let proc = match config.has(LayerName::PidNamespace) {
         true => fresh_proc(),
         false => shared_proc(),
@@ -91,15 +95,20 @@ fn bind_path(entry: &SystemPath) -> io::Result<()> {
         }
         Err(error) => return Err(error),
     };
-    let target = inside(&entry.path);
-    if metadata.is_symlink() && entry.path.is_dir() {
-        // A folder's link, such as /lib to usr/lib, stays a link to what another entry binds.
-        make_parents(&target)?;
-        return symlink(fs::read_link(&entry.path)?, target);
+    if metadata.is_symlink() {
+        // Followed when the view was made; what lies here now is not what was looked at.
+        return Err(io::Error::other("it has become a link"));
     }
-    make_target(&target, entry.path.is_dir())?;
+    let target = inside(&entry.path);
+    make_target(&target, metadata.is_dir())?;
     mount_bind_recursive(&entry.path, &target)?;
     sys::add_mount_attributes(&target, READ_ONLY | NO_SUID | NO_DEVICES)
+}
+
+fn make_link(link: &PathLink) -> io::Result<()> {
+    let place = inside(&link.path);
+    make_parents(&place)?;
+    symlink(&link.target, place)
 }
 
 fn bind_device(node: &Path) -> io::Result<()> {

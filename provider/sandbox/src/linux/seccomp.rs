@@ -13,7 +13,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch,
 };
 
-use crate::driver::{AfterLock, CodePages, DriverProfile};
+use crate::driver::{AfterLock, CodePages, DriverProfile, Ioctl};
 use crate::layer::{ConfineError, LayerName};
 
 /// The rules for each call: an empty list allows it whatever its arguments are.
@@ -155,9 +155,13 @@ fn allowed(profile: &DriverProfile, pid: u64) -> Answer<Rules> {
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         rules.insert(call, code_pages(profile.code_pages)?);
     }
-    if let AfterLock::Devices { ioctl_types } = profile.after_lock {
+    if let AfterLock::Devices { ioctls } = &profile.after_lock {
         rules.extend(DEVICES.iter().map(|&call| (call, Vec::new())));
-        rules.insert(libc::SYS_ioctl, ioctl_of(ioctl_types)?);
+        let ioctls: Answer<Vec<_>> = ioctls.iter().map(device_call).collect();
+        // An empty list of rules would allow every device call.
+        if let Some(ioctls) = Some(ioctls?).filter(|ioctls| !ioctls.is_empty()) {
+            rules.insert(libc::SYS_ioctl, ioctls);
+        }
     }
     Ok(rules)
 }
@@ -220,15 +224,23 @@ fn one_of(argument: u8, values: &[u64]) -> Answer<Vec<SeccompRule>> {
 }
 
 /// The type letter is the second byte of an ioctl's number.
-fn ioctl_of(types: [u8; 2]) -> Answer<Vec<SeccompRule>> {
-    types
-        .iter()
-        .map(|&letter| {
+fn device_call(ioctl: &Ioctl) -> Answer<SeccompRule> {
+    match *ioctl {
+        Ioctl::Type { letter, .. } => {
             let letter = u64::from(letter) << 8;
             let of_type = SeccompCondition::new(1, Len::Dword, Op::MaskedEq(0xff00), letter)?;
             SeccompRule::new(vec![of_type])
-        })
-        .collect()
+        }
+        Ioctl::Number { number, .. } => equal(1, u64::from(number)),
+    }
+}
+
+/// The numbers of the system calls that a locked worker may make with this profile, whatever
+/// their arguments are; for the tool that records what a driver really calls.
+#[must_use]
+pub fn calls_after_lock(profile: &DriverProfile) -> Vec<i64> {
+    // A list that does not compile installs no filter either: then nothing starts.
+    allowed(profile, 0).map_or_else(|_| Vec::new(), |rules| rules.into_keys().collect())
 }
 
 #[cfg(test)]

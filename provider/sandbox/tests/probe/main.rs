@@ -6,7 +6,12 @@
 #[cfg(target_os = "linux")]
 mod attacks;
 #[cfg(target_os = "linux")]
+mod inside;
+mod record;
+#[cfg(target_os = "linux")]
 mod tried;
+#[cfg(target_os = "linux")]
+mod vulkan;
 
 use std::io;
 use std::process::{Command, ExitCode, Stdio};
@@ -23,6 +28,15 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
+        #[cfg(target_os = "linux")]
+        ["worker", "look-at", path] => inside::look_at(path),
+        #[cfg(target_os = "linux")]
+        ["worker", "ask-device", number] => inside::ask_device(number),
+        #[cfg(target_os = "linux")]
+        ["--list", file] => inside::lie(file),
+        #[cfg(target_os = "linux")]
+        ["worker", "vulkan"] => vulkan::worker(),
+        ["record", driver, rest @ ..] => record::record(driver, rest),
         ["worker", mode, rest @ ..] => worker(mode, rest.first().copied().unwrap_or("0")),
         #[cfg(target_os = "linux")]
         ["attacks", only @ ..] => {

@@ -6,7 +6,10 @@ use super::*;
 fn no_call_that_reaches_outside_is_listed_for_any_profile() {
     let mut devices = DriverProfile::cpu();
     devices.after_lock = AfterLock::Devices {
-        ioctl_types: *b"dd",
+        ioctls: vec![Ioctl::Type {
+            letter: b'd',
+            reason: "a test".into(),
+        }],
     };
     for profile in [DriverProfile::cpu(), devices] {
         let rules = allowed(&profile, 2).unwrap();

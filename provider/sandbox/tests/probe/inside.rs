@@ -1,0 +1,71 @@
+//! Workers that try one thing from inside and answer with the system's error number, 0 for none.
+//! It must never be part of the product.
+#![expect(
+    unsafe_code,
+    reason = "a device call with a bare number has no safe wrapper"
+)]
+
+use std::fs::File;
+use std::io;
+use std::process::ExitCode;
+
+use sandbox::{Entered, write_frame};
+
+/// Opens `path` before LOCKED, where seccomp does not forbid it yet.
+pub(crate) fn look_at(path: &str) -> ExitCode {
+    answer(|| File::open(path).map(drop), || Ok(()))
+}
+
+/// Makes the device call `number` on the input pipe, which knows none, after LOCKED.
+pub(crate) fn ask_device(number: &str) -> ExitCode {
+    let number = number.parse::<u32>().expect("a number") as libc::Ioctl;
+    answer(
+        || Ok(()),
+        || {
+            // SAFETY: a pipe has no call that reads or writes through a null pointer.
+            match unsafe { libc::ioctl(0, number, std::ptr::null::<u8>()) } {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        },
+    )
+}
+
+fn answer(
+    before: impl FnOnce() -> io::Result<()>,
+    after: impl FnOnce() -> io::Result<()>,
+) -> ExitCode {
+    match sandbox::enter() {
+        Ok(Entered::Confined(confined)) => {
+            let tried = before();
+            let Ok(locked) = confined.lock() else {
+                return ExitCode::FAILURE;
+            };
+            locked
+                .announce(&mut io::stdout())
+                .expect("the pipe is open");
+            let error = tried.and_then(|()| after()).err();
+            let number = error.map_or(0, |error| error.raw_os_error().unwrap_or(-1));
+            write_frame(&mut io::stdout(), number.to_string().as_bytes())
+                .expect("the pipe is open");
+            ExitCode::SUCCESS
+        }
+        Ok(Entered::Finished(code)) => code,
+        Ok(Entered::Unconfined(_)) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Plays a dynamic loader that answers nonsense about `file`, whose name says which.
+pub(crate) fn lie(file: &str) -> ExitCode {
+    println!(
+        "{}",
+        match file.rsplit_once('.').map_or("", |(_, kind)| kind) {
+            "folder" => "\tlibc.so.6 => /usr/lib (0x0000700000000000)",
+            "private" => "\tlibc.so.6 => /etc/passwd (0x0000700000000000)",
+            "relative" => "\tlibc.so.6 => lib/libc.so.6 (0x0000700000000000)",
+            "missing" => "\tlibc.so.6 => not found",
+            _ => "I am a loader, believe me",
+        }
+    );
+    ExitCode::SUCCESS
+}
