@@ -3,7 +3,6 @@
 //! It must never return a [`Confined`] that was not observed to be confined, nor a [`Locked`]
 //! whose filter was not seen to refuse.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::de::DeserializeOwned;
@@ -100,14 +99,10 @@ fn configuration<Config: DeserializeOwned>() -> Result<Config, ConfineError> {
 
 fn work(config: LaunchConfig) -> Result<Entered, ConfineError> {
     let layers = evidence::before_lock(&config)?;
-    let confined = Confined {
-        profile: config.profile,
-        limits: config.limits,
-        landlock_abi: config.landlock_abi,
-        layers,
-        left_out: config.left_out,
-    };
-    match config.purpose {
+    let purpose = config.purpose.clone();
+    let config = Box::new(config);
+    let confined = Confined { config, layers };
+    match purpose {
         Purpose::Job => Ok(Entered::Confined(confined)),
         Purpose::Attack { attacks, targets } => {
             let code = match attacks.as_slice() {
@@ -125,24 +120,21 @@ fn work(config: LaunchConfig) -> Result<Entered, ConfineError> {
 /// runs every engine once, and then locks.
 #[derive(Debug)]
 pub struct Confined {
-    profile: DriverProfile,
-    limits: Limits,
-    landlock_abi: u32,
+    config: Box<LaunchConfig>,
     layers: Vec<Layer>,
-    left_out: BTreeSet<LayerName>,
 }
 
 impl Confined {
     /// The driver profile that the agent chose.
     #[must_use]
     pub fn profile(&self) -> &DriverProfile {
-        &self.profile
+        &self.config.profile
     }
 
     /// The worker's limits, of which [`Limits::vram_bytes`] is the engine's to keep.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.config.limits
     }
 
     /// The layers observed so far.
@@ -153,7 +145,7 @@ impl Confined {
 
     /// Says whether nothing was left out, as with every worker of the product.
     pub(super) fn has_every_layer(&self) -> bool {
-        self.left_out.is_empty()
+        self.config.left_out.is_empty()
     }
 
     /// Lays the last layer on every thread, and observes that it holds.
@@ -162,15 +154,15 @@ impl Confined {
     /// The filter could not be installed, or a call that it must refuse went through. The agent
     /// has been told.
     pub fn lock(mut self) -> Result<Locked, ConfineError> {
-        if !self.left_out.contains(&LayerName::Seccomp) {
-            let locked = seccomp::install(&self.profile).and_then(|()| evidence::after_lock());
+        if self.config.has(LayerName::Seccomp) {
+            let locked = seccomp::install(&self.config.profile).and_then(|()| evidence::after_lock());
             self.layers.push(locked.inspect_err(tell_refusal)?);
         }
         Ok(Locked {
             report: LockedReport {
                 layers: self.layers,
-                landlock_abi: self.landlock_abi,
-                profile: self.profile.driver.to_string(),
+                landlock_abi: self.config.landlock_abi,
+                profile: self.config.profile.driver.to_string(),
             },
         })
     }
