@@ -12,7 +12,7 @@ use engine::{CHUNK_BYTES, FromWorker, MAX_FRAME_BYTES, ToWorker};
 use market::job::{ArtifactName, JobSpec};
 use market::{BlobHash, wire};
 use market_node::blobs::BlobStore;
-use sandbox::{FrameError, Killer, LaunchError, LockedReport, Sandbox, Worker};
+use sandbox::{FrameError, Killer, LaunchError, LockedReport, Output, Sandbox, Worker};
 use tokio::sync::mpsc;
 
 use crate::kill_switch::KillSwitch;
@@ -253,12 +253,15 @@ impl Collector {
     /// Reads the worker's messages until it is done, fails or breaks off.
     fn listen(
         &mut self,
-        mut pipe: File,
+        mut pipe: Output,
         events: &mpsc::Sender<WorkerEvent>,
     ) -> Result<(), AgentError> {
         loop {
             let frame = match sandbox::read_frame(&mut pipe, MAX_FRAME_BYTES) {
                 Ok(Some(frame)) => frame,
+                Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::QuotaExceeded => {
+                    return Err(AgentError::Protocol(error.to_string()));
+                }
                 Ok(None) | Err(FrameError::Io(_)) => {
                     return Err(AgentError::Died {
                         stderr: String::new(),

@@ -63,6 +63,15 @@ pub enum LayerName {
 }
 
 impl LayerName {
+    /// The layers that lie outside the worker: they are in force wherever the agent is.
+    pub const OUTSIDE: [Self; 5] = [
+        Self::Session,
+        Self::ParentDeath,
+        Self::AgentClock,
+        Self::OutputCap,
+        Self::Handshake,
+    ];
+
     /// Says what the layer stops.
     #[must_use]
     pub fn stops(self) -> &'static str {

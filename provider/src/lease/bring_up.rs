@@ -23,6 +23,18 @@ const LEAST_MEMORY_BYTES: u64 = 1 << 30;
 /// How soon an input is asked for again.
 const INPUT_RETRY: Duration = Duration::from_secs(1);
 
+/// The most bytes of a worker's reports: progress, metrics, text as it is made.
+const REPORT_BYTES: u64 = 64 << 20;
+
+/// The most bytes that a worker may write in all: its outputs in frames, each a little longer than what it carries, and
+/// its reports.
+fn pipe_bytes(output_bytes: u64) -> u64 {
+    output_bytes
+        .saturating_add(output_bytes / 8)
+        .saturating_add(REPORT_BYTES)
+        .min(1 << 50)
+}
+
 /// Something that a lease needs, or why it is not to be had.
 pub(super) enum BroughtUp {
     Inputs(Result<Vec<(ArtifactName, PathBuf)>, String>),
@@ -40,6 +52,8 @@ impl LeaseShell {
         let limits = Limits {
             wall_clock: Duration::from_secs(self.job.limits.wall_clock_s.into()),
             memory_bytes: self.job.limits.memory_bytes.max(LEAST_MEMORY_BYTES),
+            vram_bytes: self.job.limits.memory_bytes.max(LEAST_MEMORY_BYTES),
+            output_bytes: pipe_bytes(self.job.limits.output_bytes),
             ..Limits::default()
         };
         let scratch = match self.node.home.folder("work") {

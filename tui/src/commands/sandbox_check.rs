@@ -1,25 +1,31 @@
-//! Owns `nightshift sandbox check`: lets a worker attack its own confinement and shows what stopped it.
+//! Owns `nightshift sandbox check`: hostile workers try every attack of the table on this machine, and what stopped each
+//! is shown.
 //!
 //! Never claims a layer from its configuration; every row is something that was tried.
 
 use std::time::Duration;
 
 use engine::EngineDevice;
-use sandbox::{DriverProfile, Limits, Sandbox, SandboxLevel};
+use provider::check::{EngineFinding, engine_attacks};
+use sandbox::{DriverProfile, Finding, LayerName, Limits, Sandbox, Verdict};
 use serde::Serialize;
 
 use crate::cli::Context;
+use crate::table::{Side, Table};
 
-/// How long the attacks may take.
+/// How long one attack may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Arguments of `sandbox check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Row {
+    #[serde(skip)]
+    number: u8,
     attack: String,
+    layer: String,
     result: &'static str,
     evidence: String,
 }
@@ -28,28 +34,93 @@ struct Row {
 pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()> {
     let program = provider::worker::program(&EngineDevice::Flex);
     let sandbox = Sandbox::new(program, DriverProfile::cpu(), Limits::default());
-    let report = tokio::task::spawn_blocking(move || sandbox.self_test(TIMEOUT)).await??;
-    let rows: Vec<Row> = report
-        .rows
+    let rows = tokio::task::spawn_blocking(move || try_all(&sandbox)).await??;
+    context.print(&rows, |rows| text(rows))?;
+    let open = rows
         .iter()
-        .map(|row| Row {
-            attack: row.attack.to_string(),
-            result: if row.open() { "not stopped" } else { "stopped" },
-            evidence: format!(
-                "without seccomp: {}; locked: {}; seen by the agent: {}",
-                row.without_seccomp, row.locked, row.arrived
-            ),
-        })
-        .collect();
-    context.print(&rows, |rows| {
-        let lines = rows
-            .iter()
-            .map(|row| format!("{:<12} {:<40} {}\n", row.result, row.attack, row.evidence));
-        lines.collect()
-    })?;
+        .filter(|row| row.result == Verdict::NotStopped.as_str());
     anyhow::ensure!(
-        report.level != SandboxLevel::Closed,
+        open.count() == 0,
         "an attack got through, so this machine offers nothing; the rows above say which"
     );
     Ok(())
+}
+
+fn try_all(sandbox: &Sandbox) -> anyhow::Result<Vec<Row>> {
+    let report = sandbox.check(TIMEOUT)?;
+    let mut in_force: Vec<LayerName> = report
+        .locked
+        .layers
+        .iter()
+        .map(|layer| layer.name)
+        .collect();
+    in_force.extend(LayerName::OUTSIDE);
+    let mut rows: Vec<Row> = report
+        .findings
+        .iter()
+        .map(|finding| of_sandbox(finding, &in_force))
+        .collect();
+    rows.extend(engine_attacks(sandbox).into_iter().map(of_engine));
+    rows.sort_by_key(|row| row.number);
+    Ok(rows)
+}
+
+/// The layers named are those against the attack that were seen in force.
+fn of_sandbox(finding: &Finding, in_force: &[LayerName]) -> Row {
+    let layers = finding.attack.layers().iter();
+    let names = layers
+        .filter(|layer| in_force.contains(layer))
+        .map(ToString::to_string);
+    Row {
+        number: finding.attack.number(),
+        attack: finding.attack.to_string(),
+        layer: names.collect::<Vec<_>>().join(", "),
+        result: finding.verdict.as_str(),
+        evidence: finding.evidence.clone(),
+    }
+}
+
+fn of_engine(finding: EngineFinding) -> Row {
+    Row {
+        number: finding.row,
+        attack: finding.tried,
+        layer: finding.layer.to_string(),
+        result: finding.verdict.as_str(),
+        evidence: finding.evidence,
+    }
+}
+
+fn text(rows: &[Row]) -> String {
+    let mut table = Table::new([
+        ("#", Side::Right),
+        ("ATTACK", Side::Left),
+        ("RESULT", Side::Left),
+        ("LAYER", Side::Left),
+        ("EVIDENCE", Side::Left),
+    ]);
+    for row in rows {
+        table.row([
+            row.number.to_string(),
+            row.attack.clone(),
+            row.result.to_owned(),
+            row.layer.clone(),
+            row.evidence.clone(),
+        ]);
+    }
+    let of = |result: Verdict| {
+        let same = rows.iter().filter(|row| row.result == result.as_str());
+        format!("{} {}", same.count(), result.as_str())
+    };
+    let kinds = [
+        Verdict::Stopped,
+        Verdict::NotStopped,
+        Verdict::NotApplicable,
+    ]
+    .map(of);
+    format!(
+        "{table}\n{} attacks tried: {}.\nA job can use what it is given of the card, the processor and the memory; it \
+         reads no file of yours, reaches no network, starts no program and ends with its lease.\n",
+        rows.len(),
+        kinds.join(", ")
+    )
 }

@@ -155,7 +155,8 @@ impl Confined {
     /// has been told.
     pub fn lock(mut self) -> Result<Locked, ConfineError> {
         if self.config.has(LayerName::Seccomp) {
-            let locked = seccomp::install(&self.config.profile).and_then(|()| evidence::after_lock());
+            let locked =
+                seccomp::install(&self.config.profile).and_then(|()| evidence::after_lock());
             self.layers.push(locked.inspect_err(tell_refusal)?);
         }
         Ok(Locked {
