@@ -4,7 +4,7 @@
 //! be had is left to the limits of each process, and the evidence says so.
 //!
 //! ```text
-//!  user@1000.service/app.slice/nightshift.service     delegated: by its unit, or asked for (`scope`)
+//!  user@1000.service/app.slice/nightshift.service     delegated: by its unit, or asked for (`systemd`)
 //!    ├── agent                                        the agent and what else was found (`delegation`)
 //!    ├── nightshift-worker-77-0                       one worker's launcher, init and worker, limited
 //!    └── nightshift-worker-77-1
@@ -12,7 +12,7 @@
 
 mod delegation;
 mod home;
-mod scope;
+mod systemd;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

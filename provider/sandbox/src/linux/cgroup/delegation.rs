@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::getxattr;
 use rustix::process::geteuid;
 
-use super::{home, scope};
+use super::{home, systemd};
 
 /// The sub-group of the agent itself.
 const LEAF: &str = "agent";
@@ -20,7 +20,7 @@ const LEAF: &str = "agent";
 const CONTROLLERS: [&str; 2] = ["memory", "pids"];
 /// How often a group is emptied in which new processes appear.
 const ROUNDS: u32 = 8;
-/// How systemd marks what it delegated: for root, and since version 251 for everyone.
+/// How the system's systemd marks what it delegated: for root, and since version 251 for everyone.
 const MARKS: [&str; 2] = ["user.delegate", "trusted.delegate"];
 
 /// Finds the group in which workers' groups can be made, and makes it ready. Asks the user's
@@ -31,7 +31,7 @@ const MARKS: [&str; 2] = ["user.delegate", "trusted.delegate"];
 pub(super) fn parent_for_workers(own: &Path) -> io::Result<PathBuf> {
     let group = match delegated(own) {
         Some(group) => group,
-        None if scope::ask_once(own) => home::unified()
+        None if systemd::ask_once(own) => home::unified()
             .and_then(|own| delegated(&own))
             .ok_or(io::ErrorKind::PermissionDenied)?,
         None => return Err(io::ErrorKind::PermissionDenied.into()),
@@ -44,11 +44,10 @@ pub(super) fn parent_for_workers(own: &Path) -> io::Result<PathBuf> {
 /// the one above.
 fn delegated(own: &Path) -> Option<PathBuf> {
     let above = own.parent().filter(|_| own.ends_with(LEAF));
-    let groups = above.into_iter().chain([own]);
-    groups
-        .filter(|group| is_ours(group, geteuid().as_raw(), &Signs::of(group)))
-        .map(Path::to_owned)
-        .next()
+    let user = geteuid().as_raw();
+    let is_ours = |group: &&Path| is_ours(group, user, Signs::of(group), systemd::delegates_once);
+    let found = above.into_iter().chain([own]).find(is_ours);
+    found.map(Path::to_owned)
 }
 
 /// What is seen of a group.
@@ -56,10 +55,8 @@ fn delegated(own: &Path) -> Option<PathBuf> {
 pub(super) struct Signs {
     /// The one user who owns both the folder and its list of processes.
     pub(super) owner: Option<u32>,
-    /// Whether systemd marked it as delegated.
+    /// Whether the system's systemd marked it as delegated.
     pub(super) marked: bool,
-    /// Whether the user's systemd, if it is below one, is of a version that marks.
-    pub(super) manager_marks: bool,
 }
 
 impl Signs {
@@ -69,7 +66,6 @@ impl Signs {
         Self {
             owner: both.0.filter(|_| both.0 == both.1),
             marked: is_marked(group),
-            manager_marks: manager(group).is_some_and(is_marked),
         }
     }
 }
@@ -81,33 +77,32 @@ fn is_marked(group: &Path) -> bool {
     })
 }
 
-/// Finds the group of the user's systemd above `group`.
-fn manager(group: &Path) -> Option<&Path> {
-    group.ancestors().skip(1).find(|above| {
-        let name = above.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with("user@") && name.ends_with(".service"))
-    })
-}
-
-/// Says whether `group` was delegated to `user`.
-pub(super) fn is_ours(group: &Path, user: u32, signs: &Signs) -> bool {
+/// Says whether `group` was delegated to `user`; `delegates` asks the user's systemd about one of
+/// its groups.
+pub(super) fn is_ours(
+    group: &Path,
+    user: u32,
+    signs: Signs,
+    delegates: impl Fn(&Path) -> bool,
+) -> bool {
     if signs.owner != Some(user) {
         return false;
     }
-    // Root owns nearly all groups, so that alone says nothing. An ordinary user who owns a group
-    // was given it, and the user's own systemd has all of its groups from that user.
-    let below_manager = manager(group).is_some();
-    match (signs.marked, user, below_manager) {
-        (true, ..) => true,
-        (false, 0, _) => false,
-        (false, _, false) => true,
-        (false, _, true) if signs.manager_marks => false,
-        // A systemd too old to mark: the unit's author answers for a service, and a scope counts
-        // only if it was asked for here.
-        (false, _, true) => {
-            group.extension().is_some_and(|kind| kind == "service") || scope::is_asked_for(group)
-        }
+    if signs.marked || user == 0 {
+        // Root owns nearly all groups, so that owning one says nothing.
+        return signs.marked;
     }
+    // An ordinary user who owns a group was given it: by an administrator, or to the user's own
+    // systemd, which makes groups of it for all that it starts and delegates few of them.
+    !is_below_manager(group) || systemd::is_asked_for(group) || delegates(group)
+}
+
+/// Says whether `group` is one of the user's systemd.
+fn is_below_manager(group: &Path) -> bool {
+    group.ancestors().skip(1).any(|above| {
+        let name = above.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("user@") && name.ends_with(".service"))
+    })
 }
 
 /// Makes `group` ready: its processes in the leaf, its controllers on for its children.

@@ -1,4 +1,5 @@
-//! Asks the user's systemd for a delegated scope around this process.
+//! What is asked of systemd: whether a unit delegates its group, and for a delegated scope around
+//! this process. By systemd's own programs, so that no library of D-Bus is needed.
 //!
 //! It must never take a process out of a service, whose manager counts on finding it there, nor
 //! put one where it would end earlier than before; and it must never wait without a limit.
@@ -19,7 +20,7 @@ use super::home;
 /// The start of the name of every scope asked for; the process id follows.
 const PREFIX: &str = "nightshift-agent-";
 /// How long systemd gets to answer, and again to move the process.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked whether the process was moved.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -32,6 +33,36 @@ pub(super) fn ask_once(own: &Path) -> bool {
         let user = geteuid().as_raw();
         may_leave(own, user, || lingers(user)) && ask() && is_moved()
     })
+}
+
+/// Says whether the unit that `group` belongs to delegates it, by word of the user's systemd. Up
+/// to version 252 at least, that leaves no mark on the group. Asked once: a process stays in its
+/// group, and where it is given another, that one is known by its name.
+pub(super) fn delegates_once(group: &Path) -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| unit(group).is_some_and(delegates))
+}
+
+fn delegates(unit: &str) -> bool {
+    let mut command = Command::new("systemctl");
+    command.args([
+        "--user",
+        "show",
+        "--property=Delegate",
+        "--value",
+        "--",
+        unit,
+    ]);
+    output_within_patience(command).is_some_and(|output| output.trim() == "yes")
+}
+
+/// Reads the name of the unit whose own group `group` is.
+pub(super) fn unit(group: &Path) -> Option<&str> {
+    let name = group.file_name()?.to_str()?;
+    [".service", ".scope"]
+        .iter()
+        .any(|kind| name.ends_with(kind))
+        .then_some(name)
 }
 
 /// Says whether `group` is a scope that [`ask_once`] was given.
@@ -56,7 +87,7 @@ pub(super) fn may_leave(own: &Path, user: u32, lingers: impl Fn() -> bool) -> bo
 /// The call for [`ask_once`], as words of busctl.
 pub(super) fn call(process: u32) -> Vec<String> {
     let text = format!(
-        "call --timeout=2 org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+        "call --timeout=5 org.freedesktop.systemd1 /org/freedesktop/systemd1 \
          org.freedesktop.systemd1.Manager StartTransientUnit ssa(sv)a(sa(sv)) \
          {PREFIX}{process}.scope fail 4 \
          PIDs au 1 {process} \
