@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit mutants fuzz bench record-driver versus versus-probe clean
+.PHONY: help demo test test-long test-vm soak nextest-needed install licences uninstall deb reference setup setup-tests fmt fmt-check lint doc deny unit mutants fuzz bench record-driver versus versus-probe clean
 # The parts of `test` print one after the other, and share one cargo lock anyway.
 .NOTPARALLEL:
 
@@ -50,6 +50,10 @@ test-long: setup-tests nextest-needed ## the tests that take minutes, which `tes
 soak: setup-tests nextest-needed ## a market under random faults for a quarter of an hour, with its figures
 	$(CARGO) build --workspace
 	$(CARGO) nextest run --profile soak --no-capture -p nightshift-tests $(ARGS)
+
+# By command alone: it downloads a system once, and shows what this machine may not have.
+test-vm: setup-tests ## the sandbox's tests in a virtual Debian with systemd and AppArmor (ARGS=PATH of a nightshift; minutes)
+	@./scripts/test-vm $(ARGS)
 
 nextest-needed:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || { \

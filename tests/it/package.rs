@@ -64,6 +64,7 @@ fn an_installation_is_whole_and_its_removal_leaves_what_is_not_its_own() {
             "complete -c nightshift",
         ),
         ("share/doc/nightshift/LICENSE-MIT", "MIT License"),
+        ("share/nightshift/apparmor", "userns,"),
         (
             "lib/systemd/system/nightshift-operator.service",
             "ExecStart=/usr/local/bin/nightshift ",
@@ -219,6 +220,40 @@ fn an_installation_needs_neither_cargo_nor_a_home_and_what_breaks_off_can_be_tak
     assert_eq!(files_below(&dest), BTreeSet::new());
 }
 
+/// A parser of AppArmor stands in: one that knows the rule of user namespaces, and one that does not.
+#[test]
+fn the_profile_is_put_where_apparmor_understands_it_and_is_taken_away_again() {
+    for (answer, is_put) in [("exit 0", true), ("exit 1", false)] {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let (bin, dest) = (folder.path().join("bin"), folder.path().join("dest"));
+        let own = dest.join("etc/apparmor.d/local/nightshift");
+        fs::create_dir_all(own.parent().expect("it is below")).expect("a folder can be made");
+        fs::write(&own, "of the owner").expect("a file can be written");
+        fs::create_dir(&bin).expect("a folder can be made");
+        let parser = bin.join("apparmor_parser");
+        fs::write(&parser, format!("#!/bin/sh\n{answer}\n")).expect("a file can be written");
+        fs::set_permissions(&parser, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let run = |arguments: &[&str]| {
+            let mut command = program::clean(repository().join("scripts/install"));
+            let others = std::env::var("PATH").expect("there is a PATH");
+            command.args(arguments);
+            command.env("PATH", format!("{}:{others}", bin.display()));
+            let done = program::start(command).finish((LIMIT, "an installation"));
+            done.succeeded();
+        };
+        let built = program::path();
+        let profile = dest.join("etc/apparmor.d/nightshift");
+        // The second time it is there already, and is still taken away.
+        for _ in 0..2 {
+            run(&[text(&built), "/usr/local", text(&dest)]);
+            assert_eq!(profile.is_file(), is_put, "{answer}");
+        }
+        run(&["--remove", "/usr/local", text(&dest)]);
+        let left = BTreeSet::from(["etc/apparmor.d/local/nightshift".to_owned()]);
+        assert_eq!(files_below(&dest), left, "{answer}");
+    }
+}
+
 #[test]
 fn root_by_sudo_builds_nothing_and_is_told_who_does() {
     if !rustix::process::geteuid().is_root() {
@@ -322,6 +357,7 @@ fn look_into(package: &Path) {
         "./usr/share/doc/nightshift/copyright",
         "./usr/share/doc/nightshift/changelog.Debian.gz",
         "./usr/share/doc/nightshift/handbook/03-selling.md",
+        "./usr/share/nightshift/apparmor",
         "./usr/lib/systemd/system/nightshift-operator.service",
         "./etc/default/nightshift-operator",
     ] {

@@ -2,12 +2,24 @@
 //!
 //! It must never limit a group that the agent did not make, and never fail a launch: what cannot
 //! be had is left to the limits of each process, and the evidence says so.
+//!
+//! ```text
+//!  user@1000.service/app.slice/nightshift.service     delegated: by its unit, or asked for (`systemd`)
+//!    ├── agent                                        the agent and what else was found (`delegation`)
+//!    ├── nightshift-worker-77-0                       one worker's launcher, init and worker, limited
+//!    └── nightshift-worker-77-1
+//! ```
 
-use std::fs::{self, OpenOptions};
+mod delegation;
+mod home;
+mod systemd;
+
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use self::home::{Controller, Home};
 use crate::config::MemoryKeeper;
 use crate::layer::{Layer, LayerName};
 use crate::limits::Limits;
@@ -28,29 +40,11 @@ struct Made {
     limits: Vec<(&'static str, u64)>,
 }
 
-/// Where a controller's groups live for this process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Home {
-    /// Version 2: one tree for all controllers.
-    Unified(PathBuf),
-    /// Version 1: the tree of one controller.
-    Single(Controller, PathBuf),
-}
-
-/// The two controllers in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Controller {
-    Memory,
-    Pids,
-}
-
 impl Groups {
     /// Makes what groups it can with `limits`.
     pub(super) fn make(limits: &Limits) -> Self {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let homes = homes(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
         let mut groups = Self::default();
-        for home in homes {
+        for home in home::of_this_process() {
             if groups.covers(&home) {
                 continue;
             }
@@ -93,6 +87,16 @@ impl Groups {
             .collect()
     }
 
+    /// Opens the files through which the kernel ends all that is in the groups, where it has such
+    /// files (version 2 since Linux 5.14).
+    pub(super) fn endings(&self) -> Vec<File> {
+        let open = |made: &Made| {
+            let file = made.folder.join("cgroup.kill");
+            OpenOptions::new().write(true).open(file).ok()
+        };
+        self.made.iter().filter_map(open).collect()
+    }
+
     /// Reads back from outside that the worker is in its groups and what they allow.
     pub(super) fn observe(&self) -> Option<Layer> {
         let mut words = Vec::new();
@@ -122,14 +126,11 @@ impl Groups {
 
 fn make_one(home: &Home, limits: &Limits) -> io::Result<Made> {
     let parent = match home {
-        Home::Unified(folder) => {
-            fs::write(folder.join("cgroup.subtree_control"), "+memory +pids")?;
-            folder
-        }
-        Home::Single(_, folder) => folder,
+        Home::Unified(own) => delegation::parent_for_workers(own)?,
+        Home::Single(_, folder) => folder.clone(),
     };
-    sweep(parent);
-    let folder = new_folder(parent)?;
+    sweep(&parent);
+    let folder = new_folder(&parent)?;
     let mut made = Made {
         folder,
         limits: Vec::new(),
@@ -198,49 +199,6 @@ fn sweep(parent: &Path) {
             let _ = fs::remove_dir(entry.path());
         }
     }
-}
-
-/// Finds this process's folders for memory and pids from the texts of `/proc/self/cgroup` and
-/// `/proc/self/mountinfo`; version 2 first.
-fn homes(cgroup: &str, mountinfo: &str) -> Vec<Home> {
-    let mut homes = Vec::new();
-    for line in cgroup.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else {
-            continue;
-        };
-        if controllers.is_empty() {
-            let folder = mounted(mountinfo, "cgroup2", None, path);
-            homes.extend(folder.map(Home::Unified));
-            continue;
-        }
-        for (name, controller) in [("memory", Controller::Memory), ("pids", Controller::Pids)] {
-            if controllers.split(',').any(|each| each == name) {
-                let folder = mounted(mountinfo, "cgroup", Some(name), path);
-                homes.extend(folder.map(|folder| Home::Single(controller, folder)));
-            }
-        }
-    }
-    homes.sort_by_key(|home| matches!(home, Home::Single(..)));
-    homes
-}
-
-/// Finds where the group `path` of a hierarchy is visible.
-fn mounted(mountinfo: &str, kind: &str, controller: Option<&str>, path: &str) -> Option<PathBuf> {
-    mountinfo.lines().find_map(|line| {
-        let (left, right) = line.split_once(" - ")?;
-        let (root, point) = {
-            let mut fields = left.split(' ').skip(3);
-            (fields.next()?, fields.next()?)
-        };
-        let mut fields = right.split(' ');
-        let options = (fields.next()? == kind).then(|| fields.nth(1)).flatten()?;
-        if controller.is_some_and(|name| !options.split(',').any(|each| each == name)) {
-            return None;
-        }
-        let below = Path::new(path).strip_prefix(root).ok()?;
-        Some(Path::new(point).join(below))
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! It must never end before the launcher has, and never wait for anything that a worker controls.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, Command, ExitStatus};
@@ -28,6 +28,8 @@ const REMOVAL: (u32, Duration) = (100, Duration::from_millis(10));
 pub(super) struct Tree {
     id: u32,
     launcher: OwnedFd,
+    /// Through each, the kernel ends all of one control group.
+    endings: Vec<File>,
     // The keeper writes the end once; any number of threads wait for it.
     end: Mutex<End>,
     ended: Condvar,
@@ -71,6 +73,10 @@ impl Tree {
         let _ = pidfd_send_signal(&self.launcher, Signal::TERM);
         if !self.gone_within(GENTLE) {
             let _ = pidfd_send_signal(&self.launcher, Signal::KILL);
+            // A group that is gone takes no writes; its name may be another's by now, this file is not.
+            for mut ending in &self.endings {
+                let _ = ending.write_all(b"1");
+            }
             self.gone_within(GENTLE);
         }
     }
@@ -145,7 +151,8 @@ pub(super) fn keep(
 ) {
     let spawned = command.spawn();
     drop(command);
-    let (mut child, tree) = match spawned.and_then(bear) {
+    let endings = lock(&groups).endings();
+    let (mut child, tree) = match spawned.and_then(|child| bear(child, endings)) {
         Ok((child, born)) => {
             let tree = Arc::clone(&born.tree);
             // Nobody to tell means that the starter is gone; the tree then ends below.
@@ -167,7 +174,7 @@ pub(super) fn keep(
     tree.publish(status);
 }
 
-fn bear(mut child: Child) -> io::Result<(Child, Born)> {
+fn bear(mut child: Child, endings: Vec<File>) -> io::Result<(Child, Born)> {
     let opened = i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
@@ -190,6 +197,7 @@ fn bear(mut child: Child) -> io::Result<(Child, Born)> {
         tree: Arc::new(Tree {
             id: child.id(),
             launcher,
+            endings,
             end: Mutex::default(),
             ended: Condvar::new(),
         }),
@@ -203,11 +211,15 @@ fn bear(mut child: Child) -> io::Result<(Child, Born)> {
 /// Removes the control groups. A process that is still dying keeps its group a moment longer.
 fn clean_up(groups: &Mutex<Groups>) {
     let (tries, pause) = REMOVAL;
-    let mut groups = groups.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut groups = lock(groups);
     for _ in 0..tries {
         if groups.remove() {
             return;
         }
         thread::sleep(pause);
     }
+}
+
+fn lock(groups: &Mutex<Groups>) -> MutexGuard<'_, Groups> {
+    groups.lock().unwrap_or_else(PoisonError::into_inner)
 }
