@@ -74,7 +74,8 @@ fn a_url_without_its_hash_is_refused_and_one_with_it_is_taken() {
 
 #[test]
 fn a_level_of_the_sandbox_can_be_asked_for_and_is_the_least_otherwise() {
-    let needs = |rest: &str| parse(&format!("[train]\ndata = \"t\"\n{rest}")).map(|file| file.needs);
+    let needs =
+        |rest: &str| parse(&format!("[train]\ndata = \"t\"\n{rest}")).map(|file| file.needs);
     assert_eq!(needs(""), Ok(Needs { sandbox: 1 }));
     assert_eq!(needs("[needs]\n"), Ok(Needs::default()));
     assert_eq!(needs("[needs]\nsandbox = 2\n"), Ok(Needs { sandbox: 2 }));

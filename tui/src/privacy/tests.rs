@@ -22,6 +22,9 @@ fn who_sells_is_told_in_two_lines() {
 
 #[test]
 fn the_screen_has_room_for_its_words() {
-    assert!(SELLING_SHORT.len() <= 2 * 66, "two rows of the least window");
+    assert!(
+        SELLING_SHORT.len() <= 2 * 66,
+        "two rows of the least window"
+    );
     assert!(SELLING_HELP.iter().all(|line| line.len() <= 66));
 }
