@@ -181,7 +181,7 @@ impl Buyer {
     pub async fn quote(&self, job_file: PathBuf) -> Result<QuoteView, RunError> {
         let prepared = self.prepare(&job_file, &inputs::brought().0).await?;
         let budget = &prepared.file.budget;
-        let need = need::of(&prepared.job, budget, &self.node);
+        let need = need::of(&prepared.job, budget, prepared.file.needs, &self.node);
         let quote = self.settled_quote(need).await?;
         let best = quote.offers.first();
         let terms =

@@ -31,6 +31,8 @@ pub struct JobFile {
     pub budget: Budget,
     /// What it may use.
     pub limits: Limits,
+    /// What the provider must have beyond room and speed.
+    pub needs: Needs,
     /// The folder against which relative paths are taken.
     pub folder: PathBuf,
 }
@@ -78,6 +80,21 @@ pub struct Budget {
     pub total: Option<Amount>,
     /// Ticks to pay beyond the last delivered output, 1 to 10,000.
     pub delivery_ticks: Option<u16>,
+}
+
+/// What a job wants of a provider that says nothing of room, speed or price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Needs {
+    /// The least level that the sandbox's self-test must have reached, 1 to 255; 1 is the built-in engine.
+    pub sandbox: u8,
+}
+
+impl Default for Needs {
+    /// What every offer has.
+    fn default() -> Self {
+        Self { sandbox: 1 }
+    }
 }
 
 /// Why a job file is refused.
@@ -130,6 +147,8 @@ struct Tables {
     budget: Budget,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    needs: Needs,
 }
 
 impl JobFile {
@@ -195,6 +214,7 @@ impl JobFile {
             task,
             budget: tables.budget,
             limits: tables.limits,
+            needs: tables.needs,
             folder,
         })
     }

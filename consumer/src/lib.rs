@@ -30,7 +30,8 @@ pub use buyer::{Buyer, RunError};
 pub use fetch::FilesError;
 pub use inputs::InputError;
 pub use job_file::{
-    Budget, JOB_KEYS, JobFile, JobFileError, JobKey, JobKeyKind, Mistake, Task, job_reference,
+    Budget, JOB_KEYS, JobFile, JobFileError, JobKey, JobKeyKind, Mistake, Needs, Task,
+    job_reference,
 };
 pub use reserve::ReserveError;
 pub use run::LeftOpen;

@@ -14,11 +14,11 @@ use market_node::config::{BuySettings, listed};
 use market_node::node::Node;
 use matching::{Need, Offer, Precision, Quote, Rejections, Work};
 
-use crate::job_file::Budget;
+use crate::job_file::{Budget, Needs};
 use crate::record::RunRecord;
 
-/// Derives what an offer must have from the job and its budget, and from whom `node` buys.
-pub(crate) fn of(job: &JobSpec, budget: &Budget, node: &Node) -> Need {
+/// Derives what an offer must have from the job, its budget and its needs, and from whom `node` buys.
+pub(crate) fn of(job: &JobSpec, budget: &Budget, needs: Needs, node: &Node) -> Need {
     let mut need = Need::new(node.identity.account, job.limits.wall_clock_s);
     let BuySettings { allow, deny } = &node.settings.buy;
     need.allowed = Some(listed(allow)).filter(|allowed| !allowed.is_empty());
@@ -28,6 +28,7 @@ pub(crate) fn of(job: &JobSpec, budget: &Budget, node: &Node) -> Need {
         JobKind::Train(_) => Attributes::TRAIN,
         JobKind::Infer(_) => Attributes::INFER,
     };
+    need.sandbox_level = needs.sandbox;
     need.max_price = budget.max_price;
     need.budget = budget.total;
     need.work = Some(Work {
@@ -41,7 +42,7 @@ pub(crate) fn of(job: &JobSpec, budget: &Budget, node: &Node) -> Need {
 /// Derives what an offer must have for the next attempt of a run, which works on `job`, and from whom this node buys.
 pub(crate) fn of_run(record: &RunRecord, job: &JobSpec, node: &Node) -> Need {
     let wanted = record.bid.and_then(|bid| bid.wanted);
-    let need = of(job, &record.next_budget(), node);
+    let need = of(job, &record.next_budget(), record.needs, node);
     Need {
         classes: wanted.into_iter().collect(),
         ..need
@@ -49,7 +50,7 @@ pub(crate) fn of_run(record: &RunRecord, job: &JobSpec, node: &Node) -> Need {
 }
 
 /// Says in words what is looked for.
-pub(crate) fn words(job: &JobSpec, budget: &Budget) -> String {
+pub(crate) fn words(job: &JobSpec, budget: &Budget, needs: Needs) -> String {
     let kind = match job.kind {
         JobKind::Train(_) => "training",
         JobKind::Infer(_) => "inference",
@@ -57,6 +58,9 @@ pub(crate) fn words(job: &JobSpec, budget: &Budget) -> String {
     let mib = job.memory_bytes().div_ceil(1 << 20);
     let seconds = job.limits.wall_clock_s;
     let mut words = format!("{kind} with {mib} MiB for up to {seconds} s");
+    if needs != Needs::default() {
+        words = format!("{words}, a sandbox of level {} at least", needs.sandbox);
+    }
     if let Some(price) = budget.max_price {
         words = format!("{words}, at most {price} an hour");
     }

@@ -17,7 +17,7 @@ use market_node::api::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::job_file::{Budget, Source};
+use crate::job_file::{Budget, Needs, Source};
 
 pub(crate) use bid::{BidEnd, BidRecord, InBook};
 
@@ -47,8 +47,10 @@ pub(crate) struct RunRecord {
     pub(crate) note: Option<String>,
     /// Where each of the job's inputs came from, in their order.
     pub(crate) sources: Vec<Source>,
-    /// What it bids, where it does. Stands last: releases before did not write it.
+    /// What it bids, where it does. Releases before bids did not write it, nor what follows.
     pub(crate) bid: Option<BidRecord>,
+    /// What the job file wants of every provider.
+    pub(crate) needs: Needs,
 }
 
 /// A whole delivered checkpoint.
@@ -291,6 +293,7 @@ impl RunRecord {
             artefacts: self.artefacts.clone(),
             budget: self.budget,
             spec: self.job.clone(),
+            sandbox_level: self.needs.sandbox,
             checkpoint_step: self.checkpoint().map(|checkpoint| checkpoint.step.into()),
             events,
         })

@@ -48,6 +48,8 @@ fn pages() -> Vec<PathBuf> {
     let mut pages: Vec<PathBuf> = pages.collect();
     pages.push(root().join("README.md"));
     pages.push(root().join("CONTRIBUTING.md"));
+    pages.push(root().join("SECURITY.md"));
+    pages.push(root().join("docs/security.md"));
     pages
 }
 

@@ -181,6 +181,11 @@ fn budgets(market: &Market) {
     assert_eq!(quote.code, Some(4), "{quote:?}");
     assert!(quote.stdout.contains("1  above your price"), "{quote:?}");
     said(&quote, &["no offer fits", "1 above your price"]);
+    let strict = "total = \"0.1\"\n\n[needs]\nsandbox = 2";
+    let strict = market.train_job("strict.toml", "steps = 1", strict);
+    let quote = market.consumer.run(&["quote", &strict, "--explain"]);
+    assert_eq!(quote.code, Some(4), "{quote:?}");
+    assert!(quote.stdout.contains("1  too weak a sandbox"), "{quote:?}");
     let short = market.train_job("short.toml", "steps = 1", "total = \"0.000000001\"");
     let quote = market.consumer.run(&["quote", &short, "--json"]);
     assert_eq!(quote.code, Some(4), "{quote:?}");

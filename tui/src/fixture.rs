@@ -259,6 +259,7 @@ pub(crate) fn detail() -> JobDetail {
             delivery_ticks: Some(30),
         },
         spec: spec(),
+        sandbox_level: 1,
         checkpoint_step: Some(10),
         events: (0, 140),
         job,

@@ -17,6 +17,7 @@ mod output;
 mod passphrase;
 mod picture;
 mod plot;
+mod privacy;
 mod quiet;
 mod readiness;
 mod render_run;

@@ -18,7 +18,7 @@ mod runner;
 mod update;
 mod view;
 
-pub(crate) use model::Farewell;
+pub(crate) use model::{Farewell, Trade};
 pub(crate) use runner::run;
 
 #[cfg(test)]

@@ -131,6 +131,7 @@ pub const KEYS: &[JobKey] = &[
     row(("limits", "memory_bytes"), whole(64 << 20, TIB), "2147483648", "2147483648", "host memory in bytes"),
     row(("limits", "scratch_bytes"), whole(0, TIB), "0", "0", "temporary storage in bytes"),
     row(("limits", "output_bytes"), whole(1 << 20, TIB), "1073741824", "1073741824", "all outputs together in bytes"),
+    row(("needs", "sandbox"), whole(1, 255), "1", "1", "the least level of the provider's sandbox; 1 is the built-in engine"),
 ];
 
 /// Writes the reference of the job file as Markdown: a table of keys for each table of the file.

@@ -73,6 +73,23 @@ fn a_url_without_its_hash_is_refused_and_one_with_it_is_taken() {
 }
 
 #[test]
+fn a_level_of_the_sandbox_can_be_asked_for_and_is_the_least_otherwise() {
+    let needs =
+        |rest: &str| parse(&format!("[train]\ndata = \"t\"\n{rest}")).map(|file| file.needs);
+    assert_eq!(needs(""), Ok(Needs { sandbox: 1 }));
+    assert_eq!(needs("[needs]\n"), Ok(Needs::default()));
+    assert_eq!(needs("[needs]\nsandbox = 2\n"), Ok(Needs { sandbox: 2 }));
+    for bad in ["0", "256", "-1", "\"engine\""] {
+        let error = needs(&format!("[needs]\nsandbox = {bad}\n")).unwrap_err();
+        assert!(error.starts_with("line 4, column 11: "), "{error}");
+        let said = format!("needs.sandbox is {bad}; allowed is a whole number, 1 to 255.");
+        assert!(error.contains(&said), "{error}");
+    }
+    let error = needs("[needs]\nsandbx = 2\n").unwrap_err();
+    assert!(error.contains("did you mean sandbox?"), "{error}");
+}
+
+#[test]
 fn mistakes_are_named() {
     for (text, expected) in [
         ("", "neither"),
@@ -166,6 +183,7 @@ fn every_default_of_the_list_is_the_codes() {
             "train.model" => toml::Value::try_from(train.model),
             "infer" => toml::Value::try_from(InferSpec::new("p")),
             "limits" => toml::Value::try_from(Limits::default()),
+            "needs" => toml::Value::try_from(Needs::default()),
             _ => continue,
         };
         let said = said.unwrap()[key.name].to_string();

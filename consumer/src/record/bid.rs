@@ -1,7 +1,7 @@
 //! Owns what is kept of a run that bids, and the form of a run's record on disk.
 //!
-//! Pure: never reads the disk, a clock or the book. Never changes what a run that does not bid leaves on disk:
-//! releases before this one read that, and theirs is read here.
+//! Pure: never reads the disk, a clock or the book. Never changes what a run leaves on disk that neither bids nor
+//! needs anything special: releases before this one read that, and theirs is read here.
 
 use market::gpu::GpuClass;
 use market::wire::{self, WireError};
@@ -10,6 +10,7 @@ use market_node::api::{BidDetail, BidState, BidView};
 use serde::{Deserialize, Serialize};
 
 use super::RunRecord;
+use crate::job_file::Needs;
 
 /// What a run bids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,22 +51,29 @@ impl RunRecord {
     /// Encodes the record for the disk.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = wire::encode(self);
-        if self.bid.is_none() {
-            // As it always was, so that it is read also by what knows nothing of bids.
-            bytes.truncate(bytes.len() - no_bid().len());
+        // As it always was, so that it is read also by what knows nothing of needs, or of bids.
+        if self.needs == Needs::default() {
+            bytes.truncate(bytes.len() - no_needs().len());
+            if self.bid.is_none() {
+                bytes.truncate(bytes.len() - no_bid().len());
+            }
         }
         bytes
     }
 
-    /// Decodes a record from the disk; one that ends where the bid would stand has none.
+    /// Decodes a record from the disk; one that ends where the needs or the bid would stand has none.
     ///
     /// # Errors
     /// The bytes are no record.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let whole = wire::decode(bytes, Self::MAX_BYTES);
-        whole.or_else(|error| {
-            let without = [bytes, &no_bid()].concat();
-            wire::decode(&without, Self::MAX_BYTES).map_err(|_| error)
+        let read = |left_away: &[u8]| wire::decode(&[bytes, left_away].concat(), Self::MAX_BYTES);
+        // What ends too early for one of these ends too late for the others.
+        read(&[]).or_else(|error| {
+            let without_needs = read(&no_needs());
+            let without_either = || read(&[no_bid(), no_needs()].concat());
+            without_needs
+                .or_else(|_| without_either())
+                .map_err(|_| error)
         })
     }
 
@@ -114,6 +122,7 @@ impl RunRecord {
             bid: self.bid_view(chain, book)?,
             budget: self.budget,
             spec: self.job.clone(),
+            sandbox_level: self.needs.sandbox,
             events,
         })
     }
@@ -122,4 +131,9 @@ impl RunRecord {
 /// How no bid is written.
 fn no_bid() -> Vec<u8> {
     wire::encode(&None::<BidRecord>)
+}
+
+/// How it is written that nothing special is needed.
+fn no_needs() -> Vec<u8> {
+    wire::encode(&Needs::default())
 }

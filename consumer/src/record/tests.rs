@@ -71,6 +71,7 @@ pub(crate) fn record() -> RunRecord {
         note: None,
         sources: vec![Source::Path("/data.txt".into())],
         bid: None,
+        needs: Needs::default(),
     }
 }
 
@@ -210,6 +211,20 @@ fn a_record_is_read_back_as_it_was_written() {
     assert_eq!(RunRecord::decode(&run.encode()).unwrap(), run);
     run.bid = Some(bid());
     assert_eq!(RunRecord::decode(&run.encode()).unwrap(), run);
+    run.needs.sandbox = 2;
+    assert_eq!(RunRecord::decode(&run.encode()).unwrap(), run);
+    run.bid = None;
+    assert_eq!(RunRecord::decode(&run.encode()).unwrap(), run);
+}
+
+#[test]
+fn a_bid_without_needs_lies_on_disk_as_it_did_before_there_were_needs() {
+    let mut run = record();
+    run.bid = Some(bid());
+    let (whole, written) = (wire::encode(&run), run.encode());
+    assert_eq!(whole.strip_suffix(&[1]), Some(&written[..]));
+    run.needs.sandbox = 2;
+    assert_eq!(run.encode(), [&written[..], &[2]].concat());
 }
 
 #[test]
@@ -218,7 +233,7 @@ fn a_run_without_a_bid_lies_on_disk_as_it_did_before_there_were_bids() {
     run.note = Some("n".repeat(3));
     let with_room = wire::encode(&run);
     let written = run.encode();
-    assert_eq!(with_room.strip_suffix(&[0]), Some(&written[..]));
+    assert_eq!(with_room.strip_suffix(&[0, 1]), Some(&written[..]));
     assert_eq!(RunRecord::decode(&written).unwrap(), run);
     for cut in 0..written.len() {
         assert!(RunRecord::decode(&written[..cut]).is_err(), "{cut} bytes");

@@ -219,7 +219,12 @@ async fn least_class(buyer: &Buyer, prepared: &Prepared) -> Result<GpuClass, Run
     let need = Need {
         max_price: None,
         budget: None,
-        ..need::of(&prepared.job, &prepared.file.budget, &buyer.node)
+        ..need::of(
+            &prepared.job,
+            &prepared.file.budget,
+            prepared.file.needs,
+            &buyer.node,
+        )
     };
     let no_lot = HeaderId::from_bytes([0; 32]);
     let quote = buyer.node.book.quote(need, no_lot).await?;
@@ -246,5 +251,6 @@ fn begun(buyer: &Buyer, run: RunId, prepared: Prepared, output: PathBuf) -> RunR
         note: None,
         sources: prepared.sources,
         bid: None,
+        needs: prepared.file.needs,
     }
 }

@@ -316,7 +316,8 @@ impl Run {
 
 /// Says in words what was looked for, for how long, and why nothing fits.
 fn nothing_fits(search: &Search, quote: &Quote) -> String {
-    let looked_for = need::words(&search.job, &search.record.next_budget());
+    let record = &search.record;
+    let looked_for = need::words(&search.job, &record.next_budget(), record.needs);
     let mut summary = need::no_offer(&looked_for, &quote.rejections, search.began.elapsed());
     let failed = search.record.failed_providers().len();
     if failed > 0 {

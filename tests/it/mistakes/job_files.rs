@@ -30,6 +30,7 @@ const CASES: &[Case] = &[
     ("minus", "[train]\ndata = \"text.txt\"\nbatch = -4\n", Some((3, 9)), &["train.batch is -4", "1 to 4096"]),
     ("money", "[train]\ndata = \"text.txt\"\n[budget]\ntotal = 0.1\n", Some((4, 9)), &["budget.total", "credits in quotes", "\"0.20\""]),
     ("price", "[train]\ndata = \"text.txt\"\n[budget]\nmax_price = \"cheap\"\n", Some((4, 13)), &["budget.max_price", "cheap", "\"0.50\""]),
+    ("level", "[train]\ndata = \"text.txt\"\n[needs]\nsandbox = 0\n", Some((4, 11)), &["needs.sandbox is 0", "1 to 255", "sandbox = 1"]),
     ("preset", "[train]\ndata = \"text.txt\"\npreset = \"huge\"\n", Some((3, 10)), &["huge", "demo-1m"]),
     ("window", "[train]\ndata = \"text.txt\"\nsequence = 512\n", Some((3, 12)), &["train.sequence", "512", "8 to 256"]),
     ("heads", "[train]\ndata = \"text.txt\"\nmodel = { dim = 100, heads = 3 }\n", Some((3, 30)), &["model.heads", "heads = 4 with dim = 128"]),

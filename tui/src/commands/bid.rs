@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::cli::Context;
 use crate::exit::Ending;
 use crate::output::{self, Form};
+use crate::privacy;
 use crate::render_run::{self, RunPrinter};
 use crate::running::StopSignals;
 use crate::words;
@@ -112,6 +113,7 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
         client => client?,
     };
     let mut signals = StopSignals::listen()?;
+    privacy::tell_buyer();
     if !args.yes {
         tokio::select! {
             agreed = ask(&args) => agreed?,
@@ -144,9 +146,6 @@ fn is_not_running(error: &anyhow::Error) -> bool {
 }
 
 async fn ask(args: &Args) -> anyhow::Result<()> {
-    eprintln!(
-        "A provider that sells can see this job's data and model; send no secrets to a stranger's card."
-    );
     let question = format!(
         "Buy this job by itself as soon as somebody sells for at most {}, for {}?",
         args.max_price,

@@ -49,8 +49,9 @@ pub(super) fn bid_text(detail: &BidDetail) -> String {
         ("outputs", bid.output.display().to_string()),
         ("started", format!("{} UTC", words::utc(bid.since))),
         ("budget", budget(&detail.budget)),
-        ("events", events(detail.events, bid.run)),
     ];
+    rows.extend(needs(detail.sandbox_level));
+    rows.push(("events", events(detail.events, bid.run)));
     rows.extend(bid.note.clone().map(|note| ("note", note)));
     rows.iter().map(line).collect()
 }
@@ -119,15 +120,23 @@ fn limits(detail: &JobDetail) -> Vec<(&'static str, String)> {
         || "none yet; another provider would begin again".to_owned(),
         after,
     );
-    vec![
+    let mut rows = vec![
         ("budget", budget(&detail.budget)),
         (
             "limits",
             format!("{time} of work, {memory} of memory, {outputs} of outputs"),
         ),
-        ("checkpoint", checkpoint),
-        ("events", events(detail.events, detail.job.run)),
-    ]
+    ];
+    rows.extend(needs(detail.sandbox_level));
+    rows.push(("checkpoint", checkpoint));
+    rows.push(("events", events(detail.events, detail.job.run)));
+    rows
+}
+
+/// Says which sandbox a provider must have; nothing where any will do.
+fn needs(sandbox_level: u8) -> Option<(&'static str, String)> {
+    let words = format!("a sandbox of level {sandbox_level} at least");
+    (sandbox_level > 1).then_some(("needs", words))
 }
 
 fn budget(budget: &BudgetView) -> String {

@@ -14,6 +14,7 @@ use super::{quote, up};
 use crate::cli::Context;
 use crate::exit::Ending;
 use crate::output::{self, Form};
+use crate::privacy;
 use crate::render_run::{self, RunPrinter};
 use crate::running::{RunningNode, StopSignals};
 
@@ -35,6 +36,15 @@ pub(crate) struct Args {
     /// Folder for the outputs
     #[arg(short, long, value_name = "DIR", default_value = "out")]
     output: PathBuf,
+}
+
+/// When a person said yes to what a provider can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agreed {
+    /// Beforehand, with `--yes`; nothing was said yet.
+    Beforehand,
+    /// When asked, after it was said.
+    WhenAsked,
 }
 
 /// How long a bought job is followed.
@@ -96,6 +106,10 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
         let asked = Asked {
             request: &request,
             until,
+            agreed: match args.yes {
+                true => Agreed::Beforehand,
+                false => Agreed::WhenAsked,
+            },
             form: context.form,
         };
         follow(&client, asked, &mut signals).await
@@ -123,9 +137,7 @@ async fn ask(client: &ApiClient, request: &RunRequest) -> anyhow::Result<()> {
         explain: false,
     };
     output::write_to(&mut std::io::stderr(), &quote::text(&view, detail))?;
-    eprintln!(
-        "The provider can see this job's data and model; send no secrets to a stranger's card."
-    );
+    privacy::tell_buyer();
     let question = format!(
         "Buy this job for about {}, at most {}?",
         best.expected_total, view.deposit
@@ -140,6 +152,7 @@ async fn ask(client: &ApiClient, request: &RunRequest) -> anyhow::Result<()> {
 struct Asked<'a> {
     request: &'a RunRequest,
     until: Until,
+    agreed: Agreed,
     form: Form,
 }
 
@@ -173,6 +186,10 @@ async fn follow(
         let Some(event) = next else {
             return bought.end(printer.finish());
         };
+        if let (RunEvent::Accepted { .. }, Agreed::Beforehand) = (&event, asked.agreed) {
+            // Nothing has left yet, and a job file with a mistake in it never will.
+            privacy::tell_buyer();
+        }
         printer.event(&event)?;
         bought.note(&event);
         // The signal may have come before the run had a name.

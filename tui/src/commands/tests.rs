@@ -103,6 +103,7 @@ fn a_run_that_bids_is_described_with_why_nobody_sells() {
             ..BudgetView::default()
         },
         spec: fixture::detail().spec,
+        sandbox_level: 2,
         events: (0, 3),
     };
     assert_snapshot!(describe::bid_text(&detail));

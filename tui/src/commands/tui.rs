@@ -24,7 +24,9 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
             "the screen needs a terminal; use `nightshift status` instead, also with --json"
         );
     }
-    let left = screen::run(context.home()?, |home| up::start(home, args.node)).await?;
+    let trade = args.node.trade();
+    let start = |home| up::start(home, args.node);
+    let left = screen::run(context.home()?, trade, start).await?;
     let signals = StopSignals::listen()?;
     match left {
         None => Ok(()),

@@ -14,7 +14,9 @@ use provider::pricing::Pricing;
 
 use crate::cli::Context;
 use crate::exit::Ending;
+use crate::privacy;
 use crate::running::{self, Roles, RunningNode, StopSignals};
+use crate::screen::Trade;
 use crate::service::{self, Manager, ServiceFlags, Unit, Wish};
 
 /// Arguments of `up`.
@@ -50,6 +52,7 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
     let mut signals = StopSignals::listen()?;
     let roles = roles(&home, args.node)?;
     if roles.sell.is_some() {
+        privacy::tell_seller();
         eprintln!("Measuring this machine and testing its sandbox, about ten seconds.");
     }
     let running = tokio::select! {
@@ -68,6 +71,9 @@ async fn hand_over(
     context: &Context,
 ) -> anyhow::Result<()> {
     Membership::load(home)?;
+    if args.provide && wish == Wish::Install {
+        privacy::tell_seller();
+    }
     let unit = Unit {
         manager: Manager::User,
         program: std::env::current_exe().context("finding this program")?,
@@ -80,6 +86,14 @@ async fn hand_over(
 }
 
 impl NodeArgs {
+    /// Tells what such a node is for.
+    pub(crate) fn trade(&self) -> Trade {
+        match self.provide {
+            true => Trade::Sells,
+            false => Trade::Buys,
+        }
+    }
+
     /// Writes the command line that runs such a node.
     fn words(&self) -> Vec<String> {
         let mut words = vec!["up".to_owned()];

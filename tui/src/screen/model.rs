@@ -8,6 +8,7 @@ use market_node::api::{ProviderState, ProviderView, StatusView};
 
 use super::market::{MarketModel, MarketNews, Subject};
 use crate::plot::Series;
+use crate::privacy;
 
 /// One of the screens between which a person goes to and fro.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,15 @@ pub(crate) enum Host {
     Elsewhere,
 }
 
+/// What a node does that this process starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trade {
+    /// It sells this machine, and buys.
+    Sells,
+    /// It buys and watches.
+    Buys,
+}
+
 /// What is known of the node.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Node {
@@ -86,6 +96,8 @@ pub(crate) enum Overlay {
 pub(crate) struct Model {
     /// Whose process the node runs in.
     pub(crate) host: Host,
+    /// What the node does, where it is started here.
+    pub(crate) trade: Trade,
     /// What is known of the node.
     pub(crate) node: Node,
     /// Losses of the running lease, as polled.
@@ -183,6 +195,7 @@ impl Model {
     pub(crate) fn new(host: Host) -> Self {
         Self {
             host,
+            trade: Trade::Buys,
             node: Node::Starting,
             losses: Series::default(),
             last_loss: None,
@@ -245,7 +258,10 @@ impl Model {
     pub(crate) fn why(&self) -> String {
         let status = match (&self.node, self.host) {
             (Node::Starting, Host::Here) => {
-                return "The node starts in this window.".to_owned();
+                return match self.trade {
+                    Trade::Sells => privacy::SELLING_SHORT.to_owned(),
+                    Trade::Buys => "The node starts in this window.".to_owned(),
+                };
             }
             (Node::Starting, Host::Elsewhere) => return "Asking the node.".to_owned(),
             (Node::Lost(why) | Node::Failed(why), _) => return why.clone(),

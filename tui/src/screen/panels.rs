@@ -9,6 +9,7 @@ use ratatui::text::Line;
 
 use super::model::Model;
 use crate::plot;
+use crate::privacy;
 use crate::render_run::loss_line;
 use crate::table::{Side, Table};
 use crate::words;
@@ -16,7 +17,7 @@ use crate::words;
 /// The most GPUs listed.
 const MAX_GPUS: usize = 4;
 
-/// The list of keys.
+/// The list of keys, and what a job can do to who sells.
 pub(super) const HELP: &[&str] = &[
     "1       home: this node",
     "2       market: classes, depth and candles",
@@ -28,6 +29,11 @@ pub(super) const HELP: &[&str] = &[
     "p       pause selling at once, or resume",
     "q       quit; a node in another process goes on",
     "?       this list",
+    "",
+    privacy::SELLING_HELP[0],
+    privacy::SELLING_HELP[1],
+    privacy::SELLING_HELP[2],
+    privacy::SELLING_HELP[3],
     "",
     "Any key closes this.",
 ];

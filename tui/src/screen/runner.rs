@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::asking::Asking;
-use super::model::{Effect, Farewell, Host, Key, Model, Msg, Page};
+use super::model::{Effect, Farewell, Host, Key, Model, Msg, Page, Trade};
 use super::update::update;
 use super::view::view;
 
@@ -45,9 +45,11 @@ impl Drop for Screen {
 }
 
 /// Shows the screen until the person leaves. Where no node runs in `home`, `start` starts one in this
-/// process; it is returned when the terminal is given back, so that the caller ends it in order or keeps it.
+/// process, which trades as `trade` says; it is returned when the terminal is given back, so that the caller ends it in
+/// order or keeps it.
 pub(crate) async fn run<Node, Starting>(
     home: Home,
+    trade: Trade,
     start: impl FnOnce(Home) -> Starting,
 ) -> anyhow::Result<Option<(Node, Farewell)>>
 where
@@ -63,6 +65,7 @@ where
     } else {
         Host::Elsewhere
     });
+    model.trade = trade;
     let mut screen = Screen::open()?;
     let (outbox, mut inbox) = mpsc::channel(MAILBOX);
     let asking = Asking::begin(home, outbox.clone());

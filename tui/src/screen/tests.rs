@@ -8,7 +8,7 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::big;
-use super::model::{Effect, Host, Key, Model, Msg, Overlay, Page};
+use super::model::{Effect, Host, Key, Model, Msg, Overlay, Page, Trade};
 use super::runner::meaning;
 use super::update::update;
 use super::view::view;
@@ -134,6 +134,13 @@ fn bids_that_wait_are_listed_under_what_runs() {
 #[test]
 fn starting_a_node_in_this_window() {
     assert_snapshot!(drawn(&Model::new(Host::Here), 80, 24));
+}
+
+#[test]
+fn starting_a_node_that_sells_tells_what_a_job_can_do() {
+    let mut model = Model::new(Host::Here);
+    model.trade = Trade::Sells;
+    assert_snapshot!(drawn(&model, 70, 20));
 }
 
 #[test]

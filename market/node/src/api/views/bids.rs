@@ -112,6 +112,8 @@ pub struct BidDetail {
     pub budget: BudgetView,
     /// What was asked for.
     pub spec: JobSpec,
+    /// The least level of the sandbox that a provider must have.
+    pub sandbox_level: u8,
     /// The numbers of the first line of the run's stream that is kept, and of the next one that will be told.
     pub events: (u64, u64),
 }

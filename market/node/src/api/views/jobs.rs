@@ -225,6 +225,8 @@ pub struct JobDetail {
     pub budget: BudgetView,
     /// What was asked for.
     pub spec: JobSpec,
+    /// The least level of the sandbox that every provider must have.
+    pub sandbox_level: u8,
     /// The step after which another provider would go on; none before the first checkpoint.
     pub checkpoint_step: Option<u64>,
     /// The numbers of the first line of the run's stream that is kept, and of the next one that will be told.
