@@ -10,6 +10,7 @@
 
 mod agent;
 mod api;
+pub mod bench;
 mod gauge;
 mod kill_switch;
 mod lease;

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 use engine::{EngineDevice, MAX_FRAME_BYTES, Pipe};
 use sandbox::{Confined, Entered, UnconfinedStart, WorkerProgram};
 
+use crate::bench;
+
 /// The hidden command that makes a process a worker.
 pub const WORKER_COMMAND: &str = "worker";
 
@@ -22,19 +24,19 @@ pub fn program(device: &EngineDevice) -> WorkerProgram {
 /// Lives the life of a worker. `arguments` are those after the command's name.
 ///
 /// Errors go to the agent, as the first frame or as the job's last one, and in words to stderr.
-pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let entered = match sandbox::enter() {
         Ok(entered) => entered,
         Err(error) => return fail(&error),
     };
-    let device = match parse_device(arguments) {
+    let device = match parse_device(&mut arguments) {
         Ok(device) => device,
         Err(error) => return fail(&error),
     };
     match entered {
         Entered::Finished(code) => code,
         Entered::Confined(confined) => serve(confined, &device),
-        Entered::Unconfined(start) => announce_unconfined(start, &device),
+        Entered::Unconfined(start) => serve_bench(start, &device, arguments.next()),
     }
 }
 
@@ -43,7 +45,7 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn parse_device(mut arguments: impl Iterator<Item = OsString>) -> Result<EngineDevice, String> {
+fn parse_device(arguments: &mut impl Iterator<Item = OsString>) -> Result<EngineDevice, String> {
     let text = arguments.next().unwrap_or_else(|| "flex".into());
     let text = text.to_string_lossy();
     text.parse().map_err(|error| format!("{error}"))
@@ -72,12 +74,22 @@ fn serve(confined: Confined, device: &EngineDevice) -> ExitCode {
     }
 }
 
-/// For the bench alone: the same warm-up without any layer, and no way to take a job.
-fn announce_unconfined(start: UnconfinedStart, device: &EngineDevice) -> ExitCode {
+/// For the bench alone: the same warm-up without any layer, and no way to take a job; at most it does the bench's own.
+fn serve_bench(start: UnconfinedStart, device: &EngineDevice, task: Option<OsString>) -> ExitCode {
     if let Err(error) = engine::warm_up(device) {
         return fail(&error);
     }
-    match start.announce(&mut io::stdout()) {
+    if let Err(error) = start.announce(&mut io::stdout()) {
+        return fail(&error);
+    }
+    if task.is_none_or(|task| task != bench::WORK_ARGUMENT) {
+        return ExitCode::SUCCESS;
+    }
+    let report = match bench::unconfined(device) {
+        Ok(worked) => serde_json::to_vec(&worked).expect("three numbers"),
+        Err(error) => return fail(&error),
+    };
+    match sandbox::write_frame(&mut io::stdout(), &report) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }

@@ -1,23 +1,29 @@
-//! The unconfined start, for measuring alone: how long a worker takes to greet without layers.
+//! Unconfined workers, for measuring alone: what a worker does without layers, or behind those of another tool.
 //!
-//! It must never lead to a job: the process gets no input pipe, the parent keeps no handle to its
-//! output, and its greeting is one that [`crate::Launched::wait_locked`] refuses.
+//! It must never lead to a job: the process gets no input pipe, and its greeting is one that
+//! [`crate::Launched::wait_locked`] refuses.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::config::{STAGE_VARIABLE, Stage, WorkerProgram};
+use crate::driver::{DriverProfile, Presence};
 use crate::frame::{FrameError, read_frame, write_frame};
 use crate::greeting::{Greeting, MAX_GREETING_BYTES};
 use crate::worker::LaunchError;
 
-/// What [`crate::enter`] gives a worker of the bench: only the right to say that it is up.
+/// The largest report of an unconfined worker, in bytes.
+const MAX_REPORT_BYTES: usize = 64 * 1024;
+/// Where another tool shows the program.
+const SHOWN_PROGRAM: &str = "/worker";
+
+/// What [`crate::enter`] gives a worker of the bench: only the right to say that it is up, and to report.
 #[derive(Debug)]
 pub struct UnconfinedStart(pub(crate) ());
 
 impl UnconfinedStart {
-    /// Says that the worker is as far as LOCKED would be; the caller then ends.
+    /// Says that the worker is as far as LOCKED would be; the caller then ends, or measures and reports in one frame.
     ///
     /// # Errors
     /// The pipe's error.
@@ -26,34 +32,112 @@ impl UnconfinedStart {
     }
 }
 
-/// Times the start of `program` without confinement, from before the fork to its greeting.
-///
-/// # Errors
-/// The program did not start, or its first frame was not the bench's greeting.
-pub fn time_unconfined_start(program: &WorkerProgram) -> Result<Duration, LaunchError> {
-    let start = Instant::now();
-    let mut child = Command::new(&program.path)
-        .args(&program.args)
-        .env_clear()
-        .env(STAGE_VARIABLE, Stage::Bench.as_str())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(LaunchError::Spawn)?;
-    let mut output = child
-        .stdout
-        .take()
-        .expect("the output was asked for as a pipe");
-    let greeting = read_frame(&mut output, MAX_GREETING_BYTES);
-    let taken = start.elapsed();
-    drop(output);
-    child.wait().map_err(LaunchError::Spawn)?;
-    let bytes = greeting?.ok_or(LaunchError::EndedEarly {
-        stderr: String::new(),
-    })?;
-    match Greeting::decode(&bytes) {
-        Ok(Greeting::Unconfined) => Ok(taken),
-        _ => Err(LaunchError::NotAGreeting),
+/// An unconfined worker that has greeted; dropping it ends it.
+#[derive(Debug)]
+pub struct Unconfined {
+    child: Child,
+    output: ChildStdout,
+    /// From before the fork to the greeting.
+    pub taken: Duration,
+}
+
+impl Unconfined {
+    /// Starts `program` without confinement.
+    ///
+    /// # Errors
+    /// The program did not start, or its first frame was not the bench's greeting.
+    pub fn start(program: &WorkerProgram) -> Result<Self, LaunchError> {
+        let mut command = Command::new(&program.path);
+        command.args(&program.args).env_clear();
+        Self::greeted(command)
     }
+
+    /// Starts `program` behind bubblewrap: the namespaces, the root, the session and the end with the parent that a
+    /// worker of ours with `profile` has. bubblewrap sets no limits and knows no Landlock, and a filter of system calls
+    /// it can lay only before the program has started, so that it is left out. Root stays root in it.
+    ///
+    /// # Errors
+    /// As [`Self::start`]; bubblewrap is not installed; or the program's libraries cannot be told.
+    pub fn behind_bubblewrap(
+        program: &WorkerProgram,
+        profile: &DriverProfile,
+    ) -> Result<Self, LaunchError> {
+        let profile = profile.for_program(program)?;
+        let file = std::fs::canonicalize(&program.path).map_err(LaunchError::Spawn)?;
+        let mut command = Command::new("bwrap");
+        command.args([
+            "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+            "--hostname", "worker", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+            "--clearenv", "--setenv", STAGE_VARIABLE, Stage::Bench.as_str(),
+            "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/scratch",
+        ]);
+        for path in &profile.paths {
+            let bind = match path.presence {
+                Presence::Required => "--ro-bind",
+                Presence::WhereFound => "--ro-bind-try",
+            };
+            command.arg(bind).arg(&path.path).arg(&path.path);
+        }
+        for link in &profile.links {
+            command.arg("--symlink").arg(&link.target).arg(&link.path);
+        }
+        command.arg("--ro-bind").arg(file).arg(SHOWN_PROGRAM);
+        command.args(["--remount-ro", "/", "--", SHOWN_PROGRAM]);
+        command.args(&program.args);
+        Self::greeted(command)
+    }
+
+    fn greeted(mut command: Command) -> Result<Self, LaunchError> {
+        let start = Instant::now();
+        let mut child = command
+            .env(STAGE_VARIABLE, Stage::Bench.as_str())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(LaunchError::Spawn)?;
+        let output = child.stdout.take().expect("the output was asked for as a pipe");
+        let mut worker = Self {
+            child,
+            output,
+            taken: Duration::ZERO,
+        };
+        let greeting = read_frame(&mut worker.output, MAX_GREETING_BYTES)?;
+        worker.taken = start.elapsed();
+        let bytes = greeting.ok_or(LaunchError::EndedEarly {
+            stderr: String::new(),
+        })?;
+        match Greeting::decode(&bytes) {
+            Ok(Greeting::Unconfined) => Ok(worker),
+            _ => Err(LaunchError::NotAGreeting),
+        }
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for what the worker measured; `None` where it ended without a word.
+    ///
+    /// # Errors
+    /// The pipe's error.
+    pub fn report(mut self) -> Result<Option<Vec<u8>>, FrameError> {
+        read_frame(&mut self.output, MAX_REPORT_BYTES)
+    }
+}
+
+impl Drop for Unconfined {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Says whether bubblewrap is installed.
+#[must_use]
+pub fn has_bubblewrap() -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|folder| folder.join("bwrap").is_file())
 }

@@ -60,7 +60,7 @@ use elsewhere as system;
 pub use linux::{Watch, calls_after_lock};
 
 pub use attack::Attack;
-pub use bench::{UnconfinedStart, time_unconfined_start};
+pub use bench::{Unconfined, UnconfinedStart, has_bubblewrap};
 pub use check::{CheckReport, Finding, Verdict};
 pub use config::{LandlockCeiling, WorkerProgram};
 pub use driver::{

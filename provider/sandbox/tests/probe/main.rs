@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use sandbox::{
     Confined, DriverProfile, Entered, Limits, Sandbox, WorkerProgram, read_frame,
-    time_unconfined_start, write_frame,
+    write_frame,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -204,7 +204,7 @@ fn time(count: usize) -> ExitCode {
         let start = Instant::now();
         worker.kill();
         kills.push(start.elapsed());
-        unconfined.push(time_unconfined_start(&this_as("echo")).expect("a start"));
+        unconfined.push(Unconfined::start(&this_as("echo")).expect("a start").taken);
     }
     for (name, mut times) in [
         ("confined", confined),

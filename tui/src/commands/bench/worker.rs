@@ -1,11 +1,12 @@
-//! Owns `nightshift bench worker`.
+//! Owns `nightshift bench worker`: what the walls cost, in starts, in work, in memory and at the end.
 //!
-//! Never gives a job to the unconfined worker: that start has no way to take one.
+//! Never gives a stranger's job to the unconfined worker: that start has no way to take one.
 
 use std::time::{Duration, Instant};
 
 use engine::EngineDevice;
-use sandbox::{DriverProfile, Limits, Sandbox, time_unconfined_start};
+use provider::bench::{self, Worked};
+use sandbox::{DriverProfile, Limits, Sandbox, Unconfined, WorkerProgram, has_bubblewrap};
 use serde::Serialize;
 
 use super::percentile;
@@ -20,55 +21,201 @@ pub(crate) struct Args {
     /// Starts of each kind, in turn
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     starts: u32,
+
+    /// Jobs of each kind, in turn; none with 0
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pairs: u32,
 }
 
-#[derive(Serialize)]
+/// Milliseconds over some tries.
+#[derive(Debug, Serialize)]
+struct Times {
+    p50_ms: f64,
+    max_ms: f64,
+}
+
+/// What confined work took in parts of unconfined work: the median of the pairs, and an interval that has the true
+/// median in it with at least 95 %, by the ranks of the pairs.
+#[derive(Debug, Serialize)]
+struct Ratio {
+    unconfined_p50: f64,
+    confined_p50: f64,
+    ratio_p50: f64,
+    ratio_low: f64,
+    ratio_high: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Work {
+    pairs: u32,
+    /// In milliseconds.
+    training_step: Ratio,
+    /// In milliseconds.
+    token: Ratio,
+    /// In MiB.
+    peak_memory: Ratio,
+}
+
+#[derive(Debug, Serialize)]
 struct Measured {
     starts: u32,
-    confined_p50_ms: u64,
-    confined_max_ms: u64,
-    unconfined_p50_ms: u64,
-    unconfined_max_ms: u64,
+    /// From before the fork to LOCKED.
+    confined: Times,
+    /// The same warm-up without layers.
+    unconfined: Times,
+    /// The same behind bubblewrap, where it is installed.
+    bubblewrap: Option<Times>,
+    /// From the wish to end a worker to its end.
+    end: Times,
+    work: Option<Work>,
 }
 
 /// Starts workers of both kinds in turn.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
-    let measured = tokio::task::spawn_blocking(move || measure(args.starts)).await??;
-    context.print(&measured, |measured| {
-        format!(
-            "worker start to LOCKED over {} starts: p50 {} ms, max {} ms\n\
-             the same warm-up unconfined:           p50 {} ms, max {} ms",
-            measured.starts,
-            measured.confined_p50_ms,
-            measured.confined_max_ms,
-            measured.unconfined_p50_ms,
-            measured.unconfined_max_ms
-        )
-    })
+    let measured = tokio::task::spawn_blocking(move || measure(&args)).await??;
+    context.print(&measured, text)
 }
 
-fn measure(starts: u32) -> anyhow::Result<Measured> {
+fn measure(args: &Args) -> anyhow::Result<Measured> {
     let program = provider::worker::program(&EngineDevice::Flex);
-    let sandbox = Sandbox::new(program.clone(), DriverProfile::cpu(), Limits::default());
+    let profile = DriverProfile::cpu();
+    let sandbox = Sandbox::new(program.clone(), profile.clone(), Limits::default());
+    let has_bubblewrap = has_bubblewrap();
     let (mut confined, mut unconfined) = (Vec::new(), Vec::new());
-    for _ in 0..starts {
+    let (mut bubblewrap, mut end) = (Vec::new(), Vec::new());
+    for _ in 0..args.starts {
         let begun = Instant::now();
         let worker = sandbox.launch()?.wait_locked(TIMEOUT)?;
-        confined.push(millis(begun.elapsed()));
+        confined.push(begun.elapsed());
+        let begun = Instant::now();
         worker.kill();
-        unconfined.push(millis(time_unconfined_start(&program)?));
+        end.push(begun.elapsed());
+        unconfined.push(Unconfined::start(&program)?.taken);
+        if has_bubblewrap {
+            bubblewrap.push(Unconfined::behind_bubblewrap(&program, &profile)?.taken);
+        }
     }
-    confined.sort_unstable();
-    unconfined.sort_unstable();
     Ok(Measured {
-        starts,
-        confined_p50_ms: percentile(&confined, 50),
-        confined_max_ms: percentile(&confined, 100),
-        unconfined_p50_ms: percentile(&unconfined, 50),
-        unconfined_max_ms: percentile(&unconfined, 100),
+        starts: args.starts,
+        confined: times(confined),
+        unconfined: times(unconfined),
+        bubblewrap: has_bubblewrap.then(|| times(bubblewrap)),
+        end: times(end),
+        work: match args.pairs {
+            0 => None,
+            pairs => Some(work(&sandbox, pairs)?),
+        },
     })
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn times(taken: Vec<Duration>) -> Times {
+    let micros = |taken: &Duration| u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
+    let mut taken: Vec<u64> = taken.iter().map(micros).collect();
+    taken.sort_unstable();
+    let millis = |percent| percentile(&taken, percent) as f64 / 1_000.0;
+    Times {
+        p50_ms: millis(50),
+        max_ms: millis(100),
+    }
 }
+
+/// Does the same work in both kinds of worker, in turn, and changes which goes first.
+fn work(sandbox: &Sandbox, pairs: u32) -> anyhow::Result<Work> {
+    let mut done: Vec<[Worked; 2]> = Vec::new();
+    for pair in 0..pairs {
+        let first_unconfined = (pair % 2 == 1).then(work_unconfined).transpose()?;
+        let confined = bench::confined(sandbox)?;
+        let unconfined = match first_unconfined {
+            Some(worked) => worked,
+            None => work_unconfined()?,
+        };
+        done.push([unconfined, confined]);
+    }
+    let of = |figure: fn(&Worked) -> f64| {
+        let pairs = done.iter().map(|pair| [figure(&pair[0]), figure(&pair[1])]);
+        ratio(&pairs.collect::<Vec<_>>())
+    };
+    Ok(Work {
+        pairs,
+        training_step: of(|worked| worked.step_s * 1_000.0),
+        token: of(|worked| worked.token_s * 1_000.0),
+        peak_memory: of(|worked| worked.peak_bytes as f64 / f64::from(1 << 20)),
+    })
+}
+
+fn work_unconfined() -> anyhow::Result<Worked> {
+    let program = WorkerProgram::this_binary([
+        provider::worker::WORKER_COMMAND.to_owned(),
+        EngineDevice::Flex.to_string(),
+        bench::WORK_ARGUMENT.to_owned(),
+    ]);
+    let report = Unconfined::start(&program)?.report()?;
+    let report = report.ok_or_else(|| anyhow::anyhow!("the unconfined worker did not do the work"))?;
+    Ok(serde_json::from_slice(&report)?)
+}
+
+/// Compares pairs of an unconfined and a confined figure.
+fn ratio(pairs: &[[f64; 2]]) -> Ratio {
+    let sorted = |of: fn(&[f64; 2]) -> f64| {
+        let mut figures: Vec<f64> = pairs.iter().map(of).collect();
+        figures.sort_unstable_by(f64::total_cmp);
+        figures
+    };
+    let middle = |figures: &[f64]| figures.get(figures.len() / 2).copied().unwrap_or(0.0);
+    let ratios = sorted(|[unconfined, confined]| confined / unconfined);
+    let outside = rank_outside(ratios.len());
+    Ratio {
+        unconfined_p50: middle(&sorted(|pair| pair[0])),
+        confined_p50: middle(&sorted(|pair| pair[1])),
+        ratio_p50: middle(&ratios),
+        ratio_low: ratios.get(outside).copied().unwrap_or(0.0),
+        ratio_high: ratios.iter().rev().nth(outside).copied().unwrap_or(0.0),
+    }
+}
+
+/// Returns how many of `count` sorted values lie below an interval that has the true median in it with at least 95 %:
+/// the most for which the binomial distribution with 1/2 leaves no more than 2.5 % below. None where there are too few.
+fn rank_outside(count: usize) -> usize {
+    let mut at = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
+    let (mut below, mut rank) = (0.0, 0);
+    loop {
+        below += at;
+        if below > 0.025 || rank >= count / 2 {
+            return rank;
+        }
+        at *= (count - rank) as f64 / (rank + 1) as f64;
+        rank += 1;
+    }
+}
+
+fn text(measured: &Measured) -> String {
+    let line = |what: &str, times: &Times| {
+        format!("{what:<42} p50 {:>7.1} ms, max {:>7.1} ms\n", times.p50_ms, times.max_ms)
+    };
+    let mut text = format!("{} starts of each kind, in turn\n", measured.starts);
+    text += &line("confined, to LOCKED", &measured.confined);
+    text += &line("unconfined, the same warm-up", &measured.unconfined);
+    match &measured.bubblewrap {
+        Some(times) => text += &line("behind bubblewrap, without limits or filter", times),
+        None => text += "behind bubblewrap: it is not installed\n",
+    }
+    text += &line("from the wish to end a worker to its end", &measured.end);
+    let Some(work) = &measured.work else {
+        return text;
+    };
+    text += &format!("\n{} pairs of the same work, in turn\n", work.pairs);
+    for (what, unit, ratio) in [
+        ("training step", "ms", &work.training_step),
+        ("token of inference", "ms", &work.token),
+        ("largest memory of a worker", "MiB", &work.peak_memory),
+    ] {
+        text += &format!(
+            "{what:<27} unconfined {:>8.3} {unit}, confined {:>8.3} {unit}: {:.4} of it, 95 % from {:.4} to {:.4}\n",
+            ratio.unconfined_p50, ratio.confined_p50, ratio.ratio_p50, ratio.ratio_low, ratio.ratio_high
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
