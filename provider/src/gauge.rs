@@ -171,14 +171,22 @@ fn previous_class(path: &Path, adapter: &AdapterInfo) -> Option<GpuClass> {
     (name == adapter.name.as_str()).then_some(class)
 }
 
-/// Finds the sandbox's profile for a measured GPU and its device node. A profile that was written from documents is
-/// refused before it is even made, so that nobody is sent to install something for it first.
-fn gpu_profile(adapter: &AdapterInfo) -> Result<DriverProfile, DriverError> {
+/// Recognises the driver of an adapter, if jobs may run on it.
+///
+/// # Errors
+/// The driver is unknown to the sandbox, or its profile was written from documents and never seen to hold. It is refused
+/// before a profile is even made, so that nobody is sent to install something for it first.
+pub fn driver_of(adapter: &AdapterInfo) -> Result<Driver, DriverError> {
     let driver = Driver::recognise(adapter.driver.as_str())?;
-    if !driver.proven() {
-        return Err(DriverError::Unproven { driver });
+    match driver.proven() {
+        true => Ok(driver),
+        false => Err(DriverError::Unproven { driver }),
     }
-    match driver {
+}
+
+/// Finds the sandbox's profile for a measured GPU and its device node.
+fn gpu_profile(adapter: &AdapterInfo) -> Result<DriverProfile, DriverError> {
+    match driver_of(adapter)? {
         Driver::Nvidia => DriverProfile::nvidia(nvidia_minor(adapter)),
         Driver::Amd => DriverProfile::amd(render_minor(adapter)),
         Driver::Intel => DriverProfile::intel(render_minor(adapter)),

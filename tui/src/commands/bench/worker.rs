@@ -181,7 +181,7 @@ fn rank_outside(count: usize) -> usize {
     loop {
         below += at;
         if below > 0.025 || rank >= count / 2 {
-            return rank;
+            return rank.saturating_sub(1);
         }
         at *= (count - rank) as f64 / (rank + 1) as f64;
         rank += 1;

@@ -78,7 +78,24 @@ fn gpu() -> Check {
             format!("only a processor answers: {}", names.join(", ")),
             "it can sell in the classes of processors; if there is a card, install its vendor's Vulkan driver",
         ),
-        Some(_) => Check::ok(name, names.join(", ")),
+        Some(_) => sellable(names.join(", ")),
+    }
+}
+
+/// Says whether the sandbox knows the driver of the card that would be sold.
+fn sellable(names: String) -> Check {
+    let name = "gpu";
+    let Ok(adapter) = gpu_probe::best_adapter() else {
+        return Check::ok(name, names);
+    };
+    match provider::driver_of(adapter.info()) {
+        Ok(_driver) => Check::ok(name, names),
+        Err(error) => Check::warning(
+            name,
+            format!("{names}; nothing is offered on it: {error}"),
+            "the handbook's chapter on the sandbox, \"When a layer is missing\", says how to sell the processor \
+             meanwhile and how to prove a profile",
+        ),
     }
 }
 
