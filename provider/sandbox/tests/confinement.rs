@@ -232,6 +232,19 @@ fn a_kill_ends_the_whole_tree_at_once() {
 }
 
 #[test]
+fn a_launcher_that_does_not_answer_is_ended_with_its_whole_tree() {
+    let worker = locked(&["worker", "daemon"], Limits::default());
+    let tree = descendants(worker.id());
+    let watch = Watch::over(&tree);
+    let launcher = i32::try_from(worker.id()).unwrap();
+    let launcher = rustix::process::Pid::from_raw(launcher).unwrap();
+    rustix::process::kill_process(launcher, rustix::process::Signal::STOP).unwrap();
+    worker.kill();
+    assert!(watch.gone_within(PATIENCE), "{tree:?}");
+    assert_eq!(worker.wait(), Exit::Killed);
+}
+
+#[test]
 fn dropping_a_worker_ends_what_it_left_behind() {
     let worker = locked(&["worker", "daemon"], Limits::default());
     let tree = descendants(worker.id());
