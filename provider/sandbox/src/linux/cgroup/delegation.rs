@@ -31,13 +31,23 @@ const MARKS: [&str; 2] = ["user.delegate", "trusted.delegate"];
 pub(super) fn parent_for_workers(own: &Path) -> io::Result<PathBuf> {
     let group = match delegated(own) {
         Some(group) => group,
-        None if systemd::ask_once(own) => home::unified()
+        None if is_in_use(own) && systemd::ask_once(own) => home::unified()
             .and_then(|own| delegated(&own))
             .ok_or(io::ErrorKind::PermissionDenied)?,
         None => return Err(io::ErrorKind::PermissionDenied.into()),
     };
     settle(&group)?;
     Ok(group)
+}
+
+/// Says whether version 2 has the controllers on this machine at all: beside version 1 it may be
+/// mounted for other ends. The group at its top tells, and all below have fewer.
+fn is_in_use(own: &Path) -> bool {
+    let read = |group: &Path| fs::read_to_string(group.join("cgroup.controllers")).ok();
+    own.ancestors()
+        .filter_map(read)
+        .last()
+        .is_some_and(|top| has_controllers(&top))
 }
 
 /// Finds the delegated group of a process in `own`: that one, or where `own` is an agent's leaf,

@@ -5,7 +5,7 @@
 //! put one where it would end earlier than before; and it must never wait without a limit.
 
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
 
 use super::home;
@@ -125,18 +126,10 @@ fn output_within_patience(mut command: Command) -> Option<String> {
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    let timeout = Timespec {
-        tv_sec: i64::try_from(PATIENCE.as_secs()).ok()?,
-        tv_nsec: 0,
-    };
-    let ended = i32::try_from(child.id())
-        .ok()
-        .and_then(Pid::from_raw)
+    let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let ended = process
         .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
-        .is_some_and(|process| {
-            let mut fds = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
-            poll(&mut fds, Some(&timeout)).is_ok_and(|ready| ready == 1)
-        });
+        .is_some_and(|process| ends_within_patience(&process));
     if !ended {
         let _ = child.kill();
     }
@@ -145,6 +138,23 @@ fn output_within_patience(mut command: Command) -> Option<String> {
     let mut output = String::new();
     child.stdout.take()?.read_to_string(&mut output).ok()?;
     (ended && status.success()).then_some(output)
+}
+
+fn ends_within_patience(process: &OwnedFd) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(0),
+            tv_nsec: i64::from(left.subsec_nanos()),
+        };
+        let mut fds = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
+        match poll(&mut fds, Some(&timeout)) {
+            // The end of a child is a signal too.
+            Err(Errno::INTR) => {}
+            other => return other == Ok(1),
+        }
+    }
 }
 
 /// The call returns before the move: waits for it.
