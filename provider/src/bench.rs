@@ -7,7 +7,9 @@ use std::io;
 use std::time::Duration;
 
 use engine::{Blob, EngineDevice, FromWorker, MAX_FRAME_BYTES, Pipe, Summary, ToWorker};
-use market::job::{ArtifactName, InferSpec, Input, JobKind, JobSpec, Limits, ModelShape, TrainSpec};
+use market::job::{
+    ArtifactName, InferSpec, Input, JobKind, JobSpec, Limits, ModelShape, TrainSpec,
+};
 use sandbox::{FrameError, LaunchError, Sandbox};
 use serde::{Deserialize, Serialize};
 
@@ -112,12 +114,15 @@ fn work(
             token_s: 1.0 / f64::from(infer.tokens_per_s.max(f32::EPSILON)),
             peak_bytes: 0,
         }),
-        _ => Err(WorkError::Engine("one kind of job did another's".to_owned())),
+        _ => Err(WorkError::Engine(
+            "one kind of job did another's".to_owned(),
+        )),
     }
 }
 
 fn name(text: &str) -> ArtifactName {
-    text.parse().expect("names made here have the form of names")
+    text.parse()
+        .expect("names made here have the form of names")
 }
 
 fn training() -> (JobSpec, Vec<Vec<u8>>) {
@@ -142,7 +147,9 @@ fn inference(outputs: &BTreeMap<String, Vec<u8>>) -> Result<(JobSpec, Vec<Vec<u8
 }
 
 fn job(kind: JobKind, files: Vec<(&str, Vec<u8>)>) -> (JobSpec, Vec<Vec<u8>>) {
-    let inputs = files.iter().map(|(file, content)| Input::of(name(file), content));
+    let inputs = files
+        .iter()
+        .map(|(file, content)| Input::of(name(file), content));
     let job = JobSpec {
         inputs: inputs.collect(),
         kind,
@@ -212,7 +219,12 @@ fn in_worker(
         // Few messages carry an output, and the last do: to look takes a core for a millisecond.
         if matches!(message, FromWorker::Output { .. }) {
             let family = sandbox::family_of(worker.id());
-            peak = family.into_iter().map(peak_bytes).max().unwrap_or(0).max(peak);
+            peak = family
+                .into_iter()
+                .map(peak_bytes)
+                .max()
+                .unwrap_or(0)
+                .max(peak);
         }
         said.push(message);
     }

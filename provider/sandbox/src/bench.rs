@@ -66,10 +66,27 @@ impl Unconfined {
         let file = std::fs::canonicalize(&program.path).map_err(LaunchError::Spawn)?;
         let mut command = Command::new("bwrap");
         command.args([
-            "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
-            "--hostname", "worker", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-            "--clearenv", "--setenv", STAGE_VARIABLE, Stage::Bench.as_str(),
-            "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/scratch",
+            "--unshare-user",
+            "--unshare-pid",
+            "--unshare-net",
+            "--unshare-ipc",
+            "--unshare-uts",
+            "--hostname",
+            "worker",
+            "--die-with-parent",
+            "--new-session",
+            "--cap-drop",
+            "ALL",
+            "--clearenv",
+            "--setenv",
+            STAGE_VARIABLE,
+            Stage::Bench.as_str(),
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+            "--tmpfs",
+            "/scratch",
         ]);
         for path in &profile.paths {
             let bind = match path.presence {
@@ -96,7 +113,10 @@ impl Unconfined {
             .stderr(Stdio::null())
             .spawn()
             .map_err(LaunchError::Spawn)?;
-        let output = child.stdout.take().expect("the output was asked for as a pipe");
+        let output = child
+            .stdout
+            .take()
+            .expect("the output was asked for as a pipe");
         let mut worker = Self {
             child,
             output,

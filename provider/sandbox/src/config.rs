@@ -128,17 +128,8 @@ pub(crate) struct LaunchConfig {
 impl LaunchConfig {
     /// Says whether `layer` is to be there. All namespaces need the one of users.
     pub(crate) fn has(&self, layer: LayerName) -> bool {
-        let needs_users = matches!(
-            layer,
-            LayerName::PidNamespace
-                | LayerName::NetworkNamespace
-                | LayerName::IpcNamespace
-                | LayerName::UtsNamespace
-                | LayerName::MountNamespace
-                | LayerName::NestedNamespaces
-                | LayerName::Capabilities
-        );
-        let without_users = needs_users && self.left_out.contains(&LayerName::UserNamespace);
+        let without_users =
+            layer.needs_users() && self.left_out.contains(&LayerName::UserNamespace);
         !self.left_out.contains(&layer) && !without_users
     }
 }

@@ -55,7 +55,7 @@ impl Process {
         match self.0 {}
     }
 
-    pub(crate) fn outer_layers(&self) -> Option<Layer> {
+    pub(crate) fn outer_layers(&self) -> Result<Option<Layer>, LayerName> {
         match self.0 {}
     }
 

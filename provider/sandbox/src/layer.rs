@@ -63,14 +63,41 @@ pub enum LayerName {
 }
 
 impl LayerName {
-    /// The layers that lie outside the worker: they are in force wherever the agent is.
-    pub const OUTSIDE: [Self; 5] = [
+    /// The layers that the agent itself is, so that no worker can observe them.
+    pub const OF_THE_AGENT: [Self; 3] = [Self::AgentClock, Self::OutputCap, Self::Handshake];
+
+    /// The layers without which no worker starts, in the order in which they are observed; seccomp comes last, with
+    /// LOCKED. Those that are not here have substitutes.
+    pub const REQUIRED: [Self; 14] = [
+        Self::Environment,
+        Self::Descriptors,
         Self::Session,
         Self::ParentDeath,
-        Self::AgentClock,
-        Self::OutputCap,
-        Self::Handshake,
+        Self::ResourceLimits,
+        Self::UserNamespace,
+        Self::PidNamespace,
+        Self::NetworkNamespace,
+        Self::IpcNamespace,
+        Self::UtsNamespace,
+        Self::MountNamespace,
+        Self::Capabilities,
+        Self::NoNewPrivileges,
+        Self::Seccomp,
     ];
+
+    /// Says whether only the root of a user namespace can set the layer up.
+    pub(crate) fn needs_users(self) -> bool {
+        matches!(
+            self,
+            Self::PidNamespace
+                | Self::NetworkNamespace
+                | Self::IpcNamespace
+                | Self::UtsNamespace
+                | Self::MountNamespace
+                | Self::NestedNamespaces
+                | Self::Capabilities
+        )
+    }
 
     /// Says what the layer stops.
     #[must_use]

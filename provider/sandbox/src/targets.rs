@@ -2,8 +2,8 @@
 //!
 //! It must never put anything of value within reach: every target is made for the attack, and goes with it.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ use crate::attack::Attack;
 const CANARY: [u8; 16] = *b"nightshift-canry";
 /// The start of the name of every folder made here; the agent's process id and a port follow.
 const PREFIX: &str = "nightshift-self-test-";
+/// How many arrivals are looked at; where more wait, somebody floods, and the attack says itself that it got through.
+const MAX_ARRIVALS: usize = 1_000;
 /// Devices that are open to everyone on most machines and that no profile names.
 const OTHER_DEVICES: [&str; 4] = ["/dev/ptmx", "/dev/fuse", "/dev/kvm", "/dev/net/tun"];
 
@@ -22,6 +24,8 @@ const OTHER_DEVICES: [&str; 4] = ["/dev/ptmx", "/dev/fuse", "/dev/kvm", "/dev/ne
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Targets {
     folder: PathBuf,
+    /// What an attack brings along, so that the agent knows it from whatever else comes by.
+    mark: String,
     tcp: SocketAddr,
     udp: SocketAddr,
     abstract_name: String,
@@ -40,6 +44,11 @@ impl Targets {
     /// The file that is there to be read; its name alone is the second value.
     pub(crate) fn readable(&self) -> (PathBuf, &'static str) {
         (self.folder.join("canary"), "canary")
+    }
+
+    /// What an attack writes or sends; nobody but this worker and its agent knows it.
+    pub(crate) fn mark(&self) -> &[u8] {
+        self.mark.as_bytes()
     }
 
     /// The file that must not appear.
@@ -100,9 +109,12 @@ impl Watched {
     /// left there.
     ///
     /// # Errors
-    /// A socket or a file that could not be made.
+    /// A socket or a file that could not be made, or a system without entropy.
     pub fn set_up() -> io::Result<Self> {
         sweep(&std::env::temp_dir());
+        let mut entropy = [0; 16];
+        getrandom::fill(&mut entropy).map_err(io::Error::other)?;
+        let mark = u128::from_le_bytes(entropy);
         let tcp = TcpListener::bind("127.0.0.1:0")?;
         tcp.set_nonblocking(true)?;
         let udp = UdpSocket::bind("127.0.0.1:0")?;
@@ -111,9 +123,10 @@ impl Watched {
         // The port is this machine's alone while the socket lives, so it makes a unique name.
         let port = udp.local_addr()?.port();
         let abstract_name = format!("{PREFIX}{}-{port}", std::process::id());
-        let is_open = |path: &&Path| fs::File::options().read(true).open(path).is_ok();
+        let is_open = |path: &&Path| File::options().read(true).open(path).is_ok();
         let targets = Targets {
             folder: std::env::temp_dir().join(&abstract_name),
+            mark: format!("{mark:032x}"),
             tcp: tcp.local_addr()?,
             udp: udp.local_addr()?,
             abstract_name,
@@ -125,12 +138,15 @@ impl Watched {
             agent: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
             memory: (&raw const *memory) as u64,
         };
-        make_folder(&targets)?;
+        let folder = make_folder(&targets)?;
+        #[cfg(target_os = "linux")]
+        let local = listen(&targets)?;
+        open_to_all(&folder, 0o1777)?;
         Ok(Self {
             tcp,
             udp,
             #[cfg(target_os = "linux")]
-            local: listen(&targets)?,
+            local,
             _memory: memory,
             targets,
         })
@@ -142,19 +158,53 @@ impl Watched {
         &self.targets
     }
 
-    /// Looks whether `attack` arrived. What cannot be seen from here counts as not seen.
+    /// Looks whether `attack` arrived, with its mark. What cannot be seen from here counts as not seen.
     #[must_use]
     pub fn saw(&self, attack: Attack) -> bool {
         match attack {
-            Attack::WriteFile => self.targets.intruder().exists(),
-            Attack::Tcp => arrived(self.tcp.accept()),
-            Attack::Udp => arrived(self.udp.recv(&mut [0; 64])),
+            Attack::WriteFile => {
+                let file = File::open(self.targets.intruder());
+                file.is_ok_and(|file| self.is_marked(file))
+            }
+            Attack::Tcp => self.any_marked(|| {
+                let (stream, _) = self.tcp.accept()?;
+                stream.set_nonblocking(true)?;
+                Ok(stream)
+            }),
+            Attack::Udp => self.any_marked(|| {
+                let mut datagram = [0; 64];
+                let length = self.udp.recv(&mut datagram)?;
+                Ok(io::Cursor::new(datagram[..length].to_vec()))
+            }),
             #[cfg(target_os = "linux")]
-            Attack::AbstractSocket => arrived(self.local[0].accept()),
+            Attack::AbstractSocket => self.any_local(&self.local[0]),
             #[cfg(target_os = "linux")]
-            Attack::PathSocket => arrived(self.local[1].accept()),
+            Attack::PathSocket => self.any_local(&self.local[1]),
             _ => false,
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn any_local(&self, listener: &std::os::unix::net::UnixListener) -> bool {
+        self.any_marked(|| {
+            let (stream, _) = listener.accept()?;
+            stream.set_nonblocking(true)?;
+            Ok(stream)
+        })
+    }
+
+    /// Looks at all that waits; others on this machine may have sent something too, but a bounded number of times.
+    fn any_marked<Source: Read>(&self, next: impl Fn() -> io::Result<Source>) -> bool {
+        let waiting = (0..MAX_ARRIVALS).map_while(|_| next().ok());
+        waiting.into_iter().any(|source| self.is_marked(source))
+    }
+
+    fn is_marked(&self, source: impl Read) -> bool {
+        let mark = self.targets.mark();
+        let mut bytes = Vec::new();
+        // What cannot be read to its end yet may have the mark all the same.
+        let _ = source.take(mark.len() as u64).read_to_end(&mut bytes);
+        bytes == mark
     }
 }
 
@@ -164,35 +214,38 @@ impl Drop for Watched {
     }
 }
 
-/// Nothing waiting is the only proof that nothing came.
-fn arrived<T>(answer: io::Result<T>) -> bool {
-    !matches!(answer, Err(error) if error.kind() == ErrorKind::WouldBlock)
-}
-
 #[cfg(target_os = "linux")]
 fn listen(targets: &Targets) -> io::Result<[std::os::unix::net::UnixListener; 2]> {
     use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::{SocketAddr, UnixListener};
 
     let name = SocketAddr::from_abstract_name(targets.abstract_name())?;
     let named = UnixListener::bind_addr(&name)?;
     let path = UnixListener::bind(targets.socket())?;
-    open_to_all(&targets.socket(), 0o777)?;
+    // The folder is still this user's alone, so that nobody can put something else in the socket's place.
+    fs::set_permissions(targets.socket(), fs::Permissions::from_mode(0o777))?;
     named.set_nonblocking(true)?;
     path.set_nonblocking(true)?;
     Ok([named, path])
 }
 
-/// The folder and its file are open to every user, so that only the confinement stands between.
-fn make_folder(targets: &Targets) -> io::Result<()> {
-    fs::create_dir(&targets.folder)?;
+/// Makes the folder, for this user alone, and the file in it, which is open to all. The folder is opened to all last, so
+/// that only the confinement stands between; the file can then not be replaced by anybody else, since it is sticky.
+fn make_folder(targets: &Targets) -> io::Result<File> {
+    private_folder(&targets.folder)?;
+    let folder = File::open(&targets.folder)?;
     let (readable, _) = targets.readable();
-    fs::write(&readable, CANARY)?;
-    open_to_all(&targets.folder, 0o777)?;
-    open_to_all(&readable, 0o666)
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .open(readable)?;
+    file.write_all(&CANARY)?;
+    open_to_all(&file, 0o666)?;
+    Ok(folder)
 }
 
-/// Removes the folders of agents that are gone. What belongs to another user stays.
+/// Removes the folders of agents that are gone, as far as this user may.
 fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
@@ -210,14 +263,27 @@ fn sweep(parent: &Path) {
 }
 
 #[cfg(unix)]
-fn open_to_all(path: &Path, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
+fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
 
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    fs::DirBuilder::new().mode(0o700).create(path)
 }
 
 #[cfg(not(unix))]
-fn open_to_all(_path: &Path, _mode: u32) -> io::Result<()> {
+fn private_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)
+}
+
+/// Opens what a descriptor leads to, so that no name can be made to mean something else.
+#[cfg(unix)]
+fn open_to_all(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn open_to_all(_file: &File, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 

@@ -21,6 +21,9 @@ use crate::limits::{Limits, LimitsError};
 use crate::self_test::{SelfTestError, SelfTestReport};
 use crate::system::{self, Confined};
 
+/// How long a worker that has closed its pipe may take to end, so that its last words can be told.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// How workers are started: the program, its driver and its limits.
 #[derive(Debug, Clone)]
 pub struct Sandbox {
@@ -79,6 +82,15 @@ pub enum LaunchError {
     /// The worker was not locked in time.
     #[error("the worker was not LOCKED within {0:?}; the machine may be overloaded")]
     TimedOut(Duration),
+    /// It said LOCKED and did not say that it had observed a layer that it must have.
+    #[error(
+        "the worker did not observe its {layer} layer, so it was ended; run `nightshift sandbox check` and report what \
+         it prints"
+    )]
+    Unseen {
+        /// The layer.
+        layer: LayerName,
+    },
     /// The first frame was something else, so the worker was ended.
     #[error("the worker's first frame was not LOCKED, so it was ended")]
     NotAGreeting,
@@ -150,6 +162,16 @@ impl Sandbox {
         check::find(self, attack, timeout)
     }
 
+    /// The layers that a worker of this sandbox must have observed.
+    fn required(&self) -> Vec<LayerName> {
+        let without_users = self.left_out.contains(&LayerName::UserNamespace);
+        let stays = |layer: &LayerName| {
+            let gone = without_users && layer.needs_users();
+            !gone && !self.left_out.contains(layer)
+        };
+        LayerName::REQUIRED.into_iter().filter(stays).collect()
+    }
+
     pub(crate) fn launch_for(&self, purpose: Purpose) -> Result<Launched, LaunchError> {
         self.limits.check()?;
         let output_bytes = match self.left_out.contains(&LayerName::OutputCap) {
@@ -164,6 +186,10 @@ impl Sandbox {
         Ok(Launched {
             process: system::Process::start(&sandbox, purpose)?,
             output_bytes,
+            expected: Expected {
+                profile: self.profile.driver.to_string(),
+                layers: self.required(),
+            },
         })
     }
 }
@@ -173,6 +199,14 @@ impl Sandbox {
 pub struct Launched {
     process: system::Process,
     output_bytes: u64,
+    expected: Expected,
+}
+
+/// What a worker must say of itself.
+#[derive(Debug)]
+struct Expected {
+    profile: String,
+    layers: Vec<LayerName>,
 }
 
 impl Launched {
@@ -194,7 +228,7 @@ impl Launched {
     /// A missing layer, any other first bytes, an early end, or time running out.
     pub fn wait_locked(mut self, timeout: Duration) -> Result<Worker, LaunchError> {
         let Some(bytes) = self.process.first_frame(timeout)? else {
-            let _ = self.process.wait();
+            let _ = self.process.wait_timeout(LAST_WORDS);
             return Err(LaunchError::EndedEarly {
                 stderr: self.process.stderr_text(),
             });
@@ -205,12 +239,30 @@ impl Launched {
             Ok(Greeting::NotReady { cause }) => return Err(LaunchError::NotReady(cause)),
             Ok(Greeting::Unconfined) | Err(_) => return Err(LaunchError::NotAGreeting),
         };
-        report.layers.extend(self.process.outer_layers());
+        self.check(&report)?;
+        let outer = self.process.outer_layers();
+        report
+            .layers
+            .extend(outer.map_err(|layer| LaunchError::Unseen { layer })?);
         Ok(Worker {
             process: self.process,
             report,
             output_bytes: self.output_bytes,
         })
+    }
+}
+
+impl Launched {
+    /// Compares what a worker says of itself with what was asked for: LOCKED alone is not enough.
+    fn check(&self, report: &LockedReport) -> Result<(), LaunchError> {
+        if report.profile != self.expected.profile {
+            return Err(LaunchError::NotAGreeting);
+        }
+        let is_there = |name: &LayerName| report.layers.iter().any(|layer| layer.name == *name);
+        match self.expected.layers.iter().find(|name| !is_there(name)) {
+            Some(&layer) => Err(LaunchError::Unseen { layer }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -119,7 +119,7 @@ fn a_kill_ends_the_whole_tree_at_once() {
 #[test]
 fn a_launcher_that_does_not_answer_is_ended_with_its_whole_tree() {
     let worker = locked(&["worker", "daemon"], Limits::default());
-    let tree = descendants(worker.id());
+    let tree = family_of(worker.id());
     let watch = Watch::over(&tree);
     let launcher = i32::try_from(worker.id()).unwrap();
     let launcher = rustix::process::Pid::from_raw(launcher).unwrap();

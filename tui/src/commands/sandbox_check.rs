@@ -54,7 +54,7 @@ fn try_all(sandbox: &Sandbox) -> anyhow::Result<Vec<Row>> {
         .iter()
         .map(|layer| layer.name)
         .collect();
-    in_force.extend(LayerName::OUTSIDE);
+    in_force.extend(LayerName::OF_THE_AGENT);
     let mut rows: Vec<Row> = report
         .findings
         .iter()

@@ -4,7 +4,7 @@
 //! attempt ends at the point where its success is certain.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::symlink;
@@ -59,14 +59,14 @@ fn attempt_all(attacks: &[Attack], targets: &Targets) -> Vec<Attempt> {
 fn attempt(attack: Attack, targets: &Targets) -> io::Result<()> {
     match attack {
         Attack::ReadFile => read_canary(&targets.readable().0),
-        Attack::WriteFile => fs::write(targets.intruder(), "x"),
+        Attack::WriteFile => fs::write(targets.intruder(), targets.mark()),
         Attack::SymbolicLink => follow_link(targets),
         Attack::HardLink => link_hard(targets),
         Attack::LeakedDescriptor => calls::open_through_any_descriptor(targets.readable().1),
-        Attack::Tcp => TcpStream::connect(targets.tcp()).map(drop),
+        Attack::Tcp => TcpStream::connect(targets.tcp())?.write_all(targets.mark()),
         Attack::Udp => send_datagram(targets),
         Attack::AbstractSocket => connect_abstract(targets),
-        Attack::PathSocket => UnixStream::connect(targets.socket()).map(drop),
+        Attack::PathSocket => UnixStream::connect(targets.socket())?.write_all(targets.mark()),
         Attack::Signal => Ok(test_kill_process(agent(targets)?)?),
         Attack::Trace => calls::trace(targets.agent()),
         Attack::ReadMemory => read_memory(targets),
@@ -126,12 +126,12 @@ fn agent(targets: &Targets) -> io::Result<Pid> {
 
 fn send_datagram(targets: &Targets) -> io::Result<()> {
     let socket = UdpSocket::bind("0.0.0.0:0")?;
-    socket.send_to(b"x", targets.udp()).map(drop)
+    socket.send_to(targets.mark(), targets.udp()).map(drop)
 }
 
 fn connect_abstract(targets: &Targets) -> io::Result<()> {
     let address = SocketAddr::from_abstract_name(targets.abstract_name())?;
-    UnixStream::connect_addr(&address).map(drop)
+    UnixStream::connect_addr(&address)?.write_all(targets.mark())
 }
 
 /// Works only when the bytes read are the agent's: a process id may mean another one here.

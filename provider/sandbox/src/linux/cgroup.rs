@@ -97,14 +97,20 @@ impl Groups {
         self.made.iter().filter_map(open).collect()
     }
 
-    /// Reads back from outside that the worker is in its groups and what they allow.
-    pub(super) fn observe(&self) -> Option<Layer> {
+    /// Looks from outside whether `launcher`, and with it all that it starts, is in its groups, and whether they allow no
+    /// more than was asked for.
+    pub(super) fn observe(&self, launcher: u32) -> Option<Layer> {
         let mut words = Vec::new();
         for made in &self.made {
             let members = fs::read_to_string(made.folder.join("cgroup.procs")).ok()?;
-            for &(file, _) in &made.limits {
+            let is_inside = |line: &str| line.trim().parse() == Ok(launcher);
+            if !members.lines().any(is_inside) {
+                return None;
+            }
+            for &(file, asked) in &made.limits {
                 let value = fs::read_to_string(made.folder.join(file)).ok()?;
-                words.push(format!("{file} {}", value.trim()));
+                let value: u64 = value.trim().parse().ok().filter(|value| *value <= asked)?;
+                words.push(format!("{file} {value}"));
             }
             words.push(format!("{} processes inside", members.lines().count()));
         }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use serde::de::DeserializeOwned;
 
-use super::{attacks, bombs, evidence, launcher, seccomp, second_agent};
+use super::{attacks, bombs, evidence, launcher, seccomp, second_agent, sys};
 use crate::attack::Means;
 use crate::bench::UnconfinedStart;
 use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stage};
@@ -99,6 +99,8 @@ fn configuration<Config: DeserializeOwned>() -> Result<Config, ConfineError> {
 
 fn work(config: LaunchConfig) -> Result<Entered, ConfineError> {
     let layers = evidence::before_lock(&config)?;
+    // It has been read, and what it says of the machine outside is nobody's business from here on.
+    sys::wipe_variable(CONFIG_VARIABLE);
     let purpose = config.purpose.clone();
     let config = Box::new(config);
     let confined = Confined { config, layers };
@@ -154,6 +156,11 @@ impl Confined {
     /// The filter could not be installed, or a call that it must refuse went through. The agent
     /// has been told.
     pub fn lock(mut self) -> Result<Locked, ConfineError> {
+        sys::close_to_debuggers().map_err(|error| {
+            let error = ConfineError::new(LayerName::NoNewPrivileges, "stop being dumpable", error);
+            tell_refusal(&error);
+            error
+        })?;
         if self.config.has(LayerName::Seccomp) {
             let locked =
                 seccomp::install(&self.config.profile).and_then(|()| evidence::after_lock());

@@ -5,30 +5,17 @@
 
 use std::io;
 
+use rustix::process::Signal;
+
 use super::{identity, landlock, limit, namespaces, root, sys};
 use crate::config::{CONFIG_VARIABLE, LaunchConfig, STAGE_VARIABLE};
 use crate::layer::{ConfineError, Layer, LayerName};
 
-/// The layers without which no worker starts, in the order of the report.
-const REQUIRED: [LayerName; 11] = [
-    LayerName::Environment,
-    LayerName::Descriptors,
-    LayerName::ResourceLimits,
-    LayerName::UserNamespace,
-    LayerName::PidNamespace,
-    LayerName::NetworkNamespace,
-    LayerName::IpcNamespace,
-    LayerName::UtsNamespace,
-    LayerName::MountNamespace,
-    LayerName::Capabilities,
-    LayerName::NoNewPrivileges,
-];
-
 /// The layers that are there before the engine warms up; the process has one thread.
 pub(super) fn before_lock(config: &LaunchConfig) -> Result<Vec<Layer>, ConfineError> {
     let mut layers = Vec::new();
-    for name in REQUIRED {
-        if config.has(name) {
+    for name in LayerName::REQUIRED {
+        if name != LayerName::Seccomp && config.has(name) {
             layers.push(required(name, observe(name, config))?);
         }
     }
@@ -57,6 +44,8 @@ fn observe(name: LayerName, config: &LaunchConfig) -> Result<String, String> {
     match name {
         LayerName::Environment => environment(config),
         LayerName::Descriptors => descriptors(config),
+        LayerName::Session => session(),
+        LayerName::ParentDeath => parent_death(),
         LayerName::ResourceLimits => limit::observe(config),
         LayerName::MountNamespace => mounts(config),
         LayerName::Capabilities => identity::observe_capabilities(),
@@ -92,6 +81,23 @@ fn descriptors(config: &LaunchConfig) -> Result<String, String> {
     match (3..end).find(|&number| sys::is_open(number)) {
         Some(number) => Err(format!("descriptor {number} is open")),
         None => Ok(format!("3 to {} are closed", end - 1)),
+    }
+}
+
+/// Without a terminal there is none to type into: its number is the fifth field behind the name.
+fn session() -> Result<String, String> {
+    let stat = std::fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    match behind_name.split_whitespace().nth(4) {
+        Some("0") => Ok("/proc/self/stat: no terminal".to_owned()),
+        other => Err(format!("the terminal is {other:?}")),
+    }
+}
+
+fn parent_death() -> Result<String, String> {
+    match rustix::process::parent_process_death_signal() {
+        Ok(Some(Signal::KILL)) => Ok("PR_GET_PDEATHSIG is SIGKILL".to_owned()),
+        other => Err(format!("PR_GET_PDEATHSIG is {other:?}")),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use rustix::process::{
-    DumpableBehavior, Gid, Signal, Uid, getuid, set_dumpable_behavior,
+    DumpableBehavior, Gid, Signal, Uid, getpid, getuid, set_dumpable_behavior,
     set_parent_process_death_signal,
 };
 use rustix::thread::{
@@ -18,8 +18,9 @@ use crate::config::LaunchConfig;
 use crate::driver::DriverProfile;
 use crate::layer::{ConfineError, LayerName};
 
-/// The user and group that a root agent's workers become.
-const NOBODY: u32 = 65_534;
+/// The first of the user and group ids that a root agent's workers become, each its own: of a range that neither
+/// distributions nor systemd give to anybody (systemd's "Users, Groups, UIDs and GIDs" calls it unused).
+const FIRST_USER: u32 = 0x7000_0000;
 
 /// Gives root up for good where the agent is root. The groups that own the profile's device
 /// nodes stay, since a card is often open to its group only.
@@ -28,7 +29,9 @@ pub(super) fn settle(config: &LaunchConfig) -> Result<(), ConfineError> {
         let step = |step: &'static str| {
             move |error| ConfineError::new(LayerName::UserNamespace, step, error)
         };
-        let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+        // Process ids end at 2^22, so that no two workers at a time have the same, and none has an account's.
+        let number = FIRST_USER + getpid().as_raw_nonzero().get().unsigned_abs();
+        let (user, group) = (Uid::from_raw(number), Gid::from_raw(number));
         set_thread_groups(&device_groups(&config.profile)).map_err(step("drop root's groups"))?;
         set_thread_res_gid(group, group, group).map_err(step("drop root's group"))?;
         set_thread_res_uid(user, user, user).map_err(step("drop root"))?;
@@ -38,7 +41,13 @@ pub(super) fn settle(config: &LaunchConfig) -> Result<(), ConfineError> {
     let end = config.has(LayerName::ParentDeath).then_some(Signal::KILL);
     set_dumpable_behavior(DumpableBehavior::Dumpable)
         .and_then(|()| set_parent_process_death_signal(end))
-        .map_err(|error| ConfineError::new(LayerName::UserNamespace, "settle as nobody", error))
+        .map_err(|error| {
+            ConfineError::new(
+                LayerName::UserNamespace,
+                "settle as a user without rights",
+                error,
+            )
+        })
 }
 
 fn device_groups(profile: &DriverProfile) -> Vec<Gid> {

@@ -8,8 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, set_dumpable_behavior,
-    set_parent_process_death_signal, wait, waitpid,
+    Pid, Signal, WaitOptions, WaitStatus, set_parent_process_death_signal, wait, waitpid,
 };
 
 use super::sys::{self, Fork};
@@ -88,7 +87,7 @@ fn start(config: LaunchConfig, program: Program) -> i32 {
 
 /// Takes this process out of the worker's reach: no debugging, no capabilities to steal.
 fn hide(config: &LaunchConfig) -> io::Result<()> {
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    sys::close_to_debuggers()?;
     identity::drop_capabilities(config).map_err(io::Error::other)
 }
 

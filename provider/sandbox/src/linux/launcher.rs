@@ -24,6 +24,9 @@ pub(super) fn run(mut config: LaunchConfig) -> Result<ExitCode, ConfineError> {
     if config.has(LayerName::Descriptors) {
         sys::close_from(3).map_err(step(LayerName::Descriptors, "close_range"))?;
     }
+    sys::default_signals();
+    // Where memory runs out, a stranger's job goes before anything of the owner's.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let program = open_program().map_err(step(LayerName::MountNamespace, "open the program"))?;
     config.outer_namespaces =
         namespaces::current().map_err(step(LayerName::UserNamespace, "read /proc/self/ns"))?;
@@ -45,6 +48,10 @@ pub(super) fn run(mut config: LaunchConfig) -> Result<ExitCode, ConfineError> {
             // descriptors from 3 up are it alone, and the init process watches it.
             drop(program);
             give_pipes_up().map_err(step(LayerName::Descriptors, "give the pipes up"))?;
+            // From here on it only waits and ends, for which it needs no right.
+            identity::drop_capabilities(&config)?;
+            sys::close_to_debuggers()
+                .map_err(step(LayerName::Capabilities, "stop being dumpable"))?;
             let code = attend(child);
             drop(lifeline.held);
             Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))

@@ -40,7 +40,8 @@ fn wanted(config: &LaunchConfig) -> Vec<(Resource, u64)> {
     let limits = &config.limits;
     let seconds = limits.cpu_time.as_secs() + u64::from(limits.cpu_time.subsec_nanos() > 0);
     let mut wanted = vec![
-        (Resource::Core, 0),
+        // The kernel holds a crash handler behind a pipe to no limit, 0 included, but to 1, which no dump fits in.
+        (Resource::Core, 1),
         (Resource::Cpu, seconds),
         (Resource::Fsize, limits.memory_bytes),
         (Resource::Nofile, u64::from(limits.open_files)),

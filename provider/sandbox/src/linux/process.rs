@@ -20,12 +20,16 @@ use rustix::io::Errno;
 use self::keeper::{Born, Tree};
 use super::cgroup::Groups;
 use super::sys::BeforeExec;
-use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stage, WorkerProgram};
+use crate::config::{
+    CONFIG_VARIABLE, LaunchConfig, MemoryKeeper, Purpose, STAGE_VARIABLE, Stage, WorkerProgram,
+};
 use crate::frame::read_frame;
 use crate::greeting::MAX_GREETING_BYTES;
 use crate::layer::{Layer, LayerName};
 use crate::worker::{Exit, LaunchError, Sandbox};
 
+/// How much a worker may write on its error pipe in its life, in bytes.
+const STDERR_BYTES: usize = 16 << 20;
 /// How much of the worker's error pipe is kept, in bytes; the newest part stays.
 const STDERR_KEPT_BYTES: usize = 64 * 1024;
 
@@ -73,9 +77,12 @@ impl Process {
             true => Groups::default(),
             false => Groups::make(&sandbox.limits),
         };
+        let leak = leaked_folder(&purpose).map_err(LaunchError::Spawn)?;
+        let mut groups = groups;
+        let entrances = groups.entrances().inspect_err(|_| _ = groups.remove());
         let before_exec = BeforeExec {
-            groups: groups.entrances().map_err(LaunchError::Spawn)?,
-            leak: leaked_folder(&purpose).map_err(LaunchError::Spawn)?,
+            groups: entrances.map_err(LaunchError::Spawn)?,
+            leak,
             new_session: !left_out(LayerName::Session),
             end_with_parent: !left_out(LayerName::ParentDeath),
         };
@@ -117,10 +124,10 @@ impl Process {
             stderr: Arc::default(),
             groups,
         };
-        let kept = Arc::clone(&process.stderr);
+        let (kept, tree) = (Arc::clone(&process.stderr), Arc::clone(&process.tree));
         thread::Builder::new()
             .name("worker-stderr".to_owned())
-            .spawn(move || drain(born.stderr, &kept))
+            .spawn(move || drain(born.stderr, &kept, &tree))
             .map_err(LaunchError::Spawn)?;
         Ok(process)
     }
@@ -151,10 +158,16 @@ impl Process {
         }
     }
 
-    /// The layers that only the outside can observe.
-    pub(crate) fn outer_layers(&self) -> Option<Layer> {
+    /// The layers that only the outside can observe; the name of one that was set up and is not seen.
+    pub(crate) fn outer_layers(&self) -> Result<Option<Layer>, LayerName> {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.observe()
+        match (groups.memory_keeper(), groups.observe(self.tree.id())) {
+            // No limit of each process stands in for it any more. One that has ended meanwhile takes no job.
+            (MemoryKeeper::ControlGroup, None) if self.tree.is_running() => {
+                Err(LayerName::ControlGroup)
+            }
+            (_, seen) => Ok(seen),
+        }
     }
 
     /// Takes the pipe to the worker.
@@ -236,12 +249,18 @@ fn leaked_folder(purpose: &Purpose) -> io::Result<Option<OwnedFd>> {
     Ok(folder.transpose()?.map(OwnedFd::from))
 }
 
-/// Reads the error pipe to its end, so that a talkative worker never blocks on it.
-fn drain(mut pipe: ChildStderr, kept: &Mutex<VecDeque<u8>>) {
+/// Reads the error pipe to its end, so that a talkative worker never blocks on it. One that does not stop talking is
+/// ended: reading costs the agent time that no limit of the worker counts.
+fn drain(mut pipe: ChildStderr, kept: &Mutex<VecDeque<u8>>, tree: &Tree) {
     let mut chunk = [0_u8; 4096];
+    let mut total = 0;
     while let Ok(count) = pipe.read(&mut chunk) {
         if count == 0 {
             return;
+        }
+        total += count;
+        if total > STDERR_BYTES {
+            return tree.stop(Exit::Killed);
         }
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.extend(&chunk[..count]);

@@ -16,7 +16,7 @@ use rustix::process::{chdir, pivot_root};
 
 use super::sys;
 use crate::config::LaunchConfig;
-use crate::driver::{PathLink, Presence, SystemPath};
+use crate::driver::{PathLink, Presence, Rights, SystemPath};
 use crate::layer::{ConfineError, LayerName};
 
 /// Where the new root is put together; what lies below is hidden meanwhile, and never bound.
@@ -102,7 +102,11 @@ fn bind_path(entry: &SystemPath) -> io::Result<()> {
     let target = inside(&entry.path);
     make_target(&target, metadata.is_dir())?;
     mount_bind_recursive(&entry.path, &target)?;
-    sys::add_mount_attributes(&target, READ_ONLY | NO_SUID | NO_DEVICES)
+    let runs = match entry.rights {
+        Rights::Library => 0,
+        Rights::Data => NO_EXEC,
+    };
+    sys::add_mount_attributes(&target, READ_ONLY | NO_SUID | NO_DEVICES | runs)
 }
 
 fn make_link(link: &PathLink) -> io::Result<()> {

@@ -37,12 +37,22 @@ const MEMORY: &[libc::c_long] = &[
     libc::SYS_brk,
     libc::SYS_munmap,
     libc::SYS_mremap,
-    libc::SYS_madvise,
     libc::SYS_mincore,
+];
+/// The advice that allocators and stacks give; none that merges pages with those of others. The last two put guards
+/// around stacks, and the C library's headers do not have them everywhere yet.
+const ADVICE: [u64; 8] = [
+    libc::MADV_NORMAL.unsigned_abs() as u64,
+    libc::MADV_WILLNEED.unsigned_abs() as u64,
+    libc::MADV_DONTNEED.unsigned_abs() as u64,
+    libc::MADV_FREE.unsigned_abs() as u64,
+    libc::MADV_HUGEPAGE.unsigned_abs() as u64,
+    libc::MADV_NOHUGEPAGE.unsigned_abs() as u64,
+    102,
+    103,
 ];
 /// Threads: locks, stacks, placement.
 const THREADS: &[libc::c_long] = &[
-    libc::SYS_futex,
     libc::SYS_set_robust_list,
     libc::SYS_get_robust_list,
     libc::SYS_rseq,
@@ -79,7 +89,6 @@ const QUESTIONS: &[libc::c_long] = &[
     libc::SYS_getegid,
     libc::SYS_getrusage,
     libc::SYS_times,
-    libc::SYS_sysinfo,
     libc::SYS_uname,
     libc::SYS_getrandom,
 ];
@@ -152,9 +161,10 @@ fn allowed(profile: &DriverProfile, pid: u64) -> Answer<Rules> {
     // Reading limits is fine, setting them is not: the new value must be null.
     let reading = SeccompCondition::new(2, Len::Qword, Op::Eq, 0)?;
     rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![reading])?]);
-    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
-        rules.insert(call, code_pages(profile.code_pages)?);
-    }
+    rules.insert(libc::SYS_madvise, one_of(2, &ADVICE)?);
+    rules.insert(libc::SYS_futex, futex_operations()?);
+    rules.insert(libc::SYS_mmap, vec![map(profile.code_pages)?]);
+    rules.insert(libc::SYS_mprotect, code_pages(profile.code_pages)?);
     if let AfterLock::Devices { ioctls } = &profile.after_lock {
         rules.extend(DEVICES.iter().map(|&call| (call, Vec::new())));
         let ioctls: Answer<Vec<_>> = ioctls.iter().map(device_call).collect();
@@ -188,12 +198,49 @@ fn only_threads() -> Answer<SeccompRule> {
 fn code_pages(code_pages: CodePages) -> Answer<Vec<SeccompRule>> {
     match code_pages {
         CodePages::CompiledAtRunTime => Ok(Vec::new()),
-        CodePages::Fixed => {
-            let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
-            let without = SeccompCondition::new(2, Len::Qword, Op::MaskedEq(executable), 0)?;
-            Ok(vec![SeccompRule::new(vec![without])?])
-        }
+        CodePages::Fixed => Ok(vec![SeccompRule::new(vec![not_executable()?])?]),
     }
+}
+
+fn not_executable() -> Answer<SeccompCondition> {
+    let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
+    SeccompCondition::new(2, Len::Qword, Op::MaskedEq(executable), 0)
+}
+
+/// Memory that is counted: no huge pages, which belong to no control group, and no mapping that grows down, which
+/// `RLIMIT_DATA` does not count.
+fn map(code_pages: CodePages) -> Answer<SeccompRule> {
+    let uncounted = u64::from((libc::MAP_HUGETLB | libc::MAP_GROWSDOWN).unsigned_abs());
+    let mut conditions = vec![SeccompCondition::new(
+        3,
+        Len::Qword,
+        Op::MaskedEq(uncounted),
+        0,
+    )?];
+    if code_pages == CodePages::Fixed {
+        conditions.push(not_executable()?);
+    }
+    SeccompRule::new(conditions)
+}
+
+/// Waiting and waking, and none of the operations that lend priority, which have been ways into kernels.
+fn futex_operations() -> Answer<Vec<SeccompRule>> {
+    const OPERATION: u64 = 0x7f;
+    let operations = [
+        libc::FUTEX_WAIT,
+        libc::FUTEX_WAKE,
+        libc::FUTEX_REQUEUE,
+        libc::FUTEX_CMP_REQUEUE,
+        libc::FUTEX_WAKE_OP,
+        libc::FUTEX_WAIT_BITSET,
+        libc::FUTEX_WAKE_BITSET,
+    ];
+    let rule = |operation: libc::c_int| {
+        let operation = u64::from(operation.unsigned_abs());
+        let is_it = SeccompCondition::new(1, Len::Dword, Op::MaskedEq(OPERATION), operation)?;
+        SeccompRule::new(vec![is_it])
+    };
+    operations.into_iter().map(rule).collect()
 }
 
 fn harmless_prctl() -> [u64; 3] {

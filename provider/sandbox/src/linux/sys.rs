@@ -232,6 +232,39 @@ pub(super) fn probe(number: libc::c_long, args: [libc::c_ulong; 4]) -> io::Resul
     Ok(answer)
 }
 
+/// Makes this process one that nobody of its own user can debug, and whose memory no crash handler gets.
+pub(super) fn close_to_debuggers() -> io::Result<()> {
+    use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
+
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    match dumpable_behavior()? {
+        DumpableBehavior::NotDumpable => Ok(()),
+        other => Err(io::Error::other(format!("it is {other:?} still"))),
+    }
+}
+
+/// Overwrites the value of an environment variable where it lies. The process must have one thread.
+pub(super) fn wipe_variable(name: &str) {
+    let Ok(name) = CString::new(name) else {
+        return;
+    };
+    // SAFETY: with one thread nobody changes the environment meanwhile; the value ends in NUL and is writable.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        if !value.is_null() {
+            std::ptr::write_bytes(value, 0, libc::strlen(value));
+        }
+    }
+}
+
+/// Lets SIGCHLD and SIGTERM do what they do by default: what a parent ignored would be ignored here too.
+pub(super) fn default_signals() {
+    for signal in [libc::SIGCHLD, libc::SIGTERM] {
+        // SAFETY: the default action is no function of this program.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// Says whether descriptor `number` is open in this process.
 pub(super) fn is_open(number: i32) -> bool {
     // SAFETY: F_GETFD reads one flag and touches no memory.

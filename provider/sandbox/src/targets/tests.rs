@@ -11,10 +11,18 @@ fn the_agent_sees_what_reaches_its_targets_and_nothing_else() {
         assert!(!watched.saw(attack), "{attack} before any attack");
     }
     let targets = watched.targets();
-    let _open = TcpStream::connect(targets.tcp()).unwrap();
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.send_to(b"x", targets.udp()).unwrap();
-    fs::write(targets.intruder(), "x").unwrap();
+    let arrive = |mark: &[u8]| {
+        let mut open = TcpStream::connect(targets.tcp()).unwrap();
+        open.write_all(mark).unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(mark, targets.udp()).unwrap();
+        fs::write(targets.intruder(), mark).unwrap();
+    };
+    arrive(b"somebody else on this machine");
+    for attack in Attack::all() {
+        assert!(!watched.saw(attack), "{attack} by somebody else");
+    }
+    arrive(targets.mark());
     for attack in [Attack::Tcp, Attack::Udp, Attack::WriteFile] {
         assert!(watched.saw(attack), "{attack} after it");
     }

@@ -18,7 +18,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use sandbox::{
-    Confined, DriverProfile, Entered, Limits, Sandbox, WorkerProgram, read_frame,
+    Confined, DriverProfile, Entered, Limits, Sandbox, Unconfined, WorkerProgram, read_frame,
     write_frame,
 };
 

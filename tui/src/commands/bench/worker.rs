@@ -150,7 +150,8 @@ fn work_unconfined() -> anyhow::Result<Worked> {
         bench::WORK_ARGUMENT.to_owned(),
     ]);
     let report = Unconfined::start(&program)?.report()?;
-    let report = report.ok_or_else(|| anyhow::anyhow!("the unconfined worker did not do the work"))?;
+    let report =
+        report.ok_or_else(|| anyhow::anyhow!("the unconfined worker did not do the work"))?;
     Ok(serde_json::from_slice(&report)?)
 }
 
@@ -190,7 +191,10 @@ fn rank_outside(count: usize) -> usize {
 
 fn text(measured: &Measured) -> String {
     let line = |what: &str, times: &Times| {
-        format!("{what:<42} p50 {:>7.1} ms, max {:>7.1} ms\n", times.p50_ms, times.max_ms)
+        format!(
+            "{what:<42} p50 {:>7.1} ms, max {:>7.1} ms\n",
+            times.p50_ms, times.max_ms
+        )
     };
     let mut text = format!("{} starts of each kind, in turn\n", measured.starts);
     text += &line("confined, to LOCKED", &measured.confined);
@@ -211,7 +215,11 @@ fn text(measured: &Measured) -> String {
     ] {
         text += &format!(
             "{what:<27} unconfined {:>8.3} {unit}, confined {:>8.3} {unit}: {:.4} of it, 95 % from {:.4} to {:.4}\n",
-            ratio.unconfined_p50, ratio.confined_p50, ratio.ratio_p50, ratio.ratio_low, ratio.ratio_high
+            ratio.unconfined_p50,
+            ratio.confined_p50,
+            ratio.ratio_p50,
+            ratio.ratio_low,
+            ratio.ratio_high
         );
     }
     text

@@ -45,7 +45,7 @@ fn malformed_lines_find_nothing() {
 fn without_a_group_each_process_keeps_its_own_memory_limit() {
     let groups = Groups::default();
     assert_eq!(groups.memory_keeper(), MemoryKeeper::ResourceLimit);
-    assert!(groups.observe().is_none());
+    assert!(groups.observe(1).is_none());
 }
 
 const MANAGED: &str = "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice";

@@ -42,6 +42,8 @@ struct End {
     cause: Option<Exit>,
     /// How it ended, once it has.
     exit: Option<Exit>,
+    /// Whether its number may be another's by now.
+    is_reaped: bool,
 }
 
 /// A launcher just born.
@@ -96,11 +98,16 @@ impl Tree {
     fn signal_group(&self, signal: Signal) {
         // A tree that is known to be gone is not signalled: its number may be another's by now.
         let end = self.lock();
-        if end.exit.is_none()
+        if !end.is_reaped
             && let Some(group) = i32::try_from(self.id).ok().and_then(Pid::from_raw)
         {
             let _ = kill_process_group(group, signal);
         }
+    }
+
+    /// Says whether the launcher is still there.
+    pub(super) fn is_running(&self) -> bool {
+        !self.gone_within(Duration::ZERO)
     }
 
     /// Waits for the end.
@@ -169,6 +176,7 @@ pub(super) fn keep(
     while !tree.gone_within(wall_clock) {
         tree.stop(Exit::Deadline);
     }
+    tree.lock().is_reaped = true;
     let status = child.wait();
     clean_up(&groups);
     tree.publish(status);

@@ -16,5 +16,8 @@ fn a_ratio_is_taken_pair_by_pair() {
     let pairs = [[1.0, 1.5], [2.0, 2.0], [4.0, 2.0]];
     let ratio = ratio(&pairs);
     assert_eq!((ratio.unconfined_p50, ratio.confined_p50), (2.0, 2.0));
-    assert_eq!((ratio.ratio_low, ratio.ratio_p50, ratio.ratio_high), (0.5, 1.0, 1.5));
+    assert_eq!(
+        (ratio.ratio_low, ratio.ratio_p50, ratio.ratio_high),
+        (0.5, 1.0, 1.5)
+    );
 }
