@@ -33,6 +33,8 @@ const STDERR_BYTES: usize = 16 << 20;
 /// How much of the worker's error pipe is kept, in bytes; the newest part stays.
 const STDERR_KEPT_BYTES: usize = 64 * 1024;
 
+/// How long the end of a process may take once it has left its groups.
+const ENDING: Duration = Duration::from_secs(1);
 /// How long a dropped worker's keeper may take to clean up after it; it gives up by itself before.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -162,8 +164,9 @@ impl Process {
     pub(crate) fn outer_layers(&self) -> Result<Option<Layer>, LayerName> {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         match (groups.memory_keeper(), groups.observe(self.tree.id())) {
-            // No limit of each process stands in for it any more. One that has ended meanwhile takes no job.
-            (MemoryKeeper::ControlGroup, None) if self.tree.is_running() => {
+            // No limit of each process stands in for it any more. One that is about to end has left its groups already,
+            // and takes no job.
+            (MemoryKeeper::ControlGroup, None) if !self.tree.gone_within(ENDING) => {
                 Err(LayerName::ControlGroup)
             }
             (_, seen) => Ok(seen),

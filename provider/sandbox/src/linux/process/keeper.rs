@@ -105,11 +105,6 @@ impl Tree {
         }
     }
 
-    /// Says whether the launcher is still there.
-    pub(super) fn is_running(&self) -> bool {
-        !self.gone_within(Duration::ZERO)
-    }
-
     /// Waits for the end.
     pub(super) fn wait(&self) -> Exit {
         let mut end = self.lock();
@@ -133,7 +128,7 @@ impl Tree {
     }
 
     /// Says whether the launcher ends within `timeout`.
-    fn gone_within(&self, timeout: Duration) -> bool {
+    pub(super) fn gone_within(&self, timeout: Duration) -> bool {
         ends_within(self.launcher.as_fd(), timeout)
     }
 
