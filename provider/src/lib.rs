@@ -10,6 +10,7 @@
 
 mod agent;
 mod api;
+mod check;
 mod family;
 mod gauge;
 mod kill_switch;
@@ -22,5 +23,6 @@ pub mod yielding;
 
 pub use agent::{AgentError, Assignment, Session, WorkerEvent, start as start_worker};
 pub use api::provider_router;
+pub use check::{EngineFinding, EngineLayer, EngineOutcome, engine_attacks};
 pub use gauge::{Gauge, GaugeError, measure};
 pub use seller::{Seller, SellerConfig, SellerHandle, channel as reservation_channel};

@@ -8,11 +8,18 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use engine::{EngineDevice, MAX_FRAME_BYTES, Pipe};
+use engine::{Budget, Card, EngineDevice, FailureCause, MAX_FRAME_BYTES, Pipe, RunError};
 use sandbox::{Confined, Entered, UnconfinedStart, WorkerProgram};
 
 /// The hidden command that makes a process a worker.
 pub const WORKER_COMMAND: &str = "worker";
+
+/// What a worker's process ends with when its card was lost; the agent tells it from a job that failed, also where no
+/// frame could be sent any more.
+pub const CARD_LOST_EXIT: u8 = 86;
+
+/// What a job may take of the card's memory. The one place to change once the sandbox's limits say it.
+const CARD_BUDGET: Budget = Budget::UNLIMITED;
 
 /// Describes this binary as a worker that computes on `device`.
 pub fn program(device: &EngineDevice) -> WorkerProgram {
@@ -23,18 +30,28 @@ pub fn program(device: &EngineDevice) -> WorkerProgram {
 ///
 /// Errors go to the agent, as the first frame or as the job's last one, and in words to stderr.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    live(|| Ok((parse_device(arguments)?, CARD_BUDGET)))
+}
+
+/// Lives the life of a worker on a device that no text names, under a budget of its own: for tests alone.
+#[doc(hidden)]
+pub fn main_on(device: EngineDevice, budget: Budget) -> ExitCode {
+    live(|| Ok((device, budget)))
+}
+
+fn live(choice: impl FnOnce() -> Result<(EngineDevice, Budget), String>) -> ExitCode {
     let entered = match sandbox::enter() {
         Ok(entered) => entered,
         Err(error) => return fail(&error),
     };
-    let device = match parse_device(arguments) {
-        Ok(device) => device,
+    let (device, budget) = match choice() {
+        Ok(choice) => choice,
         Err(error) => return fail(&error),
     };
     match entered {
         Entered::Finished(code) => code,
-        Entered::Confined(confined) => serve(confined, &device),
-        Entered::Unconfined(start) => announce_unconfined(start, &device),
+        Entered::Confined(confined) => serve(confined, &device, budget),
+        Entered::Unconfined(start) => announce_unconfined(start, &device, budget),
     }
 }
 
@@ -49,11 +66,14 @@ fn parse_device(mut arguments: impl Iterator<Item = OsString>) -> Result<EngineD
     text.parse().map_err(|error| format!("{error}"))
 }
 
-fn serve(confined: Confined, device: &EngineDevice) -> ExitCode {
-    if let Err(error) = engine::warm_up(device) {
-        confined.refuse(&error.to_string());
-        return fail(&error);
-    }
+fn serve(confined: Confined, device: &EngineDevice, budget: Budget) -> ExitCode {
+    let card = match warmed_up(device, budget) {
+        Ok(card) => card,
+        Err(error) => {
+            confined.refuse(&error.to_string());
+            return fail(&error);
+        }
+    };
     let mut output = io::stdout();
     let locked = match confined.lock() {
         Ok(locked) => locked,
@@ -66,15 +86,26 @@ fn serve(confined: Confined, device: &EngineDevice) -> ExitCode {
         input: io::stdin(),
         output,
     };
-    match engine::run(&mut pipe, device) {
+    match engine::run(&mut pipe, &card) {
         Ok(_summary) => ExitCode::SUCCESS,
+        Err(error) if error.cause() == FailureCause::CardLost => {
+            let _failed = fail(&error);
+            ExitCode::from(CARD_LOST_EXIT)
+        }
         Err(error) => fail(&error),
     }
 }
 
+/// Opens the card, once in the life of this process, and touches everything that a job will use of it.
+fn warmed_up(device: &EngineDevice, budget: Budget) -> Result<Card, RunError> {
+    let card = Card::open(device, budget)?;
+    engine::warm_up(&card)?;
+    Ok(card)
+}
+
 /// For the bench alone: the same warm-up without any layer, and no way to take a job.
-fn announce_unconfined(start: UnconfinedStart, device: &EngineDevice) -> ExitCode {
-    if let Err(error) = engine::warm_up(device) {
+fn announce_unconfined(start: UnconfinedStart, device: &EngineDevice, budget: Budget) -> ExitCode {
+    if let Err(error) = warmed_up(device, budget) {
         return fail(&error);
     }
     match start.announce(&mut io::stdout()) {

@@ -34,6 +34,8 @@ mod bench;
 mod config;
 mod driver;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod greeting;
 mod layer;
 mod limits;
