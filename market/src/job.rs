@@ -22,7 +22,7 @@ use crate::wire::{self, Payload, WireError};
 
 pub use checkpoint::{CheckpointFile, Content, Resume};
 pub use infer::InferSpec;
-pub use model::{BYTE_VOCABULARY, ModelShape, UnknownPreset};
+pub use model::{BYTE_VOCABULARY, ModelShape, SLICE_OPERATIONS, UnknownPreset};
 pub use name::{ArtifactName, NameError};
 pub use range::RangeError;
 pub use train::{MAX_CHECKPOINTS, TrainSpec};

@@ -8,17 +8,24 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{CHUNK_BYTES, FromWorker, MAX_FRAME_BYTES, ToWorker};
+use engine::{CHUNK_BYTES, FailureCause, FromWorker, MAX_FRAME_BYTES, ToWorker};
 use market::job::{ArtifactName, JobSpec};
 use market::{BlobHash, wire};
 use market_node::blobs::BlobStore;
-use sandbox::{FrameError, Killer, LaunchError, LockedReport, Output, Sandbox, Worker};
+use sandbox::{Exit, FrameError, Killer, LaunchError, LockedReport, Output, Sandbox, Worker};
 use tokio::sync::mpsc;
 
 use crate::kill_switch::KillSwitch;
+use crate::worker::CARD_LOST_EXIT;
+
+/// How often, in bytes of an output, it is looked whether there is room for as many more.
+const ROOM_CHECK_BYTES: u64 = 16 << 20;
 
 /// How long a worker may take to warm up and lock itself.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long a worker that has closed its pipe may take to be gone by itself, so that its own code is seen.
+const LAST_BREATH: Duration = Duration::from_millis(250);
 
 /// What happens in a worker, in order. The last event is always `Ended`.
 #[derive(Debug)]
@@ -52,6 +59,12 @@ pub enum AgentError {
         /// Its last words, made printable.
         stderr: String,
     },
+    /// Its card was lost: the driver gave it up, for example after a kernel that hung.
+    #[error("the card was lost while the job ran; the worker wrote: {words:?}")]
+    CardLost {
+        /// What it said of it, made printable.
+        words: String,
+    },
     /// It broke the protocol.
     #[error("the worker broke the protocol: {0}")]
     Protocol(String),
@@ -84,6 +97,25 @@ pub struct Assignment {
     pub scratch: PathBuf,
     /// What ends the worker from its first instruction on.
     pub(crate) switch: KillSwitch,
+}
+
+impl Assignment {
+    /// Describes the work on a job whose inputs lie in files, with a switch of its own.
+    pub fn new(
+        sandbox: Sandbox,
+        (job, inputs): (JobSpec, Vec<(ArtifactName, PathBuf)>),
+        blobs: BlobStore,
+        scratch: PathBuf,
+    ) -> Self {
+        Self {
+            sandbox,
+            job,
+            inputs,
+            blobs,
+            scratch,
+            switch: KillSwitch::default(),
+        }
+    }
 }
 
 /// A running worker. Dropping it kills the worker.
@@ -146,14 +178,22 @@ pub async fn start(
 fn attend(mut worker: Worker, assignment: Assignment, events: &mpsc::Sender<WorkerEvent>) {
     let result = converse(&mut worker, assignment, events);
     worker.kill();
-    let _exit = worker.wait();
+    let exit = worker.wait();
     let result = result.map_err(|error| match error {
-        AgentError::Died { .. } => AgentError::Died {
-            stderr: worker.stderr_text(),
-        },
+        AgentError::Died { .. } => how_it_died(exit, worker.stderr_text()),
         other => other,
     });
     let _gone = events.blocking_send(WorkerEvent::Ended(result));
+}
+
+/// Names the death of a worker that said no last word.
+fn how_it_died(exit: Exit, stderr: String) -> AgentError {
+    match exit {
+        Exit::Code(code) if code == i32::from(CARD_LOST_EXIT) => {
+            AgentError::CardLost { words: stderr }
+        }
+        _ => AgentError::Died { stderr },
+    }
 }
 
 fn converse(
@@ -183,6 +223,9 @@ fn converse(
     std::thread::scope(|scope| {
         let feeder = scope.spawn(move || feed(input, &job, &inputs));
         let heard = collector.listen(output, events);
+        if matches!(heard, Err(AgentError::Died { .. })) {
+            let _exit = worker.wait_timeout(LAST_BREATH);
+        }
         // A worker that lives on and does not read would hold the feeder for ever.
         killer.kill();
         let fed = feeder
@@ -243,6 +286,13 @@ struct Collector {
     open: Option<OpenOutput>,
 }
 
+impl Drop for Collector {
+    fn drop(&mut self) {
+        // An output that was never finished is nobody's.
+        let _ = std::fs::remove_file(&self.scratch);
+    }
+}
+
 struct OpenOutput {
     name: ArtifactName,
     file: File,
@@ -271,7 +321,7 @@ impl Collector {
             };
             let message = FromWorker::from_bytes(&frame)
                 .map_err(|error| AgentError::Protocol(error.to_string()))?;
-            let last = matches!(message, FromWorker::Done(_) | FromWorker::Failed { .. });
+            let last = last_word(&message);
             let event = match message {
                 FromWorker::Output {
                     name,
@@ -286,8 +336,8 @@ impl Collector {
             {
                 return Ok(()); // Nobody is interested any more.
             }
-            if last {
-                return Ok(());
+            if let Some(ended) = last {
+                return ended;
             }
         }
     }
@@ -310,6 +360,11 @@ impl Collector {
                 return Err(AgentError::Protocol(problem));
             }
         };
+        // The store keeps its reserve only when it takes the whole; until then this does.
+        if open.length / ROOM_CHECK_BYTES != (open.length + bytes.len() as u64) / ROOM_CHECK_BYTES {
+            let room = self.blobs.check_room(ROOM_CHECK_BYTES);
+            room.map_err(|error| AgentError::Store(error.to_string()))?;
+        }
         open.file.write_all(bytes).map_err(store)?;
         open.length += bytes.len() as u64;
         let Some(claimed) = piece.end else {
@@ -335,6 +390,32 @@ impl Collector {
             bytes: blob.size,
         })
     }
+}
+
+/// Tells how the worker ended, where this is its last message. A job that failed is the job's affair and no error here.
+fn last_word(message: &FromWorker) -> Option<Result<(), AgentError>> {
+    match message {
+        FromWorker::Failed {
+            reason,
+            cause: FailureCause::CardLost,
+        } => Some(Err(AgentError::CardLost {
+            words: printable(reason),
+        })),
+        FromWorker::Done(_) | FromWorker::Failed { .. } => Some(Ok(())),
+        _ => None,
+    }
+}
+
+/// Replaces what a job may have put into words to steer a terminal; at most 400 characters.
+fn printable(text: &str) -> String {
+    let shown = |letter: char| {
+        if letter.is_control() {
+            '\u{fffd}'
+        } else {
+            letter
+        }
+    };
+    text.chars().take(400).map(shown).collect()
 }
 
 struct Piece {

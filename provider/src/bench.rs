@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
-use engine::{Blob, EngineDevice, FromWorker, MAX_FRAME_BYTES, Pipe, Summary, ToWorker};
+use engine::{Blob, Card, FromWorker, MAX_FRAME_BYTES, Pipe, Summary, ToWorker};
 use market::job::{
     ArtifactName, InferSpec, Input, JobKind, JobSpec, Limits, ModelShape, TrainSpec,
 };
@@ -86,13 +86,13 @@ pub fn confined(sandbox: &Sandbox) -> Result<Worked, WorkError> {
 ///
 /// # Errors
 /// A job failed.
-pub(crate) fn unconfined(device: &EngineDevice) -> Result<Worked, WorkError> {
+pub(crate) fn unconfined(card: &Card) -> Result<Worked, WorkError> {
     let worked = work(|job, contents| {
         let mut script = Script {
             messages: messages(job, contents).into(),
             said: Vec::new(),
         };
-        engine::run(&mut script, device).map_err(|error| WorkError::Engine(error.to_string()))?;
+        engine::run(&mut script, card).map_err(|error| WorkError::Engine(error.to_string()))?;
         finish(script.said)
     })?;
     Ok(Worked {

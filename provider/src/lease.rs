@@ -47,6 +47,8 @@ pub(crate) struct LeaseShell {
     pub(crate) stage: watch::Sender<JobStage>,
     /// Hears what the channel paid once it is closed and this machine is free again.
     pub(crate) paid: Option<oneshot::Sender<Amount>>,
+    /// Hears what the worker said when its card was lost.
+    pub(crate) card_lost: Option<oneshot::Sender<String>>,
     /// What the owner ends the worker with.
     pub(crate) switch: KillSwitch,
 }
@@ -212,7 +214,7 @@ impl LeaseShell {
         self.lease.input(Input::WorkerDone(Outcome::Failed)).await;
     }
 
-    async fn worker_event(&self, event: WorkerEvent, work: &mut Work) {
+    async fn worker_event(&mut self, event: WorkerEvent, work: &mut Work) {
         match event {
             WorkerEvent::Locked(report) => {
                 let layers = layer_names(&report);
@@ -232,6 +234,11 @@ impl LeaseShell {
             }
             WorkerEvent::Ended(result) => {
                 work.session = None;
+                if let Err(AgentError::CardLost { words }) = &result
+                    && let Some(hears) = self.card_lost.take()
+                {
+                    let _stopped = hears.send(words.clone());
+                }
                 let outcome = outcome_of(work.outcome, &result, &self.switch);
                 if let (Err(error), Outcome::Failed, None) = (&result, outcome, work.outcome) {
                     let reason = error.to_string();
@@ -262,7 +269,7 @@ impl LeaseShell {
                 work.outcome = Some(Outcome::Completed);
                 self.summary(summary);
             }
-            FromWorker::Failed { reason } => {
+            FromWorker::Failed { reason, .. } => {
                 work.outcome = Some(Outcome::Failed);
                 self.lease.report(Progress::Failed { reason });
             }

@@ -11,6 +11,7 @@
 mod agent;
 mod api;
 pub mod bench;
+pub mod check;
 mod gauge;
 mod kill_switch;
 mod lease;

@@ -166,7 +166,7 @@ fn check_job(
         ));
     }
     // What the ask promises of memory, and what every job may use unless it says otherwise.
-    let host_limit = usable.max(Limits::default().memory_bytes);
+    let host_limit = usable.max(Limits::default().memory_bytes).min(host_memory());
     if job.limits.memory_bytes > host_limit {
         return refuse(format!(
             "it may use {} bytes of host memory, and this offer allows {host_limit}",
@@ -174,6 +174,20 @@ fn check_job(
         ));
     }
     Ok(())
+}
+
+/// Returns three quarters of this machine's memory, in bytes: what a job may use of it, whatever the card has.
+#[cfg(target_os = "linux")]
+fn host_memory() -> u64 {
+    let system = rustix::system::sysinfo();
+    let total = (system.totalram as u64).saturating_mul(system.mem_unit.into());
+    total / 4 * 3
+}
+
+/// A system that is not asked for its memory sets no further bound.
+#[cfg(not(target_os = "linux"))]
+fn host_memory() -> u64 {
+    u64::MAX
 }
 
 #[cfg(test)]

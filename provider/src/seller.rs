@@ -3,6 +3,7 @@
 //! One task owns the state. It sells the best adapter and never runs a second lease beside the first.
 
 mod bidding;
+mod breaker;
 mod doubts;
 mod handle;
 mod offering;
@@ -32,6 +33,7 @@ use crate::pricing::Pricing;
 use crate::reservation::{self, Accepted, Arrival};
 
 use bidding::{Answer, Bidding};
+use breaker::Verdict;
 pub use handle::SellerHandle;
 use handle::Wish;
 use offering::{Look, Posted};
@@ -80,6 +82,8 @@ enum Note {
     Paid(AgreementId, Amount),
     /// The lease is over, or never began.
     Over(AgreementId, Option<Amount>),
+    /// The card was lost under a job; what its worker said.
+    CardLost(String),
     /// The node of this bid answered an offer, or did not.
     Answered(OrderId, Answer),
     /// The draw among equal orders, for the blocks from this height on.
@@ -280,8 +284,24 @@ impl Seller {
                 self.sealing.insert(agreement);
                 self.make_room(agreement).await;
             }
+            Note::CardLost(words) => self.card_lost(&words).await,
             Note::Answered(bid, answer) => self.answered(bid, &answer),
             Note::Drawn(height, header) => self.bidding.drawn(height, header),
+        }
+    }
+
+    /// Counts a loss of the card, and stops selling where it was one too many.
+    async fn card_lost(&mut self, words: &str) {
+        let now = self.node.clock.now().unwrap_or(Timestamp::from_millis(0));
+        match self.rest.card_lost(now, words) {
+            Verdict::JobEnded => tracing::warn!(words, "the card was lost; the job on it is over"),
+            Verdict::Stopped => {
+                tracing::error!(
+                    words,
+                    "the card was lost again; nothing is sold until its owner says so"
+                );
+                self.withdraw().await;
+            }
         }
     }
 

@@ -3,12 +3,14 @@
 //!
 //! Never decides what bytes mean: the crates whose bytes these are include this file and bring their checks. A
 //! failure prints the seed and the input in hex, which is all that is needed to see it again.
+//! `NIGHTSHIFT_FUZZ_SECONDS` makes it go on with other mutations for so long.
 
 #![expect(unsafe_code, reason = "an allocator that counts is one")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// What all mutations of a run follow from.
 const SEED: u64 = 0x6e69_6768_7473_6866;
@@ -167,6 +169,24 @@ pub(super) fn sweep((decoder, check): (&str, fn(&[u8]) -> bool)) {
         }
     }
     assert!(meant > 0, "nothing in the corpus of {decoder} decodes");
+    go_on(decoder, check, &entries);
+}
+
+/// Goes on with mutations of the corpus for as long as the environment asks, by default not at all.
+fn go_on(decoder: &str, check: fn(&[u8]) -> bool, entries: &[Vec<u8>]) {
+    let asked = std::env::var("NIGHTSHIFT_FUZZ_SECONDS").unwrap_or_default();
+    let Ok(seconds) = asked.parse() else { return };
+    let (began, length) = (Instant::now(), Duration::from_secs(seconds));
+    let mut rounds = 0_u64;
+    while began.elapsed() < length {
+        let seed = SEED.wrapping_mul(3).wrapping_add(rounds);
+        let mut dice = Dice(seed);
+        let (entry, other) = (dice.below(entries.len()), dice.below(entries.len()));
+        let mutated = mutate(&entries[entry], &entries[other], &mut dice);
+        try_bytes(check, seed, &mutated);
+        rounds += 1;
+    }
+    eprintln!("{decoder}: {rounds} more mutations in {seconds} s");
 }
 
 fn try_bytes(check: fn(&[u8]) -> bool, seed: u64, bytes: &[u8]) -> bool {
@@ -267,7 +287,7 @@ pub(super) fn compare_corpus(entries: &[(&str, &str, Vec<u8>)]) {
         let kept = std::fs::read(&file).unwrap_or_default();
         assert!(
             kept == *bytes,
-            "{} is no longer what the small ledger encodes to",
+            "{} is no longer what this crate encodes to",
             file.display()
         );
     }

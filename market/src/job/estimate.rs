@@ -3,7 +3,7 @@
 //! Never measures. The figures are estimates in integers, the same on every machine; an adapter's speed
 //! is somebody else's business.
 
-use super::{JobKind, JobSpec, TrainSpec};
+use super::{JobKind, JobSpec, ModelShape, SLICE_OPERATIONS, TrainSpec};
 
 /// Bytes of one number in the engine, which computes in f32.
 const NUMBER_BYTES: u64 = 4;
@@ -14,7 +14,7 @@ const WORKER_BYTES: u64 = 192 << 20;
 impl JobSpec {
     /// Returns the memory in bytes that the job needs: worker, inputs, weights, optimiser, activations.
     ///
-    /// Training holds weights, gradients and two moments, and keeps the activations of one step.
+    /// Training holds weights, gradients and two moments, and keeps the activations of one slice of a step.
     /// Inference holds the weights file, the weights made from it, and the key-value cache, which is
     /// taken as large as the weights.
     pub fn memory_bytes(&self) -> u64 {
@@ -27,6 +27,18 @@ impl JobSpec {
             }
         };
         fixed.saturating_add(working)
+    }
+
+    /// Returns the memory in bytes that the job needs on a card, as far as the job alone tells: what is computed with,
+    /// without the worker and the inputs, which lie in the host's memory.
+    ///
+    /// Of inference only the weights are known before the model's sizes are: the engine adds cache, tables and one piece
+    /// of the prompt once it has read them.
+    pub fn card_bytes(&self) -> u64 {
+        match &self.kind {
+            JobKind::Train(train) => train_bytes(train).saturating_add(table_bytes(&train.model)),
+            JobKind::Infer(infer) => self.input(&infer.weights).map_or(0, |input| input.bytes),
+        }
     }
 
     /// Returns the floating-point operations of the job: `6 * N * tokens` for training and
@@ -50,7 +62,39 @@ impl JobSpec {
     }
 }
 
-/// Returns the bytes of weights, gradients, moments and one step's activations.
+impl ModelShape {
+    /// Returns the memory in bytes that inference needs on a card: weights, the cache of `positions` positions, the
+    /// tables, and what is alive while `piece` tokens that attend to all of them go through one layer. Saturating.
+    pub fn infer_bytes(&self, positions: u64, piece: u64) -> u64 {
+        let [dim, ffn, heads, layers] =
+            [self.dim, self.ffn_dim, self.heads, self.layers].map(u64::from);
+        let cache = 2 * layers * u64::from(self.kv_width()) * positions;
+        // A layer's cache is written into a copy, whole. Scores, their mask, and softmax's steps on them.
+        let copy = 4 * u64::from(self.kv_width()) * positions;
+        let alive = piece * (16 * dim + 6 * ffn + 6 * heads * positions);
+        let numbers = self.parameters() + cache + copy + alive;
+        NUMBER_BYTES
+            .saturating_mul(numbers)
+            .saturating_add(table_bytes(self))
+    }
+
+    /// Returns the tokens of a prompt that are read at once: at most `most`, fewer where the largest kernel would pass
+    /// [`SLICE_OPERATIONS`] or attention's scores `score_bytes`; at least one.
+    pub fn prefill_tokens(&self, most: u64, score_bytes: u64) -> u64 {
+        let context = u64::from(self.context);
+        let by_work = SLICE_OPERATIONS / self.largest_product(1, context).max(1);
+        let by_scores = score_bytes / (NUMBER_BYTES * u64::from(self.heads) * context).max(1);
+        most.min(by_work).min(by_scores).max(1)
+    }
+}
+
+/// Returns the bytes of the position tables: cosines and sines for queries and for keys, and the turn of a head.
+fn table_bytes(model: &ModelShape) -> u64 {
+    let [context, head] = [model.context, model.head_dim()].map(u64::from);
+    NUMBER_BYTES * head * (4 * context + head)
+}
+
+/// Returns the bytes of weights, gradients, moments and one slice's activations.
 fn train_bytes(train: &TrainSpec) -> u64 {
     let model = &train.model;
     let [dim, ffn, heads, layers, vocabulary, sequence] = [
@@ -66,7 +110,8 @@ fn train_bytes(train: &TrainSpec) -> u64 {
     // 4 of the attention scores stay alive until the backward pass, which doubles the peak.
     let layer = 16 * dim + 6 * ffn + 4 * heads * sequence;
     let token = 2 * (layers * layer + 4 * vocabulary);
-    let activations = train.tokens_per_step().saturating_mul(token);
+    let rows = u64::from(train.slice_rows());
+    let activations = (rows * sequence).saturating_mul(token);
     let weights = model.parameters().saturating_mul(6);
     weights
         .saturating_add(activations)

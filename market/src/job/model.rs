@@ -10,6 +10,14 @@ use super::{JobError, RangeError};
 /// Tokens of a model that reads and writes raw bytes.
 pub const BYTE_VOCABULARY: u32 = 256;
 
+/// The most floating-point operations that one kernel of the engine may be, 2^38 or 2.7 * 10^11: 0.03 s of a card that
+/// sustains 10 TFLOP/s, 0.3 s of one that sustains 1. A batch is computed in slices of rows that keep this, and a model of
+/// which one row does not is refused.
+///
+/// The largest kernel is a matrix product. Of the ranges alone, without this bound, it would be the feed-forward layer's
+/// over a whole batch: `2 * 2^20 tokens * 8,192 * 32,768 = 5.6 * 10^14`.
+pub const SLICE_OPERATIONS: u64 = 1 << 38;
+
 /// The sizes of a Llama-style decoder: RMS norm, rotary positions, gated SiLU, grouped-query attention.
 ///
 /// A job file gives either the name of a preset (`model = "demo-1m"`) or sizes, where each size
@@ -96,6 +104,16 @@ impl ModelShape {
     /// Returns the width of all key (or value) heads together.
     pub fn kv_width(&self) -> u32 {
         self.head_dim().saturating_mul(self.kv_heads)
+    }
+
+    /// Returns the floating-point operations of the largest matrix product over one row of `length` tokens, of which the
+    /// last attends to `seen`: `2 * length * dim` times the widest of the residual stream, the feed-forward layer, the
+    /// vocabulary and what is attended to. Its gradients are products of the same size. Saturating.
+    pub fn largest_product(&self, length: u64, seen: u64) -> u64 {
+        let sizes = [self.dim, self.ffn_dim, self.vocabulary].map(u64::from);
+        let widest = sizes.into_iter().fold(seen, u64::max);
+        let tokens = length.saturating_mul(2 * u64::from(self.dim));
+        tokens.saturating_mul(widest)
     }
 
     /// Checks every range that the fields state, and that heads divide as they must.

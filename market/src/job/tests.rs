@@ -261,9 +261,85 @@ fn estimates_of_the_largest_job_do_not_overflow() {
     train.log_every = 1_000;
     train.sequence = 16_384;
     train.batch = 64;
-    assert_eq!(job.validate(), Ok(()));
     assert!(job.memory_bytes() > 1 << 40);
+    assert!(job.card_bytes() > 1 << 40);
     assert!(job.flops() > 1 << 60);
+    let refused = job.validate();
+    let is_the_kernel = |error: &RangeError| error.field == "train.sequence with the model's sizes";
+    assert!(
+        matches!(&refused, Err(JobError::Range(error)) if is_the_kernel(error)),
+        "{refused:?}"
+    );
+    // 2 * 512 tokens * 8,192 * 32,768 is exactly the bound.
+    train_of(&mut job).sequence = 512;
+    assert_eq!(job.validate(), Ok(()));
+    assert_eq!(train_of(&mut job).slice_rows(), 1);
+}
+
+/// The widest shape in which one row still fits into a kernel, with as long a row as the ranges allow.
+#[test]
+fn no_kernel_of_a_valid_job_passes_the_bound() {
+    let sizes = [
+        (16, 16, 16_384),
+        (384, 1_024, 1_024),
+        (4_096, 11_008, 2_048),
+        (8_192, 32_768, 512),
+    ];
+    for (dim, ffn_dim, sequence) in sizes {
+        for batch in [1, 7, 64] {
+            let mut job = train_job();
+            let train = train_of(&mut job);
+            train.model = ModelShape {
+                dim,
+                layers: 2,
+                heads: 16.min(dim / 8),
+                kv_heads: 2,
+                ffn_dim,
+                vocabulary: BYTE_VOCABULARY,
+                context: sequence,
+                tied_embeddings: true,
+            };
+            (train.sequence, train.batch) = (sequence, batch);
+            assert_eq!(job.validate(), Ok(()), "{dim} {ffn_dim} {sequence} {batch}");
+            let train = train_of(&mut job);
+            let rows = u64::from(train.slice_rows());
+            assert!((1..=u64::from(batch)).contains(&rows));
+            let [dim, ffn_dim, sequence] = [dim, ffn_dim, sequence].map(u64::from);
+            let tokens = rows * sequence;
+            for kernel in [
+                2 * tokens * dim * ffn_dim,
+                2 * tokens * sequence * dim,
+                2 * tokens * dim * dim,
+            ] {
+                assert!(kernel <= SLICE_OPERATIONS, "{kernel} in {rows} rows");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_usual_recipes_are_computed_in_one_slice() {
+    let mut job = train_job();
+    assert_eq!(train_of(&mut job).slice_rows(), train_of(&mut job).batch);
+    let train = train_of(&mut job);
+    (train.model, train.sequence, train.batch) = (ModelShape::SMALL_10M, 256, 8);
+    assert_eq!(train.slice_rows(), 8);
+}
+
+#[test]
+fn a_prompt_s_pieces_shrink_with_context_and_heads() {
+    assert_eq!(ModelShape::DEMO_1M.prefill_tokens(256, 1 << 28), 256);
+    let wide = ModelShape {
+        dim: 256,
+        heads: 128,
+        kv_heads: 1,
+        context: 16_384,
+        ..ModelShape::DEMO_1M
+    };
+    // 128 heads * 16,384 positions * 4 bytes are 8 MiB a token.
+    assert_eq!(wide.prefill_tokens(256, 1 << 28), 32);
+    assert_eq!(wide.prefill_tokens(256, 1), 1);
+    assert!(wide.infer_bytes(16_384, 32) > 4 * wide.parameters() + (1 << 28));
 }
 
 proptest::proptest! {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::range::check;
-use super::{ArtifactName, JobError, ModelShape, RangeError, Resume};
+use super::{ArtifactName, JobError, ModelShape, RangeError, Resume, SLICE_OPERATIONS};
 
 /// The most checkpoints that one agreement makes before the last step; each is three files, and an agreement
 /// delivers at most 256.
@@ -147,6 +147,20 @@ impl TrainSpec {
         self.tokens_per_step().saturating_mul(self.steps.into())
     }
 
+    /// Returns the floating-point operations of the largest kernel over one sequence.
+    pub fn row_operations(&self) -> u64 {
+        let sequence = u64::from(self.sequence);
+        self.model.largest_product(sequence, sequence)
+    }
+
+    /// Returns the sequences that are computed at once: as many of the batch as keep every kernel within
+    /// [`SLICE_OPERATIONS`], at least one. The same on every machine, since it decides the order of sums.
+    pub fn slice_rows(&self) -> u32 {
+        let fitting = SLICE_OPERATIONS / self.row_operations().max(1);
+        let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
+        fitting.min(self.batch).max(1)
+    }
+
     /// Checks every range that the fields state.
     pub fn validate(&self) -> Result<(), JobError> {
         self.model.validate()?;
@@ -170,6 +184,12 @@ impl TrainSpec {
             self.tokens_per_step(),
             8..=1 << 20,
             "tokens",
+        )?;
+        check(
+            "train.sequence with the model's sizes",
+            self.row_operations(),
+            1..=SLICE_OPERATIONS,
+            "operations in one kernel",
         )?;
         check(
             "train.held_out_bps",

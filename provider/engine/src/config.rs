@@ -1,9 +1,11 @@
 //! Owns a model's configuration: the sizes and constants of a Llama, and their Hugging Face file.
 //!
 //! Never accepts a configuration that the model code would compute differently from what the file
-//! means: unknown activations, biases or position scalings are refused, not ignored.
+//! means: unknown activations, biases or position scalings are refused, not ignored, and so is every field that is
+//! not known at all. A field that occurs twice is refused; `serde_json` ends a file that nests deeper than 128 levels.
 
 use market::job::{JobError, ModelShape};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// The most bytes that a `config.json` may have.
@@ -47,8 +49,9 @@ pub enum ConfigError {
     Shape(#[from] JobError),
 }
 
-/// The fields of Hugging Face's file that matter here; others are ignored.
+/// The fields of Hugging Face's file that matter here.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LlamaFile {
     architectures: Vec<String>,
     model_type: String,
@@ -79,6 +82,23 @@ struct LlamaFile {
     bos_token_id: Option<u32>,
     #[serde(default)]
     eos_token_id: Option<u32>,
+    // What other programs note beside, which changes nothing that is computed here.
+    #[serde(default, skip_serializing)]
+    _name_or_path: Option<IgnoredAny>,
+    #[serde(default, skip_serializing, rename = "transformers_version")]
+    _transformers_version: Option<IgnoredAny>,
+    #[serde(default, skip_serializing, rename = "use_cache")]
+    _use_cache: Option<IgnoredAny>,
+    #[serde(default, skip_serializing, rename = "initializer_range")]
+    _initializer_range: Option<IgnoredAny>,
+    #[serde(default, skip_serializing, rename = "pretraining_tp")]
+    _pretraining_tp: Option<IgnoredAny>,
+    #[serde(default, skip_serializing, rename = "attention_dropout")]
+    _attention_dropout: Option<IgnoredAny>,
+    #[serde(default, skip_serializing, rename = "pad_token_id")]
+    _pad_token_id: Option<IgnoredAny>,
+    #[serde(default, skip_serializing, rename = "dtype")]
+    _dtype: Option<IgnoredAny>,
 }
 
 fn default_rope_theta() -> f64 {
@@ -137,6 +157,14 @@ impl ModelConfig {
             torch_dtype: Some("float32".to_owned()),
             bos_token_id: None,
             eos_token_id: None,
+            _name_or_path: None,
+            _transformers_version: None,
+            _use_cache: None,
+            _initializer_range: None,
+            _pretraining_tp: None,
+            _attention_dropout: None,
+            _pad_token_id: None,
+            _dtype: None,
         };
         serde_json::to_vec_pretty(&file).expect("plain fields have a JSON form")
     }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::{Device, DeviceKind};
+use burn::tensor::DeviceKind;
 
 /// What kind of GPU the graphics interface says an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,9 @@ pub enum GpuKind {
     Integrated,
     /// Lent by a hypervisor.
     Virtual,
+    /// A processor that poses as a GPU. It is never chosen and has no text, so that no worker of the market computes
+    /// on one; tests of what only the GPU's stack can show ask for it by name.
+    Software,
 }
 
 /// What computes.
@@ -71,16 +74,42 @@ impl EngineDevice {
         }
     }
 
-    /// Returns Burn's handle; a GPU is opened when it is first used.
-    pub(crate) fn open(&self) -> Device {
+    /// Returns Burn's word for a GPU; `None` for the processor.
+    pub(crate) fn kind(&self) -> Option<DeviceKind> {
         match self {
-            Self::Flex => Device::flex(),
-            Self::Gpu { kind, index, .. } => Device::wgpu(match kind {
+            Self::Flex => None,
+            Self::Gpu { kind, index, .. } => Some(match kind {
                 GpuKind::Discrete => DeviceKind::DiscreteGpu(*index),
                 GpuKind::Integrated => DeviceKind::IntegratedGpu(*index),
                 GpuKind::Virtual => DeviceKind::VirtualGpu(*index),
+                GpuKind::Software => DeviceKind::Cpu,
             }),
         }
+    }
+
+    /// Names the processor that poses as a GPU, for tests alone.
+    #[doc(hidden)]
+    pub fn software() -> Self {
+        Self::Gpu {
+            kind: GpuKind::Software,
+            index: 0,
+            name: "software".to_owned(),
+        }
+    }
+
+    /// Tells whether there is a processor that poses as a GPU, for tests alone.
+    #[doc(hidden)]
+    pub fn has_software() -> bool {
+        let api = wgpu::Backends::VULKAN;
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+            backends: api,
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        });
+        let adapters = pollster::block_on(instance.enumerate_adapters(api));
+        let mut kinds = adapters
+            .iter()
+            .map(|adapter| adapter.get_info().device_type);
+        kinds.any(|kind| kind == wgpu::DeviceType::Cpu)
     }
 }
 
@@ -126,6 +155,7 @@ impl fmt::Display for GpuKind {
             Self::Discrete => "discrete",
             Self::Integrated => "integrated",
             Self::Virtual => "virtual",
+            Self::Software => "software",
         })
     }
 }

@@ -7,17 +7,21 @@ use std::time::Instant;
 use burn::tensor::{Tensor, s};
 use market::job::InferSpec;
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::card::{Card, CardError};
+use crate::checkpoint::{Checkpoint, CheckpointError, read_weights};
 use crate::config::ModelConfig;
-use crate::device::EngineDevice;
 use crate::model::{Cache, Decoder};
 use crate::outbox::OutputError;
 use crate::positions::PositionTables;
 use crate::sample::Sampler;
 use crate::tokens::{TokenBatch, TokenError};
 
-/// Prompt tokens that are read at once, which bounds the memory of attention's scores.
-const PREFILL_TOKENS: usize = 256;
+/// Prompt tokens that are read at once, at most; fewer where attention's scores would take more than
+/// [`SCORE_BYTES`] or a kernel would be too large.
+const PREFILL_TOKENS: u64 = 256;
+
+/// The most bytes that the scores of one layer may take while a prompt is read.
+const SCORE_BYTES: u64 = 256 << 20;
 
 /// Why a prompt could not be continued.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +56,9 @@ pub enum GenerateError {
     /// The model's scores are not numbers.
     #[error("the model's scores are not finite")]
     NotFinite,
-    /// The device did not return a result.
-    #[error("the device failed: {0}")]
-    Device(String),
+    /// The card refused, or did not return a result.
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// Something could not be sent.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -80,17 +84,28 @@ pub struct Generator {
     config: ModelConfig,
     weights: Vec<Tensor<2>>,
     tables: PositionTables,
+    card: Card,
 }
 
 impl Generator {
-    /// Checks a checkpoint and copies its weights to the device.
-    pub fn load(checkpoint: &Checkpoint, device: &EngineDevice) -> Result<Self, GenerateError> {
-        let device = device.open();
-        let (config, weights) = checkpoint.read(&device)?;
+    /// Checks a checkpoint and copies its weights to the card.
+    ///
+    /// `positions` is what the cache will hold, and `limit` the host's memory in bytes; both files and what they will
+    /// need are checked before anything is taken for them.
+    pub(crate) fn load(
+        checkpoint: &Checkpoint,
+        positions: u64,
+        limit: u64,
+        card: &Card,
+    ) -> Result<Self, GenerateError> {
+        let config = ModelConfig::from_json(&checkpoint.config).map_err(CheckpointError::from)?;
+        check_memory(&config, positions, limit, card)?;
+        let weights = read_weights(&config, &checkpoint.weights, card)?;
         Ok(Self {
-            tables: PositionTables::new(&config, &device),
+            tables: PositionTables::new(&config, card)?,
             config,
             weights,
+            card: card.clone(),
         })
     }
 
@@ -99,25 +114,13 @@ impl Generator {
         &self.config
     }
 
-    /// Refuses a job whose weights (as file and as tensors) and cache pass `limit` bytes.
-    pub fn check_memory(&self, spec: &InferSpec, limit: u64) -> Result<(), GenerateError> {
-        let shape = &self.config.shape;
-        let positions = spec.tokens().min(shape.context.into());
-        let cache = 2 * u64::from(shape.layers) * u64::from(shape.kv_width()) * positions;
-        let needed = 4 * (2 * shape.parameters() + cache);
-        match needed <= limit {
-            true => Ok(()),
-            false => Err(GenerateError::Memory { needed, limit }),
-        }
-    }
-
     /// Continues the prompt and hands every token's bytes to `emit` as soon as it is chosen.
     pub fn generate(
         &self,
         spec: &InferSpec,
         emit: &mut dyn FnMut(&[u8]) -> Result<(), OutputError>,
     ) -> Result<Completion, GenerateError> {
-        let prompt: Vec<u32> = spec.prompt.bytes().map(u32::from).collect();
+        let prompt: Vec<i64> = spec.prompt.bytes().map(i64::from).collect();
         let capacity = self.capacity(prompt.len(), spec.max_tokens)?;
         let mut cache = Cache::new(&self.config, capacity);
         let mut sampler = Sampler::new(spec.temperature_milli, spec.seed);
@@ -132,7 +135,8 @@ impl Generator {
             text.push(byte);
             emit(&[byte])?;
             if written < spec.max_tokens {
-                scores = self.scores_after(&[token], &mut cache)?;
+                scores = self.scores_after(&[i64::from(token)], &mut cache)?;
+                self.card.check()?;
             }
         }
         Ok(Completion {
@@ -157,37 +161,67 @@ impl Generator {
         }
     }
 
-    fn prefill(&self, prompt: &[u32], cache: &mut Cache) -> Result<Vec<f32>, GenerateError> {
+    fn prefill(&self, prompt: &[i64], cache: &mut Cache) -> Result<Vec<f32>, GenerateError> {
         let mut scores = Vec::new();
-        for piece in prompt.chunks(PREFILL_TOKENS) {
+        for piece in prompt.chunks(prefill_tokens(&self.config)) {
             scores = self.scores_after(piece, cache)?;
+            self.card.check()?;
         }
         Ok(scores)
     }
 
     /// Appends tokens to what the cache holds and returns the scores of the token after them.
-    fn scores_after(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>, GenerateError> {
+    fn scores_after(&self, tokens: &[i64], cache: &mut Cache) -> Result<Vec<f32>, GenerateError> {
         let decoder = Decoder {
             config: &self.config,
             weights: &self.weights,
         };
         let count = tokens.len();
         let batch = TokenBatch::new(tokens, count, self.config.shape.vocabulary)?;
-        let positions = self.tables.stretch(cache.length(), count);
-        let hidden = decoder.hidden(&batch, &positions, Some(cache));
+        let positions = self.tables.stretch(cache.length(), count)?;
+        let hidden = decoder.hidden(&batch, &positions, Some(cache))?;
         let last = hidden.slice(s![count - 1..count]);
         let data = decoder.head(last).try_into_data();
-        let data = data.map_err(|error| GenerateError::Device(error.to_string()))?;
+        let data = data.map_err(CardError::from)?;
         let scores = data.try_into_vec::<f32>();
-        scores.map_err(|error| GenerateError::Device(error.to_string()))
+        Ok(scores.map_err(CardError::failed)?)
     }
 
     fn out_of_range(&self, token: u32, position: usize) -> TokenError {
         TokenError::OutOfRange {
-            token,
+            token: i64::from(token),
             position,
             vocabulary: self.config.shape.vocabulary,
         }
+    }
+}
+
+/// Returns the prompt tokens that are read at once.
+fn prefill_tokens(config: &ModelConfig) -> usize {
+    let tokens = config.shape.prefill_tokens(PREFILL_TOKENS, SCORE_BYTES);
+    usize::try_from(tokens).unwrap_or(1)
+}
+
+/// Refuses a model that passes the card's budget, or whose weights (as file and as tensors) and cache pass `limit`
+/// bytes of the host's memory.
+fn check_memory(
+    config: &ModelConfig,
+    positions: u64,
+    limit: u64,
+    card: &Card,
+) -> Result<(), GenerateError> {
+    let shape = &config.shape;
+    let positions = positions.min(shape.context.into());
+    let on_card = shape.infer_bytes(positions, prefill_tokens(config) as u64);
+    card.admit(on_card)?;
+    let file = 4 * shape.parameters();
+    let needed = match card.is_gpu() {
+        true => file.saturating_mul(2),
+        false => file.saturating_add(on_card),
+    };
+    match needed <= limit {
+        true => Ok(()),
+        false => Err(GenerateError::Memory { needed, limit }),
     }
 }
 

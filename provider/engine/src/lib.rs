@@ -9,18 +9,24 @@
 //! price, and treats every byte of a job as hostile: lengths, names, shapes and token ids are checked
 //! before anything is allocated or uploaded.
 
+mod card;
 mod checkpoint;
 mod config;
 mod device;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod generate;
 mod inputs;
 #[cfg(test)]
 mod memory_pipe;
 mod model;
 mod outbox;
+#[cfg(test)]
+mod own_process;
 mod positions;
 mod protocol;
 mod sample;
+mod tensor_file;
 mod text;
 mod tokens;
 mod train;
@@ -30,6 +36,7 @@ mod warm;
 mod weights;
 mod worker;
 
+pub use card::{Budget, Card, CardError, Scrubbed};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use config::{ConfigError, ModelConfig};
 pub use device::{DeviceError, EngineDevice, GpuKind};
@@ -37,9 +44,10 @@ pub use generate::{Completion, GenerateError, Generator};
 pub use inputs::InputError;
 pub use outbox::OutputError;
 pub use protocol::{
-    Blob, CHUNK_BYTES, FromWorker, InferSummary, MAX_FRAME_BYTES, Metric, Pipe, Started, Summary,
-    ToWorker, TrainSummary,
+    Blob, CHUNK_BYTES, FailureCause, FromWorker, InferSummary, MAX_FRAME_BYTES, Metric, Pipe,
+    Started, Summary, ToWorker, TrainSummary,
 };
+pub use tensor_file::{TensorFileError, TensorFileProblem};
 pub use text::{TextError, unigram_entropy};
 pub use tokens::TokenError;
 pub use train::TrainError;

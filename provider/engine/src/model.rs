@@ -4,13 +4,14 @@
 //! tokens ─► embed ─► [ norm ─► attention ─► + ─► norm ─► gated SiLU ─► + ] x layers ─► norm ─► logits
 //! ```
 //! Activations are kept as `[batch * length, dim]`, so that every projection is one plain matrix
-//! product. Never samples, never trains, never checks ids: [`TokenBatch`] has done that.
+//! product. Never samples, never trains, never makes an index: [`TokenBatch`] looks
+//! its ids up itself.
 
-use burn::tensor::{Tensor, activation, module};
+use burn::tensor::{Tensor, activation};
 
 use crate::config::ModelConfig;
 use crate::positions::Positions;
-use crate::tokens::TokenBatch;
+use crate::tokens::{TokenBatch, TokenError};
 use crate::weights::LAYER_WEIGHTS;
 
 /// Keys and values of one layer for all positions so far, `[batch, kv_heads, capacity, head]`.
@@ -86,8 +87,8 @@ impl Decoder<'_> {
         tokens: &TokenBatch,
         positions: &Positions,
         cache: Option<&mut Cache>,
-    ) -> Tensor<2> {
-        self.head(self.hidden(tokens, positions, cache))
+    ) -> Result<Tensor<2>, TokenError> {
+        Ok(self.head(self.hidden(tokens, positions, cache)?))
     }
 
     /// Returns the residual stream after the last norm, `[batch * length, dim]`.
@@ -96,13 +97,9 @@ impl Decoder<'_> {
         tokens: &TokenBatch,
         positions: &Positions,
         mut cache: Option<&mut Cache>,
-    ) -> Tensor<2> {
+    ) -> Result<Tensor<2>, TokenError> {
         let shape = &self.config.shape;
-        let rows = tokens.rows() * tokens.columns();
-        let table = self.weights[0].clone();
-        let ids = tokens.upload(&table.device());
-        let embedded = module::embedding(table, ids);
-        let mut stream = embedded.reshape([rows, shape.dim as usize]);
+        let mut stream = tokens.rows_of(self.weights[0].clone())?;
         for layer in 0..shape.layers as usize {
             let weights = self.layer(layer);
             let normed = self.norm(stream.clone(), &weights[0]);
@@ -115,7 +112,7 @@ impl Decoder<'_> {
         if let Some(cache) = cache {
             cache.length += tokens.columns();
         }
-        self.norm(stream, &self.weights[self.last_norm()])
+        Ok(self.norm(stream, &self.weights[self.last_norm()]))
     }
 
     /// Multiplies hidden states with the output table.

@@ -4,8 +4,9 @@
 //! (`rotate_half`), with wavelengths `theta^(2i/head_dim)`. The queries' tables already hold attention's
 //! scale `1/sqrt(head_dim)`. Never touches weights.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 
+use crate::card::{Card, CardError};
 use crate::config::ModelConfig;
 
 /// What is added to a score that looks ahead: finite, so that no arithmetic on it makes a NaN.
@@ -20,6 +21,7 @@ pub(crate) struct Rotary {
 
 /// The position tables of a whole context, from which stretches are cut.
 pub(crate) struct PositionTables {
+    card: Card,
     query: Rotary,
     key: Rotary,
     rotation: Tensor<2>,
@@ -37,17 +39,18 @@ pub(crate) struct Positions {
 
 impl PositionTables {
     /// Computes the tables for every position of the model's context.
-    pub(crate) fn new(config: &ModelConfig, device: &Device) -> Self {
+    pub(crate) fn new(config: &ModelConfig, card: &Card) -> Result<Self, CardError> {
         let head_dim = config.shape.head_dim() as usize;
         let context = config.shape.context as usize;
         let scale = 1.0 / (head_dim as f64).sqrt();
-        Self {
-            query: Rotary::new(config, scale, device),
-            key: Rotary::new(config, 1.0, device),
-            rotation: rotation(head_dim, device),
+        Ok(Self {
+            card: card.clone(),
+            query: Rotary::new(config, scale, card)?,
+            key: Rotary::new(config, 1.0, card)?,
+            rotation: rotation(head_dim, card)?,
             heads_per_group: (config.shape.heads / config.shape.kv_heads) as usize,
             context,
-        }
+        })
     }
 
     /// Returns the positions that the model is made for.
@@ -56,21 +59,22 @@ impl PositionTables {
     }
 
     /// Cuts out `length` positions from `start`, which must lie within the context.
-    pub(crate) fn stretch(&self, start: usize, length: usize) -> Positions {
+    pub(crate) fn stretch(&self, start: usize, length: usize) -> Result<Positions, CardError> {
         assert!(
             start + length <= self.context,
             "positions lie within the context"
         );
-        Positions {
+        let mask = (length > 1).then(|| self.mask(start, length));
+        Ok(Positions {
             query: self.query.stretch(start, length),
             key: self.key.stretch(start, length),
             rotation: self.rotation.clone(),
-            mask: (length > 1).then(|| self.mask(start, length)),
-        }
+            mask: mask.transpose()?,
+        })
     }
 
     /// Builds `[1, 1, heads_per_group * length, start + length]`: 0 behind, [`MASKED`] ahead.
-    fn mask(&self, start: usize, length: usize) -> Tensor<4> {
+    fn mask(&self, start: usize, length: usize) -> Result<Tensor<4>, CardError> {
         let seen = start + length;
         let mut values = Vec::with_capacity(self.heads_per_group * length * seen);
         for _ in 0..self.heads_per_group {
@@ -80,12 +84,12 @@ impl PositionTables {
             }
         }
         let shape = [1, 1, self.heads_per_group * length, seen];
-        Tensor::from_data(TensorData::new(values, shape), &self.rotation.device())
+        self.card.upload(values, shape)
     }
 }
 
 impl Rotary {
-    fn new(config: &ModelConfig, scale: f64, device: &Device) -> Self {
+    fn new(config: &ModelConfig, scale: f64, card: &Card) -> Result<Self, CardError> {
         let head_dim = config.shape.head_dim() as usize;
         let context = config.shape.context as usize;
         let half = head_dim / 2;
@@ -99,13 +103,11 @@ impl Rotary {
                 sines.push((angle.sin() * scale) as f32);
             }
         }
-        let table = |values: Vec<f32>| {
-            Tensor::from_data(TensorData::new(values, [1, context, 1, head_dim]), device)
-        };
-        Self {
-            cosine: table(cosines),
-            sine: table(sines),
-        }
+        let shape = [1, context, 1, head_dim];
+        Ok(Self {
+            cosine: card.upload(cosines, shape)?,
+            sine: card.upload(sines, shape)?,
+        })
     }
 
     fn stretch(&self, start: usize, length: usize) -> Self {
@@ -149,7 +151,7 @@ impl Positions {
 ///
 /// A product with it costs little and has a plain gradient on every backend, where cutting and
 /// joining halves would copy.
-fn rotation(head_dim: usize, device: &Device) -> Tensor<2> {
+fn rotation(head_dim: usize, card: &Card) -> Result<Tensor<2>, CardError> {
     let half = head_dim / 2;
     let mut values = vec![0.0_f32; head_dim * head_dim];
     for column in 0..head_dim {
@@ -162,5 +164,5 @@ fn rotation(head_dim: usize, device: &Device) -> Tensor<2> {
             *value = sign;
         }
     }
-    Tensor::from_data(TensorData::new(values, [head_dim, head_dim]), device)
+    card.upload(values, [head_dim, head_dim])
 }

@@ -84,7 +84,18 @@ pub enum FromWorker {
     Failed {
         /// Why, in words.
         reason: String,
+        /// What failed.
+        cause: FailureCause,
     },
+}
+
+/// What ended a job early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureCause {
+    /// The job itself, or what it needed.
+    Job,
+    /// The card: its driver gave it up. Another job on it may fare the same.
+    CardLost,
 }
 
 /// What is known when the work begins.

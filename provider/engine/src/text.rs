@@ -41,8 +41,14 @@ impl Windows {
     /// Cuts the rows into at most `parts` even pieces, each with its share of the tokens.
     pub(crate) fn split(&self, parts: usize) -> Result<Vec<(Self, f32)>, TokenError> {
         let rows = self.inputs.rows();
-        let step = rows.div_ceil(parts.clamp(1, rows));
-        let mut pieces = Vec::with_capacity(parts);
+        self.slices(rows.div_ceil(parts.clamp(1, rows)))
+    }
+
+    /// Cuts the rows into pieces of at most `step` rows, each with its share of the tokens.
+    pub(crate) fn slices(&self, step: usize) -> Result<Vec<(Self, f32)>, TokenError> {
+        let rows = self.inputs.rows();
+        let step = step.max(1);
+        let mut pieces = Vec::with_capacity(rows.div_ceil(step));
         for start in (0..rows).step_by(step) {
             let range = start..rows.min(start + step);
             let share = range.len() as f32 / rows as f32;
@@ -126,8 +132,8 @@ impl<'data> Text<'data> {
         let mut targets = Vec::new();
         for start in starts {
             let end = start + self.sequence;
-            inputs.extend(text[start..end].iter().copied().map(u32::from));
-            targets.extend(text[start + 1..=end].iter().copied().map(u32::from));
+            inputs.extend(text[start..end].iter().copied().map(i64::from));
+            targets.extend(text[start + 1..=end].iter().copied().map(i64::from));
         }
         Ok(Windows {
             inputs: TokenBatch::new(&inputs, self.sequence, BYTE_VOCABULARY)?,

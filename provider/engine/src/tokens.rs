@@ -1,20 +1,22 @@
-//! Owns the gate through which token ids reach a device.
+//! Owns the one gate through which integers reach a device.
 //!
-//! Burn's kernels index memory with the ids as given, so no index tensor is ever made in any other way
-//! than from a [`TokenBatch`], which checks every id against the vocabulary on the processor.
+//! Burn's kernels for tables (embedding, gather, select, scatter) are launched without bounds checks and use an
+//! integer as an address, so an index tensor is made here and nowhere else, lives for one lookup, and every index was
+//! compared on the processor with the size of the table that it goes into. A test reads the crate's own source and
+//! fails where another file names Burn's integers.
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData, module};
 
 /// Why ids are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// An id is not below the vocabulary's size.
+    /// An id is negative or not below the vocabulary's size.
     #[error("token {token} at position {position} is outside the vocabulary of {vocabulary}")]
     OutOfRange {
         /// The id.
-        token: u32,
+        token: i64,
         /// Its place in the batch.
         position: usize,
         /// Ids are below this.
@@ -28,6 +30,22 @@ pub enum TokenError {
         /// Ids in a row.
         columns: usize,
     },
+    /// The table that the ids would go into is smaller than the vocabulary that they were checked against.
+    #[error("tokens of a vocabulary of {vocabulary} would go into a table of {entries}")]
+    Table {
+        /// Ids are below this.
+        vocabulary: u32,
+        /// Entries of the table.
+        entries: usize,
+    },
+    /// The scores do not have one row for each id.
+    #[error("{tokens} tokens do not fit {rows} rows of scores")]
+    Rows {
+        /// Ids given.
+        tokens: usize,
+        /// Rows of scores.
+        rows: usize,
+    },
 }
 
 /// Rows of token ids, each of them below the vocabulary's size.
@@ -35,11 +53,13 @@ pub enum TokenError {
 pub(crate) struct TokenBatch {
     ids: Vec<i32>,
     columns: usize,
+    vocabulary: u32,
 }
 
 impl TokenBatch {
-    /// Checks ids that stand row after row, `columns` to a row.
-    pub(crate) fn new(ids: &[u32], columns: usize, vocabulary: u32) -> Result<Self, TokenError> {
+    /// Checks ids that stand row after row, `columns` to a row. They come as the widest integer that any file
+    /// holds, so that nothing wraps on the way to the check.
+    pub(crate) fn new(ids: &[i64], columns: usize, vocabulary: u32) -> Result<Self, TokenError> {
         if columns == 0 || ids.is_empty() || !ids.len().is_multiple_of(columns) {
             return Err(TokenError::Ragged {
                 tokens: ids.len(),
@@ -49,7 +69,7 @@ impl TokenBatch {
         let mut checked = Vec::with_capacity(ids.len());
         for (position, &token) in ids.iter().enumerate() {
             match i32::try_from(token) {
-                Ok(id) if token < vocabulary => checked.push(id),
+                Ok(id) if (0..i64::from(vocabulary)).contains(&token) => checked.push(id),
                 _ => {
                     return Err(TokenError::OutOfRange {
                         token,
@@ -62,6 +82,7 @@ impl TokenBatch {
         Ok(Self {
             ids: checked,
             columns,
+            vocabulary,
         })
     }
 
@@ -82,7 +103,7 @@ impl TokenBatch {
         match self.ids.get(start..end) {
             Some(ids) if !ids.is_empty() => Ok(Self {
                 ids: ids.to_vec(),
-                columns: self.columns,
+                ..*self
             }),
             _ => Err(TokenError::Ragged {
                 tokens: self.ids.len(),
@@ -91,10 +112,47 @@ impl TokenBatch {
         }
     }
 
-    /// Uploads the ids as a matrix of rows.
-    pub(crate) fn upload(&self, device: &Device) -> Tensor<2, Int> {
+    /// Looks every id up in a table `[entries, dim]`; returns `[rows * columns, dim]`.
+    pub(crate) fn rows_of(&self, table: Tensor<2>) -> Result<Tensor<2>, TokenError> {
+        let [entries, dim] = table.dims();
+        self.check_table(entries)?;
         let shape = [self.rows(), self.columns];
+        let ids = self.upload(shape, &table.device());
+        let found = module::embedding(table, ids);
+        Ok(found.reshape([self.ids.len(), dim]))
+    }
+
+    /// Picks for every id its score in its row of `[rows * columns, entries]`; returns `[rows * columns, 1]`.
+    pub(crate) fn scores_in(&self, scores: Tensor<2>) -> Result<Tensor<2>, TokenError> {
+        let [rows, entries] = scores.dims();
+        self.check_table(entries)?;
+        let tokens = self.ids.len();
+        if rows != tokens {
+            return Err(TokenError::Rows { tokens, rows });
+        }
+        let ids = self.upload([tokens, 1], &scores.device());
+        Ok(scores.gather(1, ids))
+    }
+
+    /// Refuses a table with fewer entries than the ids were checked against.
+    fn check_table(&self, entries: usize) -> Result<(), TokenError> {
+        match entries >= self.vocabulary as usize {
+            true => Ok(()),
+            false => Err(TokenError::Table {
+                vocabulary: self.vocabulary,
+                entries,
+            }),
+        }
+    }
+
+    /// The only place where integers go to a device.
+    fn upload(&self, shape: [usize; 2], device: &Device) -> Tensor<2, Int> {
         Tensor::from_data(TensorData::new(self.ids.clone(), shape), device)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn ids(&self) -> &[i32] {
+        &self.ids
     }
 }
 

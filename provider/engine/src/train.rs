@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use market::job::{ArtifactName, CheckpointFile, MAX_CHECKPOINTS, TrainSpec};
 
+use crate::card::{Card, CardError};
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::device::EngineDevice;
 use crate::outbox::{Outbox, OutputError};
 use crate::protocol::{FromWorker, Metric, Started, TrainSummary};
 use crate::text::{Text, TextError, unigram_entropy};
@@ -21,6 +21,9 @@ pub enum TrainError {
     /// The text cannot be trained on.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// The card has no room for the model.
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// A step failed.
     #[error(transparent)]
     Step(#[from] StepError),
@@ -40,15 +43,15 @@ pub(crate) fn train(
     spec: &TrainSpec,
     bytes: &[u8],
     resume: Option<ResumeFiles>,
-    device: &EngineDevice,
+    card: &Card,
     outbox: &mut Outbox<'_>,
 ) -> Result<TrainSummary, TrainError> {
     let text = Text::split(bytes, spec)?;
-    let mut trainer = Trainer::new(spec, device);
+    let mut trainer = Trainer::new(spec, card)?;
     let after = resume.map_or(Ok(0), |files| trainer.resume(&files))?;
     let entropy = unigram_entropy(text.training_part()) as f32;
     outbox.send(&FromWorker::Started(Started {
-        device: device.describe(),
+        device: card.describe(),
         parameters: spec.model.parameters(),
         unigram_entropy: Some(entropy),
     }))?;

@@ -12,9 +12,9 @@ use burn::tensor::{Tensor, activation};
 
 use market::job::TrainSpec;
 
+use crate::card::{Card, CardError};
 use crate::checkpoint::read_weights;
 use crate::config::ModelConfig;
-use crate::device::EngineDevice;
 use crate::model::Decoder;
 use crate::positions::{PositionTables, Positions};
 use crate::text::{Text, Windows};
@@ -50,9 +50,9 @@ pub enum StepError {
         /// Norm of its gradient.
         gradient_norm: f32,
     },
-    /// The device did not return a result.
-    #[error("the device failed: {0}")]
-    Device(String),
+    /// The card did not return a result.
+    #[error(transparent)]
+    Card(#[from] CardError),
 }
 
 /// What one step showed.
@@ -76,6 +76,9 @@ pub(crate) struct Trainer<'spec> {
     decayed: AdamW,
     undecayed: AdamW,
     positions: Positions,
+    card: Card,
+    /// Rows that are computed at once.
+    slice_rows: usize,
     parts: usize,
 }
 
@@ -87,12 +90,11 @@ struct PartGradients {
 
 impl<'spec> Trainer<'spec> {
     /// Draws the first weights of a job that has been validated.
-    pub(crate) fn new(spec: &'spec TrainSpec, device: &EngineDevice) -> Self {
-        let parts = match device {
-            EngineDevice::Flex => PROCESSOR_PARTS,
-            EngineDevice::Gpu { .. } => 1,
+    pub(crate) fn new(spec: &'spec TrainSpec, card: &Card) -> Result<Self, CardError> {
+        let parts = match card.is_gpu() {
+            true => 1,
+            false => PROCESSOR_PARTS,
         };
-        let device = device.open();
         let config = ModelConfig::new(spec.model);
         let roles: Vec<Role> = slots(&spec.model).iter().map(|slot| slot.role).collect();
         let adam = AdamWConfig::new()
@@ -100,8 +102,9 @@ impl<'spec> Trainer<'spec> {
             .with_beta_2(BETA_2)
             .with_epsilon(EPSILON);
         let decay = spec.weight_decay_milli as f32 / 1e3;
-        let weights = initial(&spec.model, spec.seed, &device);
-        Self {
+        let weights = initial(&spec.model, spec.seed, card)?;
+        let tables = PositionTables::new(&config, card)?;
+        Ok(Self {
             spec,
             config,
             weights,
@@ -109,17 +112,18 @@ impl<'spec> Trainer<'spec> {
             roles,
             decayed: adam.clone().with_weight_decay(decay).build(),
             undecayed: adam.with_weight_decay(0.0).build(),
-            positions: PositionTables::new(&config, &device).stretch(0, spec.sequence as usize),
+            positions: tables.stretch(0, spec.sequence as usize)?,
+            card: card.clone(),
+            slice_rows: spec.slice_rows() as usize,
             parts,
-        }
+        })
     }
 
     /// Goes on from a checkpoint of a job that has been validated, on the device that the trainer was made
     /// for. Returns the step after which it was made. Both files are checked whole before either is used.
     pub(crate) fn resume(&mut self, files: &ResumeFiles) -> Result<u32, StateError> {
-        let device = self.weights[0].device();
-        let weights = read_weights(&self.config, &files.weights, &device)?;
-        let state = TrainingState::read(&self.config, &files.state, &device)?;
+        let weights = read_weights(&self.config, &files.weights, &self.card)?;
+        let state = TrainingState::read(&self.config, &files.state, &self.card)?;
         if state.step >= self.spec.steps {
             return Err(StateError::Step {
                 step: state.step.to_string(),
@@ -165,26 +169,45 @@ impl<'spec> Trainer<'spec> {
         Ok(report)
     }
 
-    /// Returns the mean loss of a batch and its gradients, computed in parts.
+    /// Returns the mean loss of a batch and its gradients, slice after slice, so that no kernel is larger than one
+    /// of a slice and no more is held of the card than a slice needs.
     fn gradients(&self, windows: &Windows) -> Result<(f32, Vec<Option<Tensor<2>>>), StepError> {
-        let parts = windows.split(self.parts)?;
-        let results: Vec<Result<PartGradients, StepError>> = thread::scope(|scope| {
-            let threads: Vec<_> = parts
-                .iter()
-                .map(|(part, share)| scope.spawn(move || self.part_gradients(part, *share)))
-                .collect();
-            threads.into_iter().map(joined).collect()
-        });
         let mut total: Option<PartGradients> = None;
-        for part in results {
-            let part = part?;
-            total = Some(match total {
-                Some(total) => total.plus(part),
-                None => part,
-            });
+        for (slice, share) in windows.slices(self.slice_rows)? {
+            for part in self.slice_gradients(&slice, share)? {
+                let part = part?;
+                total = Some(match total {
+                    Some(total) => total.plus(part),
+                    None => part,
+                });
+            }
+            self.card.check()?;
         }
         let total = total.expect("a batch has at least one part");
         Ok((total.loss, total.gradients))
+    }
+
+    /// Computes one slice, on the processor in parts on threads; `share` is its share of the batch.
+    fn slice_gradients(
+        &self,
+        slice: &Windows,
+        share: f32,
+    ) -> Result<Vec<Result<PartGradients, StepError>>, StepError> {
+        if self.parts == 1 {
+            // A card keeps memory of its own for every thread that asks, so all work comes from one.
+            return Ok(vec![self.part_gradients(slice, share)]);
+        }
+        let parts = slice.split(self.parts)?;
+        let compute =
+            |(part, of_slice): &(Windows, f32)| self.part_gradients(part, of_slice * share);
+        let compute = &compute;
+        Ok(thread::scope(|scope| {
+            let threads: Vec<_> = parts
+                .iter()
+                .map(|part| scope.spawn(move || compute(part)))
+                .collect();
+            threads.into_iter().map(joined).collect()
+        }))
     }
 
     /// Computes one part with its own copy of the graph; `share` is its share of the batch.
@@ -194,8 +217,8 @@ impl<'spec> Trainer<'spec> {
             config: &self.config,
             weights: &weights,
         };
-        let logits = decoder.logits(&part.inputs, &self.positions, None);
-        let loss = mean_loss(logits, &part.targets).mul_scalar(share);
+        let logits = decoder.logits(&part.inputs, &self.positions, None)?;
+        let loss = mean_loss(logits, &part.targets)?.mul_scalar(share);
         let mut gradients = loss.backward();
         Ok(PartGradients {
             gradients: weights
@@ -214,11 +237,13 @@ impl<'spec> Trainer<'spec> {
         };
         let (mut total, mut tokens) = (0.0, 0.0);
         for windows in text.held_out() {
-            let windows = windows?;
-            let count = (windows.inputs.rows() * windows.inputs.columns()) as f64;
-            let logits = decoder.logits(&windows.inputs, &self.positions, None);
-            total += f64::from(scalar(mean_loss(logits, &windows.targets))?) * count;
-            tokens += count;
+            for (slice, _) in windows?.slices(self.slice_rows)? {
+                let count = (slice.inputs.rows() * slice.inputs.columns()) as f64;
+                let logits = decoder.logits(&slice.inputs, &self.positions, None)?;
+                total += f64::from(scalar(mean_loss(logits, &slice.targets)?)?) * count;
+                tokens += count;
+                self.card.check()?;
+            }
         }
         Ok((total / tokens) as f32)
     }
@@ -268,7 +293,7 @@ impl PartGradients {
 
 /// Waits for a part; a panic inside Burn is an error of the device.
 fn joined<T>(part: ScopedJoinHandle<'_, Result<T, StepError>>) -> Result<T, StepError> {
-    let panicked = |_| Err(StepError::Device("a training thread panicked".to_owned()));
+    let panicked = |_| Err(CardError::failed("a training thread panicked").into());
     part.join().unwrap_or_else(panicked)
 }
 
@@ -292,13 +317,9 @@ pub(crate) fn learning_rate(spec: &TrainSpec, step: u32) -> f64 {
 }
 
 /// Returns the mean cross-entropy of scores `[tokens, vocabulary]`, in nats a token.
-fn mean_loss(logits: Tensor<2>, targets: &TokenBatch) -> Tensor<1> {
-    let tokens = logits.dims()[0];
-    let ids = targets.upload(&logits.device()).reshape([tokens, 1]);
-    activation::log_softmax(logits, 1)
-        .gather(1, ids)
-        .mean()
-        .neg()
+fn mean_loss(logits: Tensor<2>, targets: &TokenBatch) -> Result<Tensor<1>, TokenError> {
+    let scores = targets.scores_in(activation::log_softmax(logits, 1))?;
+    Ok(scores.mean().neg())
 }
 
 /// Returns the norm of all gradients as one vector.
@@ -313,11 +334,9 @@ fn norm(gradients: &[Option<Tensor<2>>]) -> Result<f32, StepError> {
 
 /// Waits for a single number.
 fn scalar(tensor: Tensor<1>) -> Result<f32, StepError> {
-    let data = tensor
-        .try_into_data()
-        .map_err(|error| StepError::Device(error.to_string()))?;
+    let data = tensor.try_into_data().map_err(CardError::from)?;
     let value = data.iter::<f32>().next();
-    value.ok_or_else(|| StepError::Device("an empty result".to_owned()))
+    value.ok_or_else(|| CardError::failed("an empty result").into())
 }
 
 #[cfg(test)]

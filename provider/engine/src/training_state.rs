@@ -6,11 +6,14 @@
 
 use burn::optim::AdamWState;
 use burn::optim::AdaptiveMomentumState;
-use burn::tensor::{Device, Tensor, TensorData};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use burn::tensor::Tensor;
+use market::job::CheckpointFile;
+use safetensors::tensor::{Dtype, TensorView};
 
-use crate::checkpoint::{CheckpointError, check_header_length, from_bytes, to_bytes, values_of};
+use crate::card::Card;
+use crate::checkpoint::{CheckpointError, values_of};
 use crate::config::ModelConfig;
+use crate::tensor_file::{Expected, TensorFile, to_bytes};
 use crate::weights::{Slot, slots};
 
 /// The key of the step in the file's metadata; the number in it is the form's version. There is no second key:
@@ -85,7 +88,8 @@ pub(crate) fn write(
             return Err(StateError::NoMoments { name, step });
         };
         for (prefix, moment) in MOMENTS.iter().zip([&momentum.moment_1, &momentum.moment_2]) {
-            let bytes = to_bytes(&values_of(moment)?);
+            let values = values_of(moment).map_err(CheckpointError::from)?;
+            let bytes = to_bytes(&values);
             contents.push((format!("{prefix}{}", slot.name), slot.shape, bytes));
         }
     }
@@ -104,78 +108,62 @@ impl TrainingState {
     pub(crate) fn read(
         config: &ModelConfig,
         bytes: &[u8],
-        device: &Device,
+        card: &Card,
     ) -> Result<Self, StateError> {
-        check_header_length(bytes)?;
-        let step = step_of(bytes)?;
+        let name = CheckpointFile::State.file_name();
+        let file = TensorFile::parse(name, bytes).map_err(CheckpointError::from)?;
+        file.check_texts(&[STEP_KEY])
+            .map_err(CheckpointError::from)?;
+        let step = step_of(&file)?;
         let slots = slots(&config.shape);
-        let file = SafeTensors::deserialize(bytes).map_err(CheckpointError::from)?;
-        if file.len() != 2 * slots.len() {
-            let error = CheckpointError::TensorCount {
-                actual: file.len(),
-                expected: 2 * slots.len(),
-            };
-            return Err(error.into());
-        }
+        let expected = slots.iter().flat_map(|slot| {
+            MOMENTS.map(|prefix| Expected {
+                name: format!("{prefix}{}", slot.name),
+                shape: slot.shape.to_vec(),
+            })
+        });
+        let expected: Vec<Expected> = expected.collect();
+        file.check(&expected).map_err(CheckpointError::from)?;
         let mut checked = Vec::with_capacity(slots.len());
         for slot in &slots {
-            let [first, second] = MOMENTS.map(|prefix| values(&file, prefix, slot));
-            let (first, second) = (first?, second?);
-            if second.iter().any(|value| *value < 0.0) {
-                let name = format!("{}{}", MOMENTS[1], slot.name);
-                return Err(StateError::Negative { name });
-            }
-            checked.push((slot.shape, first, second));
+            checked.push((slot.shape, moments_of(&file, slot)?));
         }
-        let upload = |values: Vec<f32>, shape: [usize; 2]| -> Tensor<2> {
-            Tensor::from_data(TensorData::new(values, shape), device)
-        };
-        let moments = checked.into_iter().map(|(shape, first, second)| {
-            let (first, second) = (upload(first, shape), upload(second, shape));
-            AdamWState::new(AdaptiveMomentumState::new(step as usize, first, second))
-        });
-        Ok(Self {
-            step,
-            moments: moments.collect(),
-        })
+        let mut moments = Vec::with_capacity(checked.len());
+        for (shape, [first, second]) in checked {
+            let (first, second) = (upload(card, first, shape)?, upload(card, second, shape)?);
+            let momentum = AdaptiveMomentumState::new(step as usize, first, second);
+            moments.push(AdamWState::new(momentum));
+        }
+        Ok(Self { step, moments })
     }
 }
 
-/// Reads the step from the file's metadata: a number from 1.
-fn step_of(bytes: &[u8]) -> Result<u32, StateError> {
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(CheckpointError::from)?;
-    let said = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|entries| entries.get(STEP_KEY));
+fn upload(card: &Card, values: Vec<f32>, shape: [usize; 2]) -> Result<Tensor<2>, StateError> {
+    let uploaded = card.upload(values, shape);
+    Ok(uploaded.map_err(CheckpointError::from)?)
+}
+
+/// Returns a weight's two moments, once every value of both is checked.
+fn moments_of(file: &TensorFile<'_>, slot: &Slot) -> Result<[Vec<f32>; 2], StateError> {
+    let [first, second] = MOMENTS.map(|prefix| file.values(&format!("{prefix}{}", slot.name)));
+    let first = first.map_err(CheckpointError::from)?;
+    let second = second.map_err(CheckpointError::from)?;
+    if second.iter().any(|value| *value < 0.0) {
+        let name = format!("{}{}", MOMENTS[1], slot.name);
+        return Err(StateError::Negative { name });
+    }
+    Ok([first, second])
+}
+
+/// Reads the step from the file's texts: a number from 1.
+fn step_of(file: &TensorFile<'_>) -> Result<u32, StateError> {
+    let said = file.text(STEP_KEY);
     let step = said.and_then(|text| text.parse().ok());
     step.filter(|step| *step > 0)
         .ok_or_else(|| StateError::Step {
             step: said.map_or_else(String::new, |text| text.chars().take(20).collect()),
             steps: 0,
         })
-}
-
-/// Returns one moment's values, once its type, its shape and every value are checked.
-fn values(file: &SafeTensors<'_>, prefix: &str, slot: &Slot) -> Result<Vec<f32>, CheckpointError> {
-    let name = format!("{prefix}{}", slot.name);
-    let view = file.tensor(&name)?;
-    if view.dtype() != Dtype::F32 {
-        let actual = view.dtype();
-        return Err(CheckpointError::Type { name, actual });
-    }
-    if view.shape() != slot.shape {
-        return Err(CheckpointError::Shape {
-            name,
-            actual: view.shape().to_vec(),
-            expected: slot.shape.to_vec(),
-        });
-    }
-    let values = from_bytes(view.data());
-    if !values.iter().all(|value| value.is_finite()) {
-        return Err(CheckpointError::NotFinite { name });
-    }
-    Ok(values)
 }
 
 #[cfg(test)]

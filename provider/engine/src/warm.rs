@@ -6,8 +6,8 @@
 
 use market::job::{BYTE_VOCABULARY, InferSpec, ModelShape, TrainSpec};
 
+use crate::card::Card;
 use crate::checkpoint::Checkpoint;
-use crate::device::EngineDevice;
 use crate::generate::Generator;
 use crate::text::Text;
 use crate::train::TrainError;
@@ -26,8 +26,11 @@ const SHAPE: ModelShape = ModelShape {
     tied_embeddings: true,
 };
 
-/// Touches every code path that a job takes, on the device that it will use.
-pub fn warm_up(device: &EngineDevice) -> Result<(), RunError> {
+/// Touches every code path that a job takes, on the card that it will use.
+///
+/// # Errors
+/// The card does not compute, or its budget is too small for a tiny model.
+pub fn warm_up(card: &Card) -> Result<(), RunError> {
     let mut spec = TrainSpec::new("warm-up".parse().expect("a name"));
     spec.model = SHAPE;
     spec.steps = 1;
@@ -35,21 +38,19 @@ pub fn warm_up(device: &EngineDevice) -> Result<(), RunError> {
     spec.batch = 4;
     spec.held_out_bps = 5_000;
     let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(2_048).collect();
-    let checkpoint = train_once(&spec, &bytes, device)?;
-    let generator = Generator::load(&checkpoint, device)?;
+    let checkpoint = train_once(&spec, &bytes, card)?;
     let mut infer = InferSpec::new("warm");
     infer.max_tokens = 3;
+    let generator = Generator::load(&checkpoint, infer.tokens(), u64::MAX, card)?;
     generator.generate(&infer, &mut |_| Ok(()))?;
+    drop(generator);
+    card.scrub()?;
     Ok(())
 }
 
-fn train_once(
-    spec: &TrainSpec,
-    bytes: &[u8],
-    device: &EngineDevice,
-) -> Result<Checkpoint, TrainError> {
+fn train_once(spec: &TrainSpec, bytes: &[u8], card: &Card) -> Result<Checkpoint, TrainError> {
     let text = Text::split(bytes, spec)?;
-    let mut trainer = Trainer::new(spec, device);
+    let mut trainer = Trainer::new(spec, card)?;
     let windows = text.batch(1).map_err(StepError::from)?;
     trainer.step(1, &windows)?;
     trainer.held_out_loss(&text)?;

@@ -3,10 +3,12 @@
 //! In memory every weight is a matrix: tables as `[tokens, dim]`, projections as `[in, out]` (the file
 //! has `[out, in]`), norms as `[1, dim]`. Never decides how weights are used.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 use market::job::ModelShape;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use crate::card::{Card, CardError};
 
 /// Standard deviation of the first weights, as in GPT-2 and Llama.
 const INITIAL_DEVIATION: f64 = 0.02;
@@ -114,7 +116,11 @@ fn layer_slots(shape: &ModelShape, layer: u32) -> [Slot; LAYER_WEIGHTS] {
 ///
 /// Gains start at 1, all else is normal with a deviation of 0.02, divided by `sqrt(2 * layers)` where
 /// the result is added to the residual stream.
-pub(crate) fn initial(shape: &ModelShape, seed: u64, device: &Device) -> Vec<Tensor<2>> {
+pub(crate) fn initial(
+    shape: &ModelShape,
+    seed: u64,
+    card: &Card,
+) -> Result<Vec<Tensor<2>>, CardError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let residual = INITIAL_DEVIATION / (2.0 * f64::from(shape.layers)).sqrt();
     let draw = |slot: &Slot| {
@@ -123,7 +129,7 @@ pub(crate) fn initial(shape: &ModelShape, seed: u64, device: &Device) -> Vec<Ten
             Role::ResidualProjection => normal(&mut rng, slot.elements(), residual),
             Role::Table | Role::Projection => normal(&mut rng, slot.elements(), INITIAL_DEVIATION),
         };
-        Tensor::from_data(TensorData::new(values, slot.shape), device)
+        card.upload(values, slot.shape)
     };
     slots(shape).iter().map(draw).collect()
 }

@@ -1,21 +1,27 @@
 //! Owns one job's life inside the worker: take the job and its inputs, run it, say how it ended.
 //!
 //! Call [`crate::warm_up`] before the process is locked and [`run`] after. Never reads a job byte before
-//! that, never opens a file or a socket, and never runs a second job.
+//! that, never opens a file or a socket, and never runs a second job. A panic in a driver's library ends the job, in
+//! words, and says so to the agent.
 
+use std::any::Any;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use market::job::{InferSpec, JobError, JobKind, JobSpec};
 use market::wire::WireError;
 
-use crate::checkpoint::Checkpoint;
-use crate::device::EngineDevice;
+use crate::card::{Card, CardError, Scrubbed};
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::generate::{Completion, GenerateError, Generator};
 use crate::inputs::{InputError, Inputs};
 use crate::outbox::{Outbox, OutputError};
-use crate::protocol::{Blob, FromWorker, InferSummary, Pipe, Started, Summary, ToWorker};
+use crate::protocol::{
+    Blob, FailureCause, FromWorker, InferSummary, Pipe, Started, Summary, ToWorker,
+};
 use crate::train::{TrainError, train};
-use crate::training_state::ResumeFiles;
+use crate::trainer::StepError;
+use crate::training_state::{ResumeFiles, StateError};
 
 /// Why a job failed.
 #[derive(Debug, thiserror::Error)]
@@ -58,30 +64,114 @@ pub enum RunError {
     /// Something could not be sent.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The card refused, or failed.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// A library that computes gave up without an error.
+    #[error("computing broke off: {0}")]
+    BrokeOff(String),
+}
+
+impl RunError {
+    /// Tells what a job's end says about the card.
+    pub fn cause(&self) -> FailureCause {
+        match self.card_error() {
+            Some(CardError::Lost { .. }) => FailureCause::CardLost,
+            _ => FailureCause::Job,
+        }
+    }
+
+    /// Returns what the card said, where it was the card.
+    fn card_error(&self) -> Option<&CardError> {
+        match self {
+            Self::Card(error)
+            | Self::Generate(
+                GenerateError::Card(error)
+                | GenerateError::Checkpoint(CheckpointError::Card(error)),
+            )
+            | Self::Train(
+                TrainError::Card(error)
+                | TrainError::Step(StepError::Card(error))
+                | TrainError::Checkpoint(CheckpointError::Card(error))
+                | TrainError::State(StateError::File(CheckpointError::Card(error))),
+            ) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// Runs one job from the pipe to its end; the last message is `Done` or `Failed`.
-pub fn run(pipe: &mut dyn Pipe, device: &EngineDevice) -> Result<Summary, RunError> {
-    match run_job(pipe, device) {
+///
+/// What the job leaves on the card is overwritten before `Done` is said, and after a failure where the card still works.
+///
+/// # Errors
+/// The job's own, the card's or the pipe's; [`RunError::cause`] tells whether the card was lost.
+pub fn run(pipe: &mut dyn Pipe, card: &Card) -> Result<Summary, RunError> {
+    let outcome = guarded(card, || run_job(pipe, card)).and_then(|summary| {
+        overwrite(pipe, card)?;
+        Ok(summary)
+    });
+    match outcome {
         Ok(summary) => {
             pipe.send(&FromWorker::Done(summary).to_bytes())?;
             Ok(summary)
         }
         Err(error) => {
-            let reason = error.to_string();
+            let (reason, cause) = (error.to_string(), error.cause());
             // The pipe may be what failed; the error that is returned says so.
-            let _ = pipe.send(&FromWorker::Failed { reason }.to_bytes());
+            let _ = pipe.send(&FromWorker::Failed { reason, cause }.to_bytes());
+            if cause == FailureCause::Job {
+                // The process ends now whatever this says, and its memory goes back to the driver.
+                let _scrubbed = guarded(card, || Ok(card.scrub()?));
+            }
             Err(error)
         }
     }
 }
 
-fn run_job(pipe: &mut dyn Pipe, device: &EngineDevice) -> Result<Summary, RunError> {
+/// Overwrites what the job left on the card, and says how much that was.
+fn overwrite(pipe: &mut dyn Pipe, card: &Card) -> Result<(), RunError> {
+    let Scrubbed {
+        overwritten,
+        missed,
+    } = card.scrub()?;
+    if card.is_gpu() {
+        let line = format!(
+            "{overwritten} bytes of the card's memory were overwritten with zeros, {missed} lay in gaps too small to fill"
+        );
+        pipe.send(&FromWorker::Log(line).to_bytes())?;
+    }
+    Ok(())
+}
+
+/// Runs what may panic inside a driver's library, and makes an error of that: of the card where it was lost.
+fn guarded<T>(card: &Card, work: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
+    let panicked = match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(outcome) => return outcome,
+        Err(panicked) => panicked,
+    };
+    let asked = catch_unwind(AssertUnwindSafe(|| card.sync()));
+    Err(match asked {
+        Ok(Err(lost @ CardError::Lost { .. })) => lost.into(),
+        _ => RunError::BrokeOff(words_of(panicked.as_ref())),
+    })
+}
+
+/// Returns what a panic said, shortened.
+fn words_of(panicked: &(dyn Any + Send)) -> String {
+    let text = panicked.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panicked.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("a panic without words");
+    text.chars().take(400).collect()
+}
+
+fn run_job(pipe: &mut dyn Pipe, card: &Card) -> Result<Summary, RunError> {
     let job = receive_job(pipe)?;
     let (needed, limit) = (job.memory_bytes(), job.limits.memory_bytes);
     if needed > limit {
         return Err(RunError::Memory { needed, limit });
     }
+    card.admit(job.card_bytes())?;
     let mut inputs = receive_inputs(pipe, &job)?;
     let mut outbox = Outbox::new(pipe, job.limits.output_bytes);
     match &job.kind {
@@ -94,7 +184,7 @@ fn run_job(pipe: &mut dyn Pipe, device: &EngineDevice) -> Result<Summary, RunErr
                     state: inputs.take(&resume.state)?,
                 }),
             };
-            let summary = train(spec, &text, resume, device, &mut outbox)?;
+            let summary = train(spec, &text, resume, card, &mut outbox)?;
             Ok(Summary::Train(summary))
         }
         JobKind::Infer(spec) => {
@@ -102,15 +192,9 @@ fn run_job(pipe: &mut dyn Pipe, device: &EngineDevice) -> Result<Summary, RunErr
                 config: inputs.take(&spec.config)?,
                 weights: inputs.take(&spec.weights)?,
             };
-            let generator = Generator::load(&checkpoint, device)?;
-            generator.check_memory(spec, limit)?;
+            let generator = Generator::load(&checkpoint, spec.tokens(), limit, card)?;
             drop(checkpoint);
-            Ok(Summary::Infer(infer(
-                spec,
-                &generator,
-                device,
-                &mut outbox,
-            )?))
+            Ok(Summary::Infer(infer(spec, &generator, card, &mut outbox)?))
         }
     }
 }
@@ -160,12 +244,12 @@ fn receive_inputs<'job>(pipe: &mut dyn Pipe, job: &'job JobSpec) -> Result<Input
 fn infer(
     spec: &InferSpec,
     generator: &Generator,
-    device: &EngineDevice,
+    card: &Card,
     outbox: &mut Outbox<'_>,
 ) -> Result<InferSummary, RunError> {
     let parameters = generator.config().shape.parameters();
     outbox.send(&FromWorker::Started(Started {
-        device: device.describe(),
+        device: card.describe(),
         parameters,
         unigram_entropy: None,
     }))?;

@@ -50,16 +50,6 @@ pub enum LayerName {
     OutputCap,
     /// No byte of a job before LOCKED, and no byte of a worker but LOCKED first.
     Handshake,
-    /// The engine looks at every index on the processor before a kernel uses it.
-    IndexChecks,
-    /// The engine's readers of files, which check sizes before they take memory.
-    StrictReaders,
-    /// The bytes of the card's memory that the engine may take.
-    CardMemoryBudget,
-    /// Work goes to the card in slices, and a lost card ends the job.
-    SlicedWork,
-    /// Memory of the card is zero when it is handed out.
-    ZeroedMemory,
 }
 
 impl LayerName {
@@ -121,11 +111,6 @@ impl LayerName {
             Self::AgentClock => "a job that never ends",
             Self::OutputCap => "results without end",
             Self::Handshake => "a job that runs before the walls stand",
-            Self::IndexChecks => "reads and writes beyond a table in the card's memory",
-            Self::StrictReaders => "malformed files that mislead their reader",
-            Self::CardMemoryBudget => "a job that takes the whole card's memory",
-            Self::SlicedWork => "a card that is busy without end",
-            Self::ZeroedMemory => "the reading of what others left in the card's memory",
         }
     }
 
@@ -179,11 +164,6 @@ impl fmt::Display for LayerName {
             Self::AgentClock => "agent's clock",
             Self::OutputCap => "output cap",
             Self::Handshake => "LOCKED handshake",
-            Self::IndexChecks => "index checks",
-            Self::StrictReaders => "strict readers",
-            Self::CardMemoryBudget => "card memory budget",
-            Self::SlicedWork => "sliced work",
-            Self::ZeroedMemory => "zeroed memory",
         })
     }
 }

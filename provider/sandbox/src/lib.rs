@@ -39,6 +39,8 @@ mod config;
 mod driver;
 mod family;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod greeting;
 mod layer;
 mod limits;

@@ -23,6 +23,12 @@ const LEAST_MEMORY_BYTES: u64 = 1 << 30;
 /// How soon an input is asked for again.
 const INPUT_RETRY: Duration = Duration::from_secs(1);
 
+/// The processor time that a worker can have used honestly by then: all of every core, since its threads are added up.
+fn processor_time(wall_clock: Duration) -> Duration {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    wall_clock.saturating_mul(u32::try_from(cores).unwrap_or(u32::MAX))
+}
+
 /// The most bytes of a worker's reports: progress, metrics, text as it is made.
 const REPORT_BYTES: u64 = 64 << 20;
 
@@ -49,10 +55,14 @@ impl LeaseShell {
     }
 
     pub(super) async fn start_worker(&self, work: &mut Work, events: mpsc::Sender<WorkerEvent>) {
+        // What the ask promises of the card's memory; on a processor it is memory like any other.
+        let usable = self.gauge.report.figures.usable_memory_bytes.unwrap_or(0);
+        let wall_clock = Duration::from_secs(self.job.limits.wall_clock_s.into());
         let limits = Limits {
-            wall_clock: Duration::from_secs(self.job.limits.wall_clock_s.into()),
+            wall_clock,
+            cpu_time: processor_time(wall_clock),
             memory_bytes: self.job.limits.memory_bytes.max(LEAST_MEMORY_BYTES),
-            vram_bytes: self.job.limits.memory_bytes.max(LEAST_MEMORY_BYTES),
+            vram_bytes: usable.max(LEAST_MEMORY_BYTES),
             output_bytes: pipe_bytes(self.job.limits.output_bytes),
             ..Limits::default()
         };

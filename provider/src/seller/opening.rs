@@ -46,7 +46,8 @@ impl Opening {
         };
         let at = proof.certified.header.time;
         let (paid_in, is_paid) = oneshot::channel();
-        let (lease, effects, shell) = self.open(paid_in).await;
+        let (lost_in, is_lost) = oneshot::channel();
+        let (lease, effects, shell) = self.open(paid_in, lost_in).await;
         // The lease is registered before the payer hears that it is open, so no message can miss it.
         reply.send(LeaseResponse::Reserved(Box::new(proof)));
         lease.input(Input::Opened { at }).await;
@@ -56,7 +57,12 @@ impl Opening {
                 let _stopped = notes.send(Note::Paid(agreement, paid)).await;
             }
         };
-        let (ending, ()) = tokio::join!(shell.run(effects), offer_again);
+        let count_loss = async {
+            if let Ok(words) = is_lost.await {
+                let _stopped = notes.send(Note::CardLost(words)).await;
+            }
+        };
+        let (ending, (), ()) = tokio::join!(shell.run(effects), offer_again, count_loss);
         let paid = ending.map(|ending| ending.paid);
         let _stopped = notes.send(Note::Over(agreement, paid)).await;
     }
@@ -88,6 +94,7 @@ impl Opening {
     async fn open(
         self,
         paid: oneshot::Sender<Amount>,
+        card_lost: oneshot::Sender<String>,
     ) -> (
         LeaseHandle,
         mpsc::Receiver<market::lease::Output>,
@@ -113,6 +120,7 @@ impl Opening {
             lease: lease.clone(),
             stage: self.stage,
             paid: Some(paid),
+            card_lost: Some(card_lost),
             switch: self.switch,
         };
         (lease, effects, shell)

@@ -1,8 +1,11 @@
 //! Owns why nothing is sold though it could be: the owner's pause, a cancelled ask, a machine that is needed for something
-//! else.
+//! else, a card that was lost twice.
 //!
 //! Never mixes them up: each ends only in its own way, and selling goes on when none is left.
 
+use market::Timestamp;
+
+use super::breaker::{Breaker, Verdict};
 use super::words;
 
 /// The reasons that hold now.
@@ -14,6 +17,8 @@ pub(super) struct Rest {
     withheld: bool,
     /// What the machine is needed for, in words.
     yielded_to: Option<String>,
+    /// What losses of the card led to.
+    breaker: Breaker,
 }
 
 impl Rest {
@@ -24,14 +29,14 @@ impl Rest {
 
     /// Tells whether a lease may not run either.
     pub(super) fn wants_the_machine(&self) -> bool {
-        self.paused || self.yielded_to.is_some()
+        self.paused || self.breaker.is_stopped() || self.yielded_to.is_some()
     }
 
     /// Returns why no lease may run, in words; the owner's word first.
     pub(super) fn why(&self) -> Option<String> {
         match self.paused {
             true => Some("paused by its owner".to_owned()),
-            false => self.yielded_to.clone(),
+            false => self.breaker.why().or_else(|| self.yielded_to.clone()),
         }
     }
 
@@ -51,6 +56,12 @@ impl Rest {
     /// Ends what the owner asked for; what the machine is needed for goes on.
     pub(super) fn resume(&mut self) {
         (self.paused, self.withheld) = (false, false);
+        self.breaker.reset();
+    }
+
+    /// Notes that the card was lost while a job ran on it.
+    pub(super) fn card_lost(&mut self, now: Timestamp, words: &str) -> Verdict {
+        self.breaker.lost(now, words)
     }
 
     /// Ends the withholding of the ask.

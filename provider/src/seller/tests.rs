@@ -374,3 +374,22 @@ async fn a_market_without_others_is_told_as_being_next() {
     assert!(view.why.starts_with("next in line"), "{}", view.why);
     assert_eq!(view.position.map(|position| position.rank()), Some(1));
 }
+
+#[tokio::test]
+async fn a_card_lost_twice_is_not_sold_until_its_owner_says_so() {
+    let mut shop = Shop::open().await;
+    shop.seller.keep_offering().await;
+    let lost = || Note::CardLost("VK_ERROR_DEVICE_LOST".to_owned());
+    shop.seller.note(lost()).await;
+    assert!(order_of(&shop).is_some(), "one loss ends its job alone");
+    shop.seller.note(lost()).await;
+    assert_eq!(order_of(&shop), None, "the ask is withdrawn");
+    shop.seller.keep_offering().await;
+    assert_eq!(order_of(&shop), None, "and not posted again");
+    assert_eq!(shop.refusal(), Refusal::Paused);
+    let view = shop.wish(Wish::View).await;
+    assert_eq!(view.state, ProviderState::Paused);
+    assert!(view.why.contains("lost twice"), "{}", view.why);
+    let view = shop.wish(Wish::Resume).await;
+    assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
+}

@@ -50,7 +50,7 @@ const ARROWS: [(&str, &str, &[&str]); 13] = [
     (
         "nightshift-fuzz",
         "tests/fuzz",
-        &["market-node", "matching", "market"],
+        &["engine", "sandbox", "market-node", "matching", "market"],
     ),
     ("matching-peers", "matching/peers", &["matching", "market"]),
 ];

@@ -37,10 +37,71 @@ fn the_file_has_the_names_that_llama_readers_expect() {
 }
 
 #[test]
-fn fields_of_other_programs_are_ignored() {
+fn notes_of_other_programs_are_known_and_change_nothing() {
     let mut file = file();
-    file["transformers_version"] = json!("4.0");
-    assert!(read(&file).is_ok());
+    for field in [
+        "transformers_version",
+        "use_cache",
+        "_name_or_path",
+        "pretraining_tp",
+        "dtype",
+    ] {
+        file[field] = json!({"any": ["thing"]});
+    }
+    assert_eq!(read(&file).unwrap(), ModelConfig::new(ModelShape::DEMO_1M));
+}
+
+#[test]
+fn unknown_fields_and_fields_given_twice_are_refused_by_name() {
+    let mut file = file();
+    file["sliding_window"] = json!(4_096);
+    let refused = read(&file).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("config.json cannot be read: unknown field `sliding_window`"),
+        "{refused}"
+    );
+    let text = String::from_utf8(ModelConfig::new(ModelShape::DEMO_1M).to_json()).unwrap();
+    let twice = text.replacen('{', "{\"hidden_size\": 16,", 1);
+    let refused = ModelConfig::from_json(twice.as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("duplicate field `hidden_size`"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn deep_nesting_ends_in_an_error_and_not_in_a_full_stack() {
+    let text = String::from_utf8(ModelConfig::new(ModelShape::DEMO_1M).to_json()).unwrap();
+    for (field, deep) in [
+        ("rope_scaling", "["),
+        ("use_cache", "["),
+        ("rope_scaling", "{\"a\":"),
+    ] {
+        let nested = deep.repeat(20_000);
+        let name = format!("\"{field}\"");
+        let without = text.replace("\"rope_scaling\"", "\"pad_token_id\"");
+        let hostile = without.replacen(
+            '{',
+            &format!("{{{name}: {}", &nested[..40_000.min(nested.len())]),
+            1,
+        );
+        let refused = ModelConfig::from_json(hostile.as_bytes());
+        assert!(
+            matches!(refused, Err(ConfigError::Json(_))),
+            "{field}: {refused:?}"
+        );
+    }
+    let hostile = text.replacen(
+        "\"rope_scaling\": null",
+        &format!("\"rope_scaling\": {}", "[".repeat(200)),
+        1,
+    );
+    let refused = ModelConfig::from_json(hostile.as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("recursion limit"), "{refused}");
 }
 
 #[test]

@@ -18,6 +18,10 @@ fn a_discrete_card_is_preferred_and_no_gpu_means_flex() {
 fn software_adapters_are_not_gpus() {
     assert_eq!(gpu_kind(wgpu::DeviceType::Cpu), None);
     assert_eq!(gpu_kind(wgpu::DeviceType::Other), None);
+    let software = vec![(GpuKind::Software, "llvmpipe".to_owned())];
+    assert_eq!(best_of(software), EngineDevice::Flex);
+    let text = EngineDevice::software().to_string();
+    assert!(text.parse::<EngineDevice>().is_err(), "{text}");
 }
 
 #[test]
@@ -30,7 +34,14 @@ fn a_device_survives_its_text() {
     for device in [EngineDevice::Flex, gpu] {
         assert_eq!(device.to_string().parse(), Ok(device));
     }
-    for bad in ["", "gpu", "discrete", "discrete:x:y", "cpu:0:llvmpipe"] {
+    for bad in [
+        "",
+        "gpu",
+        "discrete",
+        "discrete:x:y",
+        "cpu:0:llvmpipe",
+        "software:0:llvmpipe",
+    ] {
         assert!(bad.parse::<EngineDevice>().is_err(), "{bad}");
     }
 }

@@ -18,7 +18,7 @@ const SHAPE: ModelShape = ModelShape {
 
 /// A model whose scores are far apart, so that tiny differences cannot change a choice.
 fn weights() -> Vec<Tensor<2>> {
-    let weights = initial(&SHAPE, 11, &EngineDevice::Flex.open());
+    let weights = initial(&SHAPE, 11, &Card::processor()).unwrap();
     weights
         .into_iter()
         .map(|weight| weight.mul_scalar(6.0))
@@ -27,7 +27,7 @@ fn weights() -> Vec<Tensor<2>> {
 
 fn generator() -> Generator {
     let checkpoint = Checkpoint::write(&ModelConfig::new(SHAPE), &weights()).unwrap();
-    Generator::load(&checkpoint, &EngineDevice::Flex).unwrap()
+    Generator::load(&checkpoint, 320, u64::MAX, &Card::processor()).unwrap()
 }
 
 fn spec(prompt: &str, max_tokens: u32, temperature_milli: u32) -> InferSpec {
@@ -42,16 +42,18 @@ fn complete(generator: &Generator, spec: &InferSpec) -> Completion {
 }
 
 /// Scores after every position from one pass without a cache, with weights that were never saved.
-fn full_scores(tokens: &[u32]) -> Vec<f32> {
+fn full_scores(tokens: &[i64]) -> Vec<f32> {
     let config = ModelConfig::new(SHAPE);
     let weights = weights();
     let decoder = Decoder {
         config: &config,
         weights: &weights,
     };
-    let tables = PositionTables::new(&config, &EngineDevice::Flex.open());
+    let tables = PositionTables::new(&config, &Card::processor()).unwrap();
     let batch = TokenBatch::new(tokens, tokens.len(), 256).unwrap();
-    let logits = decoder.logits(&batch, &tables.stretch(0, tokens.len()), None);
+    let logits = decoder
+        .logits(&batch, &tables.stretch(0, tokens.len()).unwrap(), None)
+        .unwrap();
     logits.into_data().iter::<f32>().collect()
 }
 

@@ -3,6 +3,7 @@
 use market::job::ModelShape;
 
 use super::*;
+use crate::card::Card;
 use crate::positions::PositionTables;
 use crate::weights::{initial, slots};
 use burn::tensor::{Device, TensorData};
@@ -22,7 +23,7 @@ fn shape(kv_heads: u32, tied_embeddings: bool) -> ModelShape {
 
 /// Weights that are large enough for attention to matter.
 fn loud_weights(shape: &ModelShape) -> Vec<Tensor<2>> {
-    let weights = initial(shape, 5, &Device::flex());
+    let weights = initial(shape, 5, &Card::processor()).unwrap();
     let loud = weights.into_iter().zip(slots(shape)).map(|(weight, slot)| {
         let gain = if slot.shape[0] == 1 { 1.0 } else { 8.0 };
         weight.mul_scalar(gain)
@@ -44,14 +45,17 @@ fn assert_close(left: &[f32], right: &[f32], tolerance: f32) {
     }
 }
 
-fn full_logits(config: &ModelConfig, weights: &[Tensor<2>], tokens: &[u32]) -> Vec<f32> {
+fn full_logits(config: &ModelConfig, weights: &[Tensor<2>], tokens: &[i64]) -> Vec<f32> {
     let decoder = Decoder { config, weights };
-    let positions = PositionTables::new(config, &Device::flex()).stretch(0, tokens.len());
+    let positions = PositionTables::new(config, &Card::processor())
+        .unwrap()
+        .stretch(0, tokens.len())
+        .unwrap();
     let batch = TokenBatch::new(tokens, tokens.len(), 256).unwrap();
-    values(decoder.logits(&batch, &positions, None))
+    values(decoder.logits(&batch, &positions, None).unwrap())
 }
 
-const TOKENS: [u32; 12] = [72, 101, 0, 255, 108, 111, 44, 32, 9, 200, 33, 7];
+const TOKENS: [i64; 12] = [72, 101, 0, 255, 108, 111, 44, 32, 9, 200, 33, 7];
 
 #[test]
 fn decoding_with_a_cache_gives_the_scores_of_a_full_pass() {
@@ -63,7 +67,7 @@ fn decoding_with_a_cache_gives_the_scores_of_a_full_pass() {
             config: &config,
             weights: &weights,
         };
-        let tables = PositionTables::new(&config, &Device::flex());
+        let tables = PositionTables::new(&config, &Card::processor()).unwrap();
         let mut cache = Cache::new(&config, TOKENS.len());
         let mut found = Vec::new();
         // Pieces of several tokens after the first need a mask that starts in the middle.
@@ -74,9 +78,13 @@ fn decoding_with_a_cache_gives_the_scores_of_a_full_pass() {
             &TOKENS[9..10],
             &TOKENS[10..],
         ] {
-            let positions = tables.stretch(cache.length(), piece.len());
+            let positions = tables.stretch(cache.length(), piece.len()).unwrap();
             let batch = TokenBatch::new(piece, piece.len(), 256).unwrap();
-            found.extend(values(decoder.logits(&batch, &positions, Some(&mut cache))));
+            found.extend(values(
+                decoder
+                    .logits(&batch, &positions, Some(&mut cache))
+                    .unwrap(),
+            ));
         }
         assert_close(&found, &expected, 1e-4);
     }
@@ -103,9 +111,12 @@ fn rows_of_a_batch_do_not_influence_each_other() {
         config: &config,
         weights: &weights,
     };
-    let positions = PositionTables::new(&config, &Device::flex()).stretch(0, 6);
+    let positions = PositionTables::new(&config, &Card::processor())
+        .unwrap()
+        .stretch(0, 6)
+        .unwrap();
     let batch = TokenBatch::new(&TOKENS, 6, 256).unwrap();
-    let together = values(decoder.logits(&batch, &positions, None));
+    let together = values(decoder.logits(&batch, &positions, None).unwrap());
     let mut apart = full_logits(&config, &weights, &TOKENS[..6]);
     apart.extend(full_logits(&config, &weights, &TOKENS[6..]));
     assert_close(&together, &apart, 1e-4);
@@ -131,7 +142,7 @@ mod reference {
 #[test]
 fn positions_turn_heads_as_the_reference_does() {
     let config = ModelConfig::new(shape(2, true));
-    let tables = PositionTables::new(&config, &Device::flex());
+    let tables = PositionTables::new(&config, &Card::processor()).unwrap();
     let (length, heads, head_dim) = (5, 4, 8);
     let flat: Vec<f32> = (0..length * heads * head_dim)
         .map(|i| (i as f32 * 0.37).sin())
@@ -168,7 +179,10 @@ fn attention_weighs_values_as_written_out_by_hand() {
         let shape = [1, heads, length, head_dim];
         Tensor::from_data(TensorData::new(flat.to_vec(), shape), &Device::flex())
     };
-    let positions = PositionTables::new(&config, &Device::flex()).stretch(0, length);
+    let positions = PositionTables::new(&config, &Card::processor())
+        .unwrap()
+        .stretch(0, length)
+        .unwrap();
     let heads = [tensor(&q, 4), tensor(&k, 2), tensor(&v, 2)];
     let found = values(decoder.attend(heads, &positions, None, 0));
     let row = |flat: &[f32], head: usize, position: usize| -> Vec<f32> {

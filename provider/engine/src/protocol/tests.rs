@@ -30,6 +30,7 @@ fn messages_come_back_as_they_were() {
     };
     let failed = FromWorker::Failed {
         reason: "no".to_owned(),
+        cause: FailureCause::CardLost,
     };
     for message in [output, failed, FromWorker::Text(Blob(vec![0xff]))] {
         assert_eq!(FromWorker::from_bytes(&message.to_bytes()), Ok(message));

@@ -31,7 +31,7 @@ fn run(spec: &TrainSpec, limit: u64) -> (Result<TrainSummary, TrainError>, Memor
     let mut pipe = MemoryPipe::default();
     let text = b"night shift ".repeat(30);
     let mut outbox = Outbox::new(&mut pipe, limit);
-    let outcome = train(spec, &text, None, &EngineDevice::Flex, &mut outbox);
+    let outcome = train(spec, &text, None, &Card::processor(), &mut outbox);
     (outcome, pipe)
 }
 
@@ -106,7 +106,7 @@ fn a_job_that_goes_on_ends_with_the_same_model_and_reports_only_its_own_steps() 
         &spec(),
         &text,
         Some(resume),
-        &EngineDevice::Flex,
+        &Card::processor(),
         &mut outbox,
     );
     assert_eq!(rest.unwrap().tokens, 3 * 2 * 8);
@@ -206,7 +206,7 @@ fn outputs_stop_at_the_limit() {
 fn a_text_too_short_is_refused_before_anything_is_said() {
     let mut pipe = MemoryPipe::default();
     let mut outbox = Outbox::new(&mut pipe, 1 << 20);
-    let outcome = train(&spec(), b"short", None, &EngineDevice::Flex, &mut outbox);
+    let outcome = train(&spec(), b"short", None, &Card::processor(), &mut outbox);
     assert!(matches!(outcome, Err(TrainError::Text(_))));
     assert!(pipe.said.is_empty());
 }
@@ -217,7 +217,7 @@ fn a_broken_pipe_ends_the_run() {
     pipe.breaks_after = Some(2);
     let text = b"night shift ".repeat(30);
     let mut outbox = Outbox::new(&mut pipe, 1 << 20);
-    let outcome = train(&spec(), &text, None, &EngineDevice::Flex, &mut outbox);
+    let outcome = train(&spec(), &text, None, &Card::processor(), &mut outbox);
     assert!(matches!(
         outcome,
         Err(TrainError::Output(OutputError::Pipe(_)))

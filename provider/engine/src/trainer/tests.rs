@@ -34,7 +34,7 @@ fn bits(trainer: &Trainer<'_>) -> Vec<TensorData> {
 }
 
 fn trained<'spec>(spec: &'spec TrainSpec, text: &Text<'_>, steps: u32) -> Trainer<'spec> {
-    let mut trainer = Trainer::new(spec, &EngineDevice::Flex);
+    let mut trainer = Trainer::new(spec, &Card::processor()).unwrap();
     for step in 1..=steps {
         trainer.step(step, &text.batch(step).unwrap()).unwrap();
     }
@@ -71,7 +71,7 @@ fn parts_of_a_batch_add_up_to_the_whole() {
     spec.batch = 5;
     let text = Text::split(&bytes, &spec).unwrap();
     let windows = text.batch(1).unwrap();
-    let mut trainer = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut trainer = Trainer::new(&spec, &Card::processor()).unwrap();
     let (loss, gradients) = trainer.gradients(&windows).unwrap();
     trainer.parts = 1;
     let (whole_loss, whole) = trainer.gradients(&windows).unwrap();
@@ -87,7 +87,7 @@ fn the_gradient_is_the_slope_of_the_loss() {
     let (spec, bytes) = (spec(), text());
     let text = Text::split(&bytes, &spec).unwrap();
     let windows = text.batch(1).unwrap();
-    let mut trainer = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut trainer = Trainer::new(&spec, &Card::processor()).unwrap();
     let (_, gradients) = trainer.gradients(&windows).unwrap();
     let at_zero = trainer.weights.clone();
     // Along the gradient itself the slope is the squared norm.
@@ -113,7 +113,7 @@ fn clipping_bounds_the_gradient_that_moves_the_weights() {
     spec.clip_milli = 1;
     let text = Text::split(&bytes, &spec).unwrap();
     let windows = text.batch(1).unwrap();
-    let mut trainer = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut trainer = Trainer::new(&spec, &Card::processor()).unwrap();
     let (_, gradients) = trainer.gradients(&windows).unwrap();
     let length = norm(&gradients).unwrap();
     assert!(length > 0.001);
@@ -139,7 +139,7 @@ fn norms_are_not_decayed() {
     spec.weight_decay_milli = 1_000;
     let text = Text::split(&bytes, &spec).unwrap();
     let windows = text.batch(1).unwrap();
-    let mut trainer = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut trainer = Trainer::new(&spec, &Card::processor()).unwrap();
     decay_everything(&mut trainer, &windows);
     for (weight, role) in trainer.weights.iter().zip(&trainer.roles) {
         let largest = scalar(weight.clone().abs().max()).unwrap();
@@ -168,7 +168,7 @@ fn decay_everything(trainer: &mut Trainer<'_>, windows: &Windows) {
 fn a_diverging_run_ends_with_the_step_it_diverged_at() {
     let (spec, bytes) = (spec(), text());
     let text = Text::split(&bytes, &spec).unwrap();
-    let mut trainer = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut trainer = Trainer::new(&spec, &Card::processor()).unwrap();
     trainer.weights[0] = trainer.weights[0].clone().mul_scalar(f32::INFINITY);
     let outcome = trainer.step(3, &text.batch(3).unwrap());
     assert!(matches!(outcome, Err(StepError::Diverged { step: 3, .. })));
@@ -193,4 +193,30 @@ fn the_learning_rate_rises_in_a_line_and_falls_along_a_cosine() {
     assert!(learning_rate(&spec, 1) < 1e-3);
     spec.warm_up_steps = 110;
     assert!((learning_rate(&spec, 110) - 1e-3).abs() < 1e-9);
+}
+
+#[test]
+fn slices_of_a_batch_add_up_to_the_whole_whatever_their_size() {
+    let (mut spec, bytes) = (spec(), text());
+    spec.batch = 7;
+    let text = Text::split(&bytes, &spec).unwrap();
+    let windows = text.batch(1).unwrap();
+    let mut trainer = Trainer::new(&spec, &Card::processor()).unwrap();
+    assert_eq!(trainer.slice_rows, 7, "a small batch is one slice");
+    let (whole_loss, whole) = trainer.gradients(&windows).unwrap();
+    let whole_held_out = trainer.held_out_loss(&text).unwrap();
+    for rows in [1, 2, 3] {
+        trainer.slice_rows = rows;
+        let (loss, sliced) = trainer.gradients(&windows).unwrap();
+        assert!(
+            (loss - whole_loss).abs() < 1e-5,
+            "{rows}: {loss} and {whole_loss}"
+        );
+        for (sliced, whole) in sliced.into_iter().zip(whole.clone()) {
+            let difference = (sliced.unwrap() - whole.unwrap()).abs().max();
+            assert!(scalar(difference).unwrap() < 1e-5, "{rows}");
+        }
+        let held_out = trainer.held_out_loss(&text).unwrap();
+        assert!((held_out - whole_held_out).abs() < 1e-5, "{rows}");
+    }
 }

@@ -4,9 +4,12 @@ use burn::tensor::TensorData;
 use market::job::{ModelShape, TrainSpec};
 use proptest::prelude::*;
 
+use safetensors::tensor::SafeTensors;
+
 use super::*;
+use crate::card::Card;
 use crate::checkpoint::Checkpoint;
-use crate::device::EngineDevice;
+use crate::tensor_file::{TensorFileError, TensorFileProblem};
 use crate::text::Text;
 use crate::trainer::{StepReport, Trainer};
 
@@ -59,12 +62,12 @@ fn files(trainer: &Trainer<'_>, step: u32) -> ResumeFiles {
 fn going_on_from_a_checkpoint_gives_the_same_bits_as_never_stopping() {
     let (spec, bytes) = (spec(), text());
     let text = Text::split(&bytes, &spec).unwrap();
-    let mut whole = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut whole = Trainer::new(&spec, &Card::processor()).unwrap();
     steps(&mut whole, &text, 1..=5);
     let kept = files(&whole, 5);
     let rest = steps(&mut whole, &text, 6..=12);
 
-    let mut other = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut other = Trainer::new(&spec, &Card::processor()).unwrap();
     assert_eq!(other.resume(&kept).unwrap(), 5);
     assert_eq!(files(&other, 5), kept, "what was read is written alike");
     assert_eq!(steps(&mut other, &text, 6..=12), rest);
@@ -76,14 +79,14 @@ fn going_on_from_a_checkpoint_gives_the_same_bits_as_never_stopping() {
 fn without_the_moments_the_bits_would_differ() {
     let (spec, bytes) = (spec(), text());
     let text = Text::split(&bytes, &spec).unwrap();
-    let mut whole = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut whole = Trainer::new(&spec, &Card::processor()).unwrap();
     steps(&mut whole, &text, 1..=5);
     let mut kept = files(&whole, 5);
-    let mut first = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut first = Trainer::new(&spec, &Card::processor()).unwrap();
     steps(&mut first, &text, 1..=1);
     kept.state = first.state(5).unwrap();
     steps(&mut whole, &text, 6..=6);
-    let mut other = Trainer::new(&spec, &EngineDevice::Flex);
+    let mut other = Trainer::new(&spec, &Card::processor()).unwrap();
     other.resume(&kept).unwrap();
     steps(&mut other, &text, 6..=6);
     assert_ne!(bits(&other), bits(&whole));
@@ -93,13 +96,13 @@ fn without_the_moments_the_bits_would_differ() {
 fn kept(spec: &TrainSpec) -> ResumeFiles {
     let bytes = text();
     let text = Text::split(&bytes, spec).unwrap();
-    let mut trainer = Trainer::new(spec, &EngineDevice::Flex);
+    let mut trainer = Trainer::new(spec, &Card::processor()).unwrap();
     steps(&mut trainer, &text, 1..=1);
     files(&trainer, 1)
 }
 
 fn refused(spec: &TrainSpec, files: &ResumeFiles) -> StateError {
-    let mut trainer = Trainer::new(spec, &EngineDevice::Flex);
+    let mut trainer = Trainer::new(spec, &Card::processor()).unwrap();
     let before = bits(&trainer);
     let error = trainer.resume(files).unwrap_err();
     assert_eq!(bits(&trainer), before, "a refusal changes nothing");
@@ -127,12 +130,18 @@ fn values_that_no_training_leaves_are_refused() {
     let error = refused(&spec, &changed("first.model.norm.weight", f32::NAN));
     assert!(matches!(
         error,
-        StateError::File(CheckpointError::NotFinite { .. })
+        StateError::File(CheckpointError::File(TensorFileError {
+            file: "training.safetensors",
+            problem: TensorFileProblem::NotFinite { .. }
+        }))
     ));
     let error = refused(&spec, &changed("second.lm_head.weight", f32::INFINITY));
     assert!(matches!(
         error,
-        StateError::File(CheckpointError::NotFinite { .. })
+        StateError::File(CheckpointError::File(TensorFileError {
+            file: "training.safetensors",
+            problem: TensorFileProblem::NotFinite { .. }
+        }))
     ));
     let error = refused(&spec, &changed("second.lm_head.weight", -1e-9));
     assert!(matches!(error, StateError::Negative { .. }), "{error}");
@@ -151,7 +160,10 @@ fn a_state_of_another_model_or_step_is_refused() {
     };
     assert!(matches!(
         refused(&spec, &mixed),
-        StateError::File(CheckpointError::TensorCount { .. })
+        StateError::File(CheckpointError::File(TensorFileError {
+            file: "training.safetensors",
+            problem: TensorFileProblem::TensorCount { .. }
+        }))
     ));
     let mut short = spec.clone();
     (short.steps, short.warm_up_steps) = (1, 1);
@@ -160,12 +172,19 @@ fn a_state_of_another_model_or_step_is_refused() {
         matches!(error, StateError::Step { steps: 1, .. }),
         "{error}"
     );
-    for text in ["0", "-1", "x", "5000000000"] {
-        let trainer = Trainer::new(&spec, &EngineDevice::Flex);
+    for text in [
+        "0",
+        "-1",
+        "x",
+        "5000000000",
+        "2147483648",
+        "9223372036854775807",
+    ] {
+        let trainer = Trainer::new(&spec, &Card::processor()).unwrap();
         let metadata = Some([(STEP_KEY.to_owned(), text.to_owned())].into());
         let nothing: [(&str, TensorView<'_>); 0] = [];
         let state = safetensors::serialize(nothing, metadata).unwrap();
-        let read = TrainingState::read(trainer.config(), &state, &EngineDevice::Flex.open());
+        let read = TrainingState::read(trainer.config(), &state, &Card::processor());
         assert!(
             matches!(read, Err(StateError::Step { .. })),
             "{text} is no step to go on from"
@@ -180,13 +199,57 @@ proptest! {
         cut in 0_usize..200_000, place in 0_usize..200_000, byte in any::<u8>(),
     ) {
         let spec = spec();
-        let config = *Trainer::new(&spec, &EngineDevice::Flex).config();
+        let config = *Trainer::new(&spec, &Card::processor()).unwrap().config();
         let mut state = kept(&spec).state;
         let length = state.len();
         state[place % length] = byte;
         if cut % 2 == 0 {
             state.truncate(cut % length);
         }
-        let _either = TrainingState::read(&config, &state, &EngineDevice::Flex.open());
+        let _either = TrainingState::read(&config, &state, &Card::processor());
     }
+}
+
+#[test]
+fn integers_in_place_of_moments_are_refused_whatever_they_hold() {
+    let spec = spec();
+    let good = kept(&spec);
+    for (dtype, value) in [("I32", i32::MAX), ("I32", -1), ("U32", 256)] {
+        let header = r#""first.model.embed_tokens.weight":{"dtype":""#;
+        let at = good
+            .state
+            .windows(header.len())
+            .position(|window| window == header.as_bytes())
+            .unwrap();
+        let mut state = good.state.clone();
+        state.splice(at + header.len()..at + header.len() + 3, dtype.bytes());
+        let end = state.len() - 4;
+        state.splice(end.., value.to_le_bytes());
+        let error = refused(
+            &spec,
+            &ResumeFiles {
+                state,
+                ..good.clone()
+            },
+        );
+        let words = "training.safetensors: tensor first.model.embed_tokens.weight is";
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_text_beside_the_step_is_refused() {
+    let spec = spec();
+    let metadata = [
+        (STEP_KEY.to_owned(), "1".to_owned()),
+        ("run".to_owned(), "x".to_owned()),
+    ];
+    let nothing: [(&str, TensorView<'_>); 0] = [];
+    let state = safetensors::serialize(nothing, Some(metadata.into())).unwrap();
+    let read = TrainingState::read(&ModelConfig::new(spec.model), &state, &Card::processor());
+    let error = read.err().unwrap().to_string();
+    assert!(
+        error.ends_with("the header's texts have run, which means nothing here"),
+        "{error}"
+    );
 }

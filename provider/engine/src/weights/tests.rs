@@ -76,7 +76,7 @@ fn projections_are_transposed_on_the_way_to_a_file_and_back() {
 }
 
 fn values(seed: u64) -> Vec<Vec<f32>> {
-    let weights = initial(&SHAPE, seed, &Device::flex());
+    let weights = initial(&SHAPE, seed, &Card::processor()).unwrap();
     let data = weights.into_iter().map(|weight| weight.into_data());
     data.map(|data| data.iter::<f32>().collect()).collect()
 }

@@ -36,7 +36,7 @@ fn train_job(text: &[u8]) -> JobSpec {
 }
 
 fn run_on_flex(pipe: &mut MemoryPipe) -> Result<Summary, RunError> {
-    run(pipe, &EngineDevice::Flex)
+    run(pipe, &Card::processor())
 }
 
 /// Trains a model in a worker and returns what it sent back.
@@ -69,7 +69,7 @@ fn failure(pipe: &MemoryPipe) -> &str {
 
 #[test]
 fn warming_up_needs_nothing_from_outside() {
-    warm_up(&EngineDevice::Flex).unwrap();
+    warm_up(&Card::processor()).unwrap();
 }
 
 #[test]
@@ -178,4 +178,43 @@ fn a_pipe_that_breaks_while_working_is_reported_to_the_caller() {
     let mut pipe = MemoryPipe::with_job(&train_job(&text), &[&text], 100);
     pipe.breaks_after = Some(1);
     assert!(matches!(run_on_flex(&mut pipe), Err(RunError::Train(_))));
+}
+
+#[test]
+fn a_lost_card_is_told_from_a_failed_job_wherever_it_shows() {
+    let lost = || CardError::Lost {
+        reason: "the driver reset".to_owned(),
+    };
+    let from_file = || CheckpointError::Card(lost());
+    let errors: [RunError; 6] = [
+        lost().into(),
+        TrainError::Card(lost()).into(),
+        TrainError::Step(StepError::Card(lost())).into(),
+        TrainError::Checkpoint(from_file()).into(),
+        TrainError::State(StateError::File(from_file())).into(),
+        GenerateError::Checkpoint(from_file()).into(),
+    ];
+    for error in errors {
+        assert_eq!(error.cause(), FailureCause::CardLost, "{error:?}");
+        assert!(error.to_string().contains("the card was lost"), "{error}");
+    }
+    let failed = CardError::failed("a kernel did not compile");
+    for error in [RunError::Card(failed), RunError::Closed] {
+        assert_eq!(error.cause(), FailureCause::Job);
+    }
+}
+
+#[test]
+fn a_panic_of_a_library_ends_the_job_in_words() {
+    let card = Card::processor();
+    let broke = guarded(&card, || -> Result<(), RunError> {
+        panic!("wgpu error: out of memory")
+    });
+    let error = broke.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "computing broke off: wgpu error: out of memory"
+    );
+    assert_eq!(error.cause(), FailureCause::Job);
+    assert!(guarded(&card, || Ok(7)).is_ok());
 }
