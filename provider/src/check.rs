@@ -4,11 +4,14 @@
 //! stops everything. Never gives a worker anything that a stranger could not: jobs and files, by the agent's own way.
 
 mod hostile;
+mod soak;
 mod trial;
 
 use std::fmt;
 
 use sandbox::{Sandbox, Verdict};
+
+pub use soak::{Left, Tally, soak};
 
 use trial::{Ending, Heard, Trials};
 
@@ -105,11 +108,7 @@ fn attack(sandbox: Sandbox) -> Vec<EngineFinding> {
     for attack in hostile::attacks(&files) {
         findings.push(match on_gpu || !attack.needs_gpu {
             true => judge(&attack, &trials.run(&attack.job)),
-            false => finding(
-                &attack,
-                Verdict::NotApplicable,
-                hostile::NO_CARD.to_owned(),
-            ),
+            false => finding(&attack, Verdict::NotApplicable, hostile::NO_CARD.to_owned()),
         });
     }
     findings.extend(hostile::beside(&control, on_gpu));

@@ -166,7 +166,9 @@ fn check_job(
         ));
     }
     // What the ask promises of memory, and what every job may use unless it says otherwise.
-    let host_limit = usable.max(Limits::default().memory_bytes).min(host_memory());
+    let host_limit = usable
+        .max(Limits::default().memory_bytes)
+        .min(host_memory());
     if job.limits.memory_bytes > host_limit {
         return refuse(format!(
             "it may use {} bytes of host memory, and this offer allows {host_limit}",

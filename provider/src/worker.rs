@@ -133,7 +133,11 @@ fn serve_bench(start: UnconfinedStart, part: &Part) -> ExitCode {
     if let Err(error) = start.announce(&mut io::stdout()) {
         return fail(&error);
     }
-    if part.task.as_ref().is_none_or(|task| task != bench::WORK_ARGUMENT) {
+    if part
+        .task
+        .as_ref()
+        .is_none_or(|task| task != bench::WORK_ARGUMENT)
+    {
         return ExitCode::SUCCESS;
     }
     let report = match bench::unconfined(&card) {

@@ -13,8 +13,7 @@ use engine::{EngineDevice, FromWorker};
 use market::job::{Input, JobKind, JobSpec, TrainSpec};
 use market_node::blobs::BlobStore;
 use provider::{
-    AgentError, Assignment, EngineFinding, EngineLayer, WorkerEvent, engine_attacks,
-    start_worker,
+    AgentError, Assignment, EngineFinding, EngineLayer, WorkerEvent, engine_attacks, start_worker,
 };
 use sandbox::{DriverProfile, Limits, Sandbox, WorkerProgram};
 use tokio::sync::mpsc;

@@ -211,6 +211,12 @@ impl Attack {
         self.line().means
     }
 
+    /// Says whether it takes a worker, or an agent, of its own.
+    #[must_use]
+    pub fn takes_a_worker(self) -> bool {
+        matches!(self.means(), Means::Worker | Means::Agent)
+    }
+
     /// Says whether it takes an engine and a job, so that this crate cannot try it.
     #[must_use]
     pub fn takes_a_job(self) -> bool {

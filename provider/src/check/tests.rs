@@ -15,26 +15,14 @@ fn attack() -> hostile::Attack {
 #[test]
 fn only_a_refusal_before_any_work_counts_for_the_layer() {
     for (ending, outcome, layer) in [
-        (
-            Ending::Refused,
-            Verdict::Stopped,
-            EngineLayer::StrictReader,
-        ),
-        (
-            Ending::Died,
-            Verdict::Stopped,
-            EngineLayer::Confinement,
-        ),
+        (Ending::Refused, Verdict::Stopped, EngineLayer::StrictReader),
+        (Ending::Died, Verdict::Stopped, EngineLayer::Confinement),
         (
             Ending::NoWorker,
             Verdict::NotApplicable,
             EngineLayer::StrictReader,
         ),
-        (
-            Ending::Done,
-            Verdict::NotStopped,
-            EngineLayer::StrictReader,
-        ),
+        (Ending::Done, Verdict::NotStopped, EngineLayer::StrictReader),
         (
             Ending::BrokeOff,
             Verdict::NotStopped,

@@ -4,6 +4,7 @@
 
 mod ledger;
 mod order;
+mod soak;
 mod worker;
 
 use clap::Subcommand;
@@ -17,8 +18,10 @@ pub(crate) enum BenchCommand {
     Order(order::Args),
     /// Time from submitting a transfer to its proof of finality, on an operator of this process
     Ledger(ledger::Args),
-    /// Time from starting a worker to LOCKED, and the same warm-up without confinement
+    /// What confinement costs: starts, work, memory and ends of workers with and without it, and behind bubblewrap
     Worker(worker::Args),
+    /// Hundreds of jobs, good and hostile ones in turn, and what is left of them on this machine
+    Soak(soak::Args),
 }
 
 /// Measures one thing.
@@ -27,6 +30,7 @@ pub(crate) async fn execute(command: BenchCommand, context: &Context) -> anyhow:
         BenchCommand::Order(args) => Box::pin(order::execute(args, context)).await,
         BenchCommand::Ledger(args) => ledger::execute(args, context).await,
         BenchCommand::Worker(args) => worker::execute(args, context).await,
+        BenchCommand::Soak(args) => soak::execute(args, context).await,
     }
 }
 
