@@ -56,7 +56,7 @@ impl JobSpec {
             }
             JobKind::Infer(infer) => {
                 let bytes = self.input(&infer.weights).map_or(0, |input| input.bytes);
-                2 * u128::from(bytes / NUMBER_BYTES) * u128::from(infer.tokens())
+                2 * u128::from(bytes.div_ceil(NUMBER_BYTES)) * u128::from(infer.tokens())
             }
         }
     }

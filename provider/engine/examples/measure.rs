@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Instant;
 
-use engine::{Blob, CHUNK_BYTES, EngineDevice, FromWorker, Pipe, ToWorker, run, warm_up};
+use engine::{
+    Blob, Budget, CHUNK_BYTES, Card, EngineDevice, FromWorker, Pipe, ToWorker, run, warm_up,
+};
 use market::job::{InferSpec, Input, JobKind, JobSpec, Limits, TrainSpec};
 
 /// A pipe in memory that prints what the worker says and keeps the outputs.
@@ -75,9 +77,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     spec.sequence = number(3).unwrap_or(spec.sequence);
     spec.learning_rate_micros = number(4).unwrap_or(spec.learning_rate_micros);
     spec.warm_up_steps = spec.warm_up_steps.min(spec.steps);
-    let device = EngineDevice::Flex;
+    let card = Card::open(&EngineDevice::Flex, Budget::UNLIMITED)?;
     let began = Instant::now();
-    warm_up(&device)?;
+    warm_up(&card)?;
     println!("warm-up {:?}", began.elapsed());
     let mut screen = Screen::default();
     let train = JobSpec {
@@ -87,7 +89,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     println!("estimate {} MiB", train.memory_bytes() >> 20);
     screen.queue(&train, &[&text]);
-    run(&mut screen, &device)?;
+    run(&mut screen, &card)?;
     let (config, weights) = (
         screen.output("config.json"),
         screen.output("model.safetensors"),
@@ -104,7 +106,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         limits: Limits::default(),
     };
     screen.queue(&infer, &[&config, &weights]);
-    run(&mut screen, &device)?;
+    run(&mut screen, &card)?;
     println!(
         "{}",
         String::from_utf8_lossy(screen.output("completion.txt"))

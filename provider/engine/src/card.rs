@@ -15,7 +15,7 @@ use crate::device::EngineDevice;
 pub(crate) const TASKS_MAX: usize = 4;
 
 /// The largest piece that scrubbing fills at once, in bytes, and the smallest.
-const SCRUB_BYTES: std::ops::RangeInclusive<u64> = 256..=(64 << 20);
+const SCRUB_BYTES: std::ops::RangeInclusive<u64> = 256..=(512 << 20);
 
 /// Bytes of one number.
 const NUMBER_BYTES: u64 = 4;
@@ -107,7 +107,8 @@ pub struct Card {
 pub struct Scrubbed {
     /// Held of the card without any use when it began, and overwritten with zeros.
     pub overwritten: u64,
-    /// Held likewise, in gaps too small or too odd to fill.
+    /// Held likewise, where the pools hand nothing out any more: given back to the driver as it was, then asked for and
+    /// filled once more.
     pub missed: u64,
 }
 
@@ -194,10 +195,10 @@ impl Card {
             return Ok(Scrubbed::default());
         }
         self.sync()?;
-        let (mut reserved, used) = self.held_bytes();
-        let unused = reserved.saturating_sub(used);
+        let unused = self.unused_bytes();
+        let mut reserved = self.held_bytes().0;
         let mut zeros: Vec<Tensor<1>> = Vec::new();
-        let mut bytes = unused.next_power_of_two().min(*SCRUB_BYTES.end());
+        let mut bytes = (unused / 2 + 1).next_power_of_two().min(*SCRUB_BYTES.end());
         while bytes >= *SCRUB_BYTES.start() {
             let numbers = usize::try_from(bytes / NUMBER_BYTES).map_err(CardError::failed)?;
             zeros.push(Tensor::zeros([numbers], &self.handle));
@@ -209,14 +210,37 @@ impl Card {
             }
         }
         self.sync()?;
-        let (reserved, used) = self.held_bytes();
-        let missed = reserved.saturating_sub(used).min(unused);
+        let missed = self.unused_bytes().min(unused);
         drop(zeros);
         self.handle.memory_cleanup();
-        self.sync()?;
+        self.take_again(missed)?;
         Ok(Scrubbed {
             overwritten: unused - missed,
             missed,
+        })
+    }
+
+    /// Asks the driver for as much as could not be filled, which it has just been given back, fills that, and gives it
+    /// back again. Whether it hands out the same memory is its own affair.
+    fn take_again(&self, bytes: u64) -> Result<(), CardError> {
+        let piece = (64_u64 << 20).min(bytes);
+        let numbers = usize::try_from(piece / NUMBER_BYTES).map_err(CardError::failed)?;
+        if numbers > 0 {
+            let zeros: Vec<Tensor<1>> = (0..bytes / piece)
+                .map(|_| Tensor::zeros([numbers], &self.handle))
+                .collect();
+            self.sync()?;
+            drop(zeros);
+            self.handle.memory_cleanup();
+        }
+        self.sync()
+    }
+
+    /// Returns the bytes that are held of the card's memory and that no tensor covers, padding included.
+    fn unused_bytes(&self) -> u64 {
+        let usage = self.handle.memory_pool_usage();
+        usage.map_or(0, |usage| {
+            usage.bytes_reserved.saturating_sub(usage.bytes_in_use)
         })
     }
 

@@ -131,14 +131,17 @@ pub fn run(pipe: &mut dyn Pipe, card: &Card) -> Result<Summary, RunError> {
 
 /// Overwrites what the job left on the card, and says how much that was.
 fn overwrite(pipe: &mut dyn Pipe, card: &Card) -> Result<(), RunError> {
-    let Scrubbed {
-        overwritten,
-        missed,
-    } = card.scrub()?;
+    let line = match guarded(card, || Ok(card.scrub()?)) {
+        Ok(Scrubbed {
+            overwritten,
+            missed,
+        }) => format!(
+            "{overwritten} bytes of the card's memory were overwritten with zeros in place, {missed} after the driver had them"
+        ),
+        Err(lost) if lost.cause() == FailureCause::CardLost => return Err(lost),
+        Err(error) => format!("the card's memory could not be overwritten: {error}"),
+    };
     if card.is_gpu() {
-        let line = format!(
-            "{overwritten} bytes of the card's memory were overwritten with zeros, {missed} lay in gaps too small to fill"
-        );
         pipe.send(&FromWorker::Log(line).to_bytes())?;
     }
     Ok(())

@@ -208,7 +208,6 @@ fn weights_files(files: &Files) -> Vec<Attack> {
     not_a_number.splice(at.., f32::NAN.to_le_bytes());
     let norm = "\"model.norm.weight\":{\"dtype\":\"F32\",\"shape\":[16],\"data_offsets\":[";
     let overflowing = "\"model.norm.weight\":{\"dtype\":\"F32\",\"shape\":[18446744073709551615,2],\"data_offsets\":[";
-    let overlapping = "\"model.norm.weight\":{\"dtype\":\"F32\",\"shape\":[16],\"data_offsets\":[0";
     let unknown =
         "\"model.norm.weight\":{\"run\":1,\"dtype\":\"F32\",\"shape\":[16],\"data_offsets\":[";
     let change = |from: &str, to: &str| replaced(&files.weights, from, to);
@@ -222,7 +221,10 @@ fn weights_files(files: &Files) -> Vec<Attack> {
             "a shape whose product overflows 64 bits",
             change(norm, overflowing),
         ),
-        row("two tensors over the same bytes", change(norm, overlapping)),
+        row(
+            "two tensors over the same bytes",
+            overlapping(&files.weights),
+        ),
         row(
             "one tensor's name twice",
             change("\"model.norm.weight\"", "\"model.embed_tokens.weight\""),
@@ -338,6 +340,18 @@ fn replaced(file: &[u8], from: &str, to: &str) -> Vec<u8> {
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let (header, data) = rest.split_at(length.min(rest.len()));
     with_header(&String::from_utf8_lossy(header).replacen(from, to, 1), data)
+}
+
+/// Moves the last norm of a weights file to the file's first bytes, where another tensor lies.
+fn overlapping(file: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(file);
+    let norm = text.find("\"model.norm.weight\"").unwrap_or_default();
+    let entry = text[norm..].split('}').next().unwrap_or_default();
+    let moved = match entry.rfind('[') {
+        Some(at) => format!("{}[0,64]", &entry[..at]),
+        None => String::new(),
+    };
+    replaced(file, entry, &moved)
 }
 
 /// Builds a file of a header and data.

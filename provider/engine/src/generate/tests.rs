@@ -60,7 +60,7 @@ fn full_scores(tokens: &[i64]) -> Vec<f32> {
 #[test]
 fn a_saved_model_gives_the_scores_of_the_one_that_was_saved() {
     // Longer than one piece of the prompt, so that pieces must fit together.
-    let prompt: Vec<u32> = (0..PREFILL_TOKENS as u32 + 9)
+    let prompt: Vec<i64> = (0..PREFILL_TOKENS as i64 + 9)
         .map(|i| i * 37 % 256)
         .collect();
     let generator = generator();
@@ -77,11 +77,11 @@ fn a_saved_model_gives_the_scores_of_the_one_that_was_saved() {
 #[test]
 fn greedy_text_is_what_repeated_full_passes_choose() {
     let completion = complete(&generator(), &spec("Night", 12, 0));
-    let mut tokens: Vec<u32> = b"Night".iter().map(|&byte| byte.into()).collect();
+    let mut tokens: Vec<i64> = b"Night".iter().map(|&byte| byte.into()).collect();
     for _ in 0..12 {
         let scores = full_scores(&tokens);
         let last = &scores[scores.len() - 256..];
-        tokens.push(Sampler::new(0, 0).choose(last).unwrap());
+        tokens.push(Sampler::new(0, 0).choose(last).unwrap().into());
     }
     let expected: Vec<u8> = tokens[5..].iter().map(|&token| token as u8).collect();
     assert_eq!(completion.text, expected);
@@ -124,12 +124,23 @@ fn prompt_and_completion_must_fit_into_the_context() {
 }
 
 #[test]
-fn a_cache_beyond_the_memory_limit_is_refused() {
-    let generator = generator();
-    let spec = spec("x", 100, 0);
-    let cache = 4 * 2 * 2 * 16 * 101;
-    let needed = 8 * SHAPE.parameters() + cache;
-    assert!(generator.check_memory(&spec, needed).is_ok());
-    let refused = generator.check_memory(&spec, needed - 1);
-    assert!(matches!(refused, Err(GenerateError::Memory { .. })));
+fn a_cache_beyond_the_memory_limit_is_refused_before_the_weights_are_read() {
+    let config = ModelConfig::new(SHAPE);
+    let nothing = Checkpoint {
+        config: config.to_json(),
+        weights: Vec::new(),
+    };
+    let piece = prefill_tokens(&config) as u64;
+    let needed = 4 * SHAPE.parameters() + SHAPE.infer_bytes(101, piece);
+    let load = |limit| Generator::load(&nothing, 101, limit, &Card::processor()).err();
+    let refused = load(needed - 1);
+    assert!(
+        matches!(refused, Some(GenerateError::Memory { .. })),
+        "{refused:?}"
+    );
+    let refused = load(needed);
+    assert!(
+        matches!(refused, Some(GenerateError::Checkpoint(_))),
+        "{refused:?}"
+    );
 }

@@ -149,7 +149,7 @@ fn positions_turn_heads_as_the_reference_does() {
         .collect();
     let shape = [1, length, heads, head_dim];
     let tensor = Tensor::from_data(TensorData::new(flat.clone(), shape), &Device::flex());
-    let turned = values(tables.stretch(3, length).turn_keys(tensor));
+    let turned = values(tables.stretch(3, length).unwrap().turn_keys(tensor));
     for (row, head) in flat.chunks(head_dim).enumerate() {
         let expected = reference::turn(head, 3 + row / heads);
         assert_close(

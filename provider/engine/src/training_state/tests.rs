@@ -172,14 +172,7 @@ fn a_state_of_another_model_or_step_is_refused() {
         matches!(error, StateError::Step { steps: 1, .. }),
         "{error}"
     );
-    for text in [
-        "0",
-        "-1",
-        "x",
-        "5000000000",
-        "2147483648",
-        "9223372036854775807",
-    ] {
+    for text in ["0", "-1", "x", "5000000000", "9223372036854775807"] {
         let trainer = Trainer::new(&spec, &Card::processor()).unwrap();
         let metadata = Some([(STEP_KEY.to_owned(), text.to_owned())].into());
         let nothing: [(&str, TensorView<'_>); 0] = [];

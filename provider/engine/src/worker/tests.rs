@@ -7,7 +7,8 @@ use market::job::{ArtifactName, Input, Limits, ModelShape, TrainSpec};
 use super::*;
 use crate::config::ModelConfig;
 use crate::memory_pipe::MemoryPipe;
-use crate::warm_up;
+use crate::own_process::is_alone;
+use crate::{Budget, EngineDevice, warm_up};
 
 const TEXT: &[u8] = b"the night shift works while the day shift sleeps. ";
 
@@ -62,7 +63,7 @@ fn infer_job(config: &[u8], weights: &[u8]) -> JobSpec {
 
 fn failure(pipe: &MemoryPipe) -> &str {
     match pipe.said.last() {
-        Some(FromWorker::Failed { reason }) => reason,
+        Some(FromWorker::Failed { reason, .. }) => reason,
         other => unreachable!("{other:?}"),
     }
 }
@@ -217,4 +218,33 @@ fn a_panic_of_a_library_ends_the_job_in_words() {
     );
     assert_eq!(error.cause(), FailureCause::Job);
     assert!(guarded(&card, || Ok(7)).is_ok());
+}
+
+#[test]
+fn a_job_of_64_layers_of_128_mib_ends_at_the_card_s_budget() {
+    let test = "worker::tests::a_job_of_64_layers_of_128_mib_ends_at_the_card_s_budget";
+    if !is_alone(test) {
+        return;
+    }
+    if !EngineDevice::has_software() {
+        eprintln!("skipped: no processor poses as a GPU here (install mesa-vulkan-drivers)");
+        return;
+    }
+    let card = Card::open(&EngineDevice::software(), Budget::of_bytes(512 << 20)).unwrap();
+    let mut job = train_job(&TEXT.repeat(20));
+    job.limits.memory_bytes = 1 << 40;
+    if let JobKind::Train(spec) = &mut job.kind {
+        (spec.model.dim, spec.model.layers, spec.model.ffn_dim) = (2_048, 64, 2_730);
+        (spec.model.heads, spec.model.kv_heads) = (16, 16);
+    }
+    let text = TEXT.repeat(20);
+    let mut pipe = MemoryPipe::with_job(&job, &[&text], 1_000);
+    let refused = run(&mut pipe, &card).unwrap_err();
+    let is_memory = |error: &RunError| matches!(error, RunError::Card(CardError::Memory { needed, allowed: 0x2000_0000 }) if *needed > 8 << 30);
+    assert!(is_memory(&refused), "{refused:?}");
+    assert!(
+        failure(&pipe).contains("it may use 536870912"),
+        "{}",
+        failure(&pipe)
+    );
 }
