@@ -34,10 +34,10 @@ fn print(findings: &[EngineFinding]) {
             row,
             tried,
             layer,
-            outcome,
+            verdict,
             evidence,
         } = found;
-        println!("{row} {outcome:?} by {layer}: {tried}: {evidence}");
+        println!("{row} {verdict:?} by {layer}: {tried}: {evidence}");
     }
 }
 
