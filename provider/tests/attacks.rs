@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 use engine::{EngineDevice, FromWorker};
 use market::job::{Input, JobKind, JobSpec, TrainSpec};
 use market_node::blobs::BlobStore;
-use provider::{
-    AgentError, Assignment, EngineFinding, EngineLayer, WorkerEvent, engine_attacks, start_worker,
-};
-use sandbox::{DriverProfile, Limits, Sandbox, WorkerProgram};
+use provider::check::{EngineFinding, EngineLayer, engine_attacks};
+use provider::{AgentError, Assignment, WorkerEvent, start_worker};
+use sandbox::{DriverProfile, Limits, Sandbox, Verdict, WorkerProgram};
 use tokio::sync::mpsc;
 
 const PROBE: &str = env!("CARGO_BIN_EXE_provider-probe");
