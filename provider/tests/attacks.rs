@@ -90,7 +90,7 @@ fn hostile_jobs_are_refused_in_words_by_the_layer_that_should() {
 }
 
 #[test]
-fn on_a_card_the_memory_bomb_ends_at_the_budget_and_the_job_s_leftovers_are_overwritten() {
+fn long_on_a_card_the_memory_bomb_ends_at_the_budget_and_the_job_s_leftovers_are_overwritten() {
     if !EngineDevice::has_software() {
         println!("skipped: no processor poses as a GPU here (install mesa-vulkan-drivers)");
         return;
