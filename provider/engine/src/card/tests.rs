@@ -135,7 +135,7 @@ fn leave_a_pattern(card: &Card) {
     card.sync().unwrap();
     let seen = left[3]
         .clone()
-        .slice([7..9])
+        .slice(7..9)
         .into_data()
         .try_into_vec::<f32>()
         .unwrap();
