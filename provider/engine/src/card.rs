@@ -14,8 +14,10 @@ use crate::device::EngineDevice;
 /// [`market::job::SLICE_OPERATIONS`]: 4 * 2.7 * 10^11 operations, 0.1 s at 10 TFLOP/s.
 pub(crate) const TASKS_MAX: usize = 4;
 
-/// The largest piece that scrubbing fills at once, in bytes, and the smallest.
-const SCRUB_BYTES: std::ops::RangeInclusive<u64> = 256..=(512 << 20);
+/// The smallest piece that scrubbing fills at once, in bytes, and the largest; and how many pieces at most, so that it
+/// ends within seconds however the pools are cut.
+const SCRUB_BYTES: std::ops::RangeInclusive<u64> = (64 << 10)..=(512 << 20);
+const SCRUB_PIECES: usize = 4_096;
 
 /// Bytes of one number.
 const NUMBER_BYTES: u64 = 4;
@@ -199,7 +201,7 @@ impl Card {
         let mut reserved = self.held_bytes().0;
         let mut zeros: Vec<Tensor<1>> = Vec::new();
         let mut bytes = (unused / 2 + 1).next_power_of_two().min(*SCRUB_BYTES.end());
-        while bytes >= *SCRUB_BYTES.start() {
+        while bytes >= *SCRUB_BYTES.start() && zeros.len() < SCRUB_PIECES {
             let numbers = usize::try_from(bytes / NUMBER_BYTES).map_err(CardError::failed)?;
             zeros.push(Tensor::zeros([numbers], &self.handle));
             let grown = self.held_bytes().0;
