@@ -27,7 +27,7 @@ const SHAPE: ModelShape = ModelShape {
     kv_heads: 2,
     ffn_dim: 256,
     vocabulary: 256,
-    context: 64,
+    context: 256,
     tied_embeddings: true,
 };
 const STEPS: u32 = 30;

@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 use engine::{EngineDevice, FromWorker};
 use market::job::{Input, JobKind, JobSpec, TrainSpec};
 use market_node::blobs::BlobStore;
-use provider::{
-    AgentError, Assignment, EngineFinding, EngineLayer, WorkerEvent, engine_attacks, start_worker,
-};
-use sandbox::{DriverProfile, Limits, Sandbox, WorkerProgram};
+use provider::check::{EngineFinding, EngineLayer, engine_attacks};
+use provider::{AgentError, Assignment, WorkerEvent, start_worker};
+use sandbox::{DriverProfile, Limits, Sandbox, Verdict, WorkerProgram};
 use tokio::sync::mpsc;
 
 const PROBE: &str = env!("CARGO_BIN_EXE_provider-probe");
@@ -91,7 +90,7 @@ fn hostile_jobs_are_refused_in_words_by_the_layer_that_should() {
 }
 
 #[test]
-fn on_a_card_the_memory_bomb_ends_at_the_budget_and_the_job_s_leftovers_are_overwritten() {
+fn long_on_a_card_the_memory_bomb_ends_at_the_budget_and_the_job_s_leftovers_are_overwritten() {
     if !EngineDevice::has_software() {
         println!("skipped: no processor poses as a GPU here (install mesa-vulkan-drivers)");
         return;

@@ -221,8 +221,10 @@ fn held_while_training(card: &Card, steps: u32) -> Vec<u64> {
 }
 
 #[test]
-fn a_training_s_later_steps_take_no_more_of_the_card_than_its_second() {
-    if !is_alone("card::tests::a_training_s_later_steps_take_no_more_of_the_card_than_its_second") {
+fn long_a_training_s_later_steps_take_little_more_of_the_card_than_its_second() {
+    if !is_alone(
+        "card::tests::long_a_training_s_later_steps_take_little_more_of_the_card_than_its_second",
+    ) {
         return;
     }
     let Some(card) = software(Budget::UNLIMITED) else {
