@@ -56,7 +56,13 @@ const README: Shown = &[
     ),
     (
         "nightshift run job.toml",
-        &["first step", "completed", "signed by both sides", "trained"],
+        &[
+            "Never send secrets.",
+            "first step",
+            "completed",
+            "signed by both sides",
+            "trained",
+        ],
     ),
     (
         "nightshift run story.toml",
