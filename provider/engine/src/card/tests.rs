@@ -1,5 +1,6 @@
 //! Tests of the card: budgets, how failures are named, and, where a processor poses as a GPU, the GPU's own stack.
 
+use burn::tensor::s;
 use market::job::{ModelShape, TrainSpec};
 
 use super::*;
@@ -135,7 +136,7 @@ fn leave_a_pattern(card: &Card) {
     card.sync().unwrap();
     let seen = left[3]
         .clone()
-        .slice([7..9])
+        .slice(s![7..9])
         .into_data()
         .try_into_vec::<f32>()
         .unwrap();
