@@ -225,6 +225,8 @@ impl Exchange {
         prover.handle_timeout(millis(self.begun));
         let message = match prover.poll_output() {
             None => return Ok(()),
+            // The verifier's clock has run out as well, and its verdict says where.
+            Some(ProverOutput::Ended(Err(Failure::Late))) => None,
             Some(ProverOutput::Ended(Err(failure))) => return Err(ProveError::GaveUp(failure)),
             Some(ProverOutput::Ended(Ok(()))) => None,
             Some(ProverOutput::Compute(round)) => {

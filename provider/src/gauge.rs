@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use engine::EngineDevice;
-use gpu_probe::{Benchmark, Effort, Tuning};
-use market::gpu::{AdapterInfo, AdapterKind, ClassError, GpuClass, GpuReport};
+use gpu_probe::{Adapter, Benchmark, Effort, Tuning};
+use market::gpu::{AdapterForm, AdapterInfo, AdapterKind, ClassError, GpuClass, GpuReport};
 use market_node::home::{Home, write_private};
 use sandbox::{Driver, DriverError, DriverProfile, Limits, Sandbox, SandboxLevel, SelfTestReport};
 
@@ -17,6 +17,9 @@ use crate::worker;
 
 /// How long the sandbox may take to attack itself.
 const SELF_TEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often a processor is measured before it counts as too slow.
+const TRIES: u32 = 3;
 
 /// The most bytes of a file of an earlier start that are read.
 const MAX_KEPT_BYTES: u64 = 64 << 10;
@@ -76,7 +79,7 @@ impl Gauge {
     }
 }
 
-/// Measures the best adapter and lets the sandbox attack itself. Blocks, under 20 seconds.
+/// Measures the best adapter and lets the sandbox attack itself. Blocks, under 20 seconds on a machine that is not busy.
 ///
 /// The home keeps which matrix kernel suits which adapter, so that the next start need not try them all again, and which
 /// class the adapter had, so that one at a band's edge does not change its class with every start.
@@ -85,28 +88,7 @@ impl Gauge {
 /// There is no adapter, its driver is unknown or its profile unproven, or an attack got through: nothing may be offered.
 pub fn measure(effort: Effort, home: &Home) -> Result<Gauge, GaugeError> {
     let adapter = gpu_probe::best_adapter()?;
-    let wanted = (effort, &Benchmark::OF_AN_OFFER[..]);
-    let remembered = remembered(&home.gpu_kernels());
-    let mut tuning = remembered.clone();
-    let probed = gpu_probe::probe_tuned(&adapter, wanted, &mut tuning, &mut |_progress| {})?;
-    if tuning != remembered {
-        keep(&home.gpu_kernels(), &tuning.to_string());
-    }
-    for problem in probed.problems {
-        match problem.benchmark {
-            Benchmark::GemmFp32 | Benchmark::UsableMemory => return Err(problem.error.into()),
-            benchmark => tracing::warn!(?benchmark, error = %problem.error, "figure unknown"),
-        }
-    }
-    let report = probed.report;
-    let previous = previous_class(&home.gpu_class(), &report.adapter);
-    let class = report.class(previous)?;
-    if previous != Some(class) {
-        keep(
-            &home.gpu_class(),
-            &format!("{}\t{class}\n", report.adapter.name),
-        );
-    }
+    let (report, class) = classed(&adapter, effort, home)?;
     // A processor is served by the engine's own backend, never by the emulated GPU.
     let (device, profile) = match class.kind() {
         AdapterKind::Cpu => (EngineDevice::Flex, DriverProfile::cpu()),
@@ -136,6 +118,57 @@ pub fn measure(effort: Effort, home: &Home) -> Result<Gauge, GaugeError> {
         profile,
         self_test,
     })
+}
+
+/// Measures an adapter and finds its class. A processor that seems too slow for any class may only be busy, so that it
+/// is measured again.
+fn classed(
+    adapter: &Adapter,
+    effort: Effort,
+    home: &Home,
+) -> Result<(GpuReport, GpuClass), GaugeError> {
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        let report = reported(adapter, effort, home)?;
+        let previous = previous_class(&home.gpu_class(), &report.adapter);
+        match report.class(previous) {
+            Ok(class) => {
+                if previous != Some(class) {
+                    let line = format!("{}\t{class}\n", report.adapter.name);
+                    keep(&home.gpu_class(), &line);
+                }
+                return Ok((report, class));
+            }
+            Err(ClassError::TooSlow { mflops })
+                if tries > 0 && report.adapter.form == AdapterForm::Cpu =>
+            {
+                tracing::info!(
+                    mflops,
+                    "too slow for any class; a busy machine? measuring again"
+                );
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Measures what an offer needs to say of an adapter.
+fn reported(adapter: &Adapter, effort: Effort, home: &Home) -> Result<GpuReport, GaugeError> {
+    let wanted = (effort, &Benchmark::OF_AN_OFFER[..]);
+    let remembered = remembered(&home.gpu_kernels());
+    let mut tuning = remembered.clone();
+    let probed = gpu_probe::probe_tuned(adapter, wanted, &mut tuning, &mut |_progress| {})?;
+    if tuning != remembered {
+        keep(&home.gpu_kernels(), &tuning.to_string());
+    }
+    for problem in probed.problems {
+        match problem.benchmark {
+            Benchmark::GemmFp32 | Benchmark::UsableMemory => return Err(problem.error.into()),
+            benchmark => tracing::warn!(?benchmark, error = %problem.error, "figure unknown"),
+        }
+    }
+    Ok(probed.report)
 }
 
 /// Writes what the next start would like to know.

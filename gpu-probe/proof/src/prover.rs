@@ -220,9 +220,14 @@ impl Prover {
         Ok(prover)
     }
 
-    /// Takes one input. One that is unexpected changes nothing.
+    /// Takes one input. One that is unexpected changes nothing; one that comes too late ends the exchange, as
+    /// [`Self::handle_timeout`] does, and the outputs say so.
     pub fn handle_input(&mut self, input: ProverInput, now: u64) -> Result<(), Unexpected> {
+        let was_over = self.phase == Phase::Over;
         self.handle_timeout(now);
+        if self.phase == Phase::Over && !was_over {
+            return Ok(());
+        }
         match (self.phase, input) {
             (Phase::Computing, ProverInput::Computed { round, leaves }) => {
                 self.computed(round, &leaves, now)

@@ -34,7 +34,8 @@ pub(crate) struct Rates {
     pub(crate) spread: Spread,
     /// p50 of the first two seconds, or of all where there are fewer, in MFLOP/s.
     pub(crate) burst: u64,
-    /// p10 of the second half, in MFLOP/s.
+    /// p10 of the second half, in MFLOP/s; p50 of it where the series is too short to tell a rate that falls from a machine
+    /// that did something else for a moment.
     pub(crate) sustained: u64,
     /// Whether the rate held; `None` where the series is too short to tell.
     pub(crate) throttling: Option<Throttling>,
@@ -49,11 +50,13 @@ impl Rates {
             Spread::of(&rates)
         };
         let burst = spread(slices.get(..early)?)?.p50;
+        let late = spread(&slices[slices.len() / 2..])?;
+        let throttling = throttling(slices, burst);
         Some(Self {
             spread: spread(slices)?,
             burst,
-            sustained: spread(&slices[slices.len() / 2..])?.p10,
-            throttling: throttling(slices, burst),
+            sustained: throttling.map_or(late.p50, |_| late.p10),
+            throttling,
         })
     }
 }

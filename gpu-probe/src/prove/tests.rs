@@ -34,8 +34,11 @@ fn a_device_that_reports_too_much_proves_nothing() {
     let Some(proof) = proved(Mode::F, u64::MAX) else {
         return;
     };
-    assert!(
-        matches!(proof.verdict, Err(Rejection::TooSlow { .. })),
-        "{proof:?}"
+    // Nothing is left of the time that so fast a device would take; on a busy machine the exchange does not even end.
+    let verdict = proof.verdict.unwrap_err();
+    let too_slow = matches!(
+        verdict,
+        Rejection::TooSlow { .. } | Rejection::LateRoots { .. } | Rejection::LateOpenings { .. }
     );
+    assert!(too_slow, "{verdict:?}");
 }

@@ -154,7 +154,8 @@ pub enum Throttling {
 /// The vector of measured figures. `None` is unknown: not measured, or not offered by the device.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Figures {
-    /// Sustained fp32 matrix multiplication: p10 over the last part of the run, in MFLOP/s.
+    /// Sustained fp32 matrix multiplication: p10 over the last part of the run, in MFLOP/s; p50 of it in a run too short
+    /// to show whether a rate holds.
     pub sustained_gemm_fp32_mflops: Option<u64>,
     /// fp32 matrix multiplication as it began: p50 of the first two seconds, in MFLOP/s.
     pub burst_gemm_fp32_mflops: Option<u64>,

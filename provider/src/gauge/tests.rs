@@ -21,7 +21,7 @@ fn a_class_is_kept_for_the_adapter_that_had_it() {
         device_id: 0,
         driver: market::gpu::Label::sanitized("a driver"),
         backend: market::gpu::Label::sanitized("vulkan"),
-        form: market::gpu::AdapterForm::Discrete,
+        form: AdapterForm::Discrete,
         pci_bus_id: None,
     };
     let class: GpuClass = "16T-12G".parse().unwrap();

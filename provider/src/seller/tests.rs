@@ -234,7 +234,7 @@ async fn a_game_that_runs_already_is_seen_before_anything_is_sold() {
     assert_eq!(asked[0], "looking whether other programs use the card");
     assert_eq!(asked[1], "a game or another program uses the card (42 %)");
     assert!(
-        asked[2].ends_with("; sold again after 120 s more without that"),
+        asked[2].ends_with("; sold again after 115 s more without that"),
         "{asked:?}"
     );
     let last = asked.last().unwrap();

@@ -86,6 +86,12 @@ fn one_slice_is_everything_and_none_is_nothing() {
 
 #[test]
 fn the_sustained_rate_is_the_low_end_of_the_second_half() {
+    let rates = series(20, |_, number| 401 - number);
+    assert_eq!((rates.sustained, rates.spread.p50), (20, 200));
+}
+
+#[test]
+fn in_a_short_series_it_is_the_middle_of_the_second_half() {
     let rates = series(2, |_, number| 41 - number);
-    assert_eq!((rates.sustained, rates.spread.p50), (2, 20));
+    assert_eq!((rates.sustained, rates.spread.p50), (10, 20));
 }
