@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::attack::Attack;
+use crate::leftovers::left_by_the_dead;
 
 /// The bytes that an attack on memory or files must bring back.
 const CANARY: [u8; 16] = *b"nightshift-canry";
@@ -111,7 +112,10 @@ impl Watched {
     /// # Errors
     /// A socket or a file that could not be made, or a system without entropy.
     pub fn set_up() -> io::Result<Self> {
-        sweep(&std::env::temp_dir());
+        for folder in left_by_the_dead(&std::env::temp_dir(), PREFIX) {
+            // One of another user's stays.
+            let _ = fs::remove_dir_all(folder);
+        }
         let mut entropy = [0; 16];
         getrandom::fill(&mut entropy).map_err(io::Error::other)?;
         let mark = u128::from_le_bytes(entropy);
@@ -243,23 +247,6 @@ fn make_folder(targets: &Targets) -> io::Result<File> {
     file.write_all(&CANARY)?;
     open_to_all(&file, 0o666)?;
     Ok(folder)
-}
-
-/// Removes the folders of agents that are gone, as far as this user may.
-fn sweep(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX))
-            .and_then(|rest| rest.split('-').next());
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }
 
 #[cfg(unix)]

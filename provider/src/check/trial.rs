@@ -28,6 +28,9 @@ const MAX_OUTPUT_BYTES: u64 = 32 << 20;
 /// Events that wait for whoever gathers them.
 const EVENTS: usize = 64;
 
+/// The start of the name of every folder made here; this process's id follows.
+const PREFIX: &str = "nightshift-engine-check-";
+
 /// A job with the content of its inputs, in the job's order.
 pub(super) struct Trial {
     pub(super) job: JobSpec,
@@ -210,9 +213,13 @@ impl Folder {
     /// Makes a folder that nobody else can have prepared.
     fn new() -> io::Result<Self> {
         let base = std::env::temp_dir();
+        for folder in sandbox::left_by_the_dead(&base, PREFIX) {
+            // One of another user's stays.
+            let _ = std::fs::remove_dir_all(folder);
+        }
         let id = std::process::id();
         for attempt in 0..100 {
-            let path = base.join(format!("nightshift-engine-check-{id}-{attempt}"));
+            let path = base.join(format!("{PREFIX}{id}-{attempt}"));
             match make_private(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use self::home::{Controller, Home};
 use crate::config::MemoryKeeper;
 use crate::layer::{Layer, LayerName};
+use crate::leftovers::left_by_the_dead;
 use crate::limits::Limits;
 
 /// The start of the name of every group made here; the agent's process id follows.
@@ -135,7 +136,10 @@ fn make_one(home: &Home, limits: &Limits) -> io::Result<Made> {
         Home::Unified(own) => delegation::parent_for_workers(own)?,
         Home::Single(_, folder) => folder.clone(),
     };
-    sweep(&parent);
+    for folder in left_by_the_dead(&parent, PREFIX) {
+        // One whose last process is still dying goes at the next start.
+        let _ = fs::remove_dir(folder);
+    }
     let folder = new_folder(&parent)?;
     let mut made = Made {
         folder,
@@ -188,23 +192,6 @@ fn new_folder(parent: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::other("ten thousand workers at once"))
-}
-
-/// Removes groups that an agent left behind when it died.
-fn sweep(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX))
-            .and_then(|rest| rest.split('-').next());
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            let _ = fs::remove_dir(entry.path());
-        }
-    }
 }
 
 #[cfg(test)]
