@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{ChildStderr, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ pub(crate) struct Process {
     stdin: Option<File>,
     stdout: Option<File>,
     // Shared with the thread that drains the pipe: it must go on while the owner waits.
-    stderr: Arc<Mutex<VecDeque<u8>>>,
+    words: Arc<LastWords>,
     // Shared with the keeper, which removes the groups once the tree is gone.
     groups: Arc<Mutex<Groups>>,
 }
@@ -123,13 +123,13 @@ impl Process {
             tree: born.tree,
             stdin: Some(born.stdin),
             stdout: Some(born.stdout),
-            stderr: Arc::default(),
+            words: Arc::default(),
             groups,
         };
-        let (kept, tree) = (Arc::clone(&process.stderr), Arc::clone(&process.tree));
+        let (words, tree) = (Arc::clone(&process.words), Arc::clone(&process.tree));
         thread::Builder::new()
             .name("worker-stderr".to_owned())
-            .spawn(move || drain(born.stderr, &kept, &tree))
+            .spawn(move || words.drain(born.stderr, &tree))
             .map_err(LaunchError::Spawn)?;
         Ok(process)
     }
@@ -185,8 +185,11 @@ impl Process {
 
     /// The newest part of the error pipe, made printable.
     pub(crate) fn stderr_text(&self) -> String {
-        let kept = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes: Vec<u8> = kept.iter().copied().collect();
+        // What an ended worker wrote last may still be in the pipe.
+        if self.tree.wait_timeout(Duration::ZERO).is_some() {
+            self.words.wait();
+        }
+        let bytes = self.words.so_far();
         String::from_utf8_lossy(&bytes)
             .chars()
             .map(|c| {
@@ -252,23 +255,57 @@ fn leaked_folder(purpose: &Purpose) -> io::Result<Option<OwnedFd>> {
     Ok(folder.transpose()?.map(OwnedFd::from))
 }
 
-/// Reads the error pipe to its end, so that a talkative worker never blocks on it. One that does not stop talking is
-/// ended: reading costs the agent time that no limit of the worker counts.
-fn drain(mut pipe: ChildStderr, kept: &Mutex<VecDeque<u8>>, tree: &Tree) {
-    let mut chunk = [0_u8; 4096];
-    let mut total = 0;
-    while let Ok(count) = pipe.read(&mut chunk) {
-        if count == 0 {
-            return;
+/// What a worker writes on its error pipe, of which the newest part is kept.
+#[derive(Debug, Default)]
+struct LastWords {
+    // Written by the thread that drains the pipe, which must go on while the owner waits.
+    kept: Mutex<Kept>,
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: VecDeque<u8>,
+    is_over: bool,
+}
+
+impl LastWords {
+    /// Reads the pipe to its end, so that a talkative worker never blocks on it. One that does not stop talking is ended:
+    /// reading costs the agent time that no limit of the worker counts.
+    fn drain(&self, mut pipe: ChildStderr, tree: &Tree) {
+        let mut chunk = [0_u8; 4096];
+        let mut total = 0;
+        while let Ok(count) = pipe.read(&mut chunk) {
+            total += count;
+            if count == 0 {
+                break;
+            }
+            if total > STDERR_BYTES {
+                tree.stop(Exit::Killed);
+                break;
+            }
+            let mut kept = self.lock();
+            kept.bytes.extend(&chunk[..count]);
+            let surplus = kept.bytes.len().saturating_sub(STDERR_KEPT_BYTES);
+            kept.bytes.drain(..surplus);
         }
-        total += count;
-        if total > STDERR_BYTES {
-            return tree.stop(Exit::Killed);
-        }
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend(&chunk[..count]);
-        let surplus = kept.len().saturating_sub(STDERR_KEPT_BYTES);
-        kept.drain(..surplus);
+        self.lock().is_over = true;
+        self.ended.notify_all();
+    }
+
+    /// Waits until the pipe has been read to its end; not for ever, since something may hold it open.
+    fn wait(&self) {
+        let goes_on = |kept: &mut Kept| !kept.is_over;
+        let waited = self.ended.wait_timeout_while(self.lock(), ENDING, goes_on);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        self.lock().bytes.iter().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
