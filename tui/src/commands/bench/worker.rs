@@ -192,7 +192,7 @@ fn rank_outside(count: usize) -> usize {
 fn text(measured: &Measured) -> String {
     let line = |what: &str, times: &Times| {
         format!(
-            "{what:<42} p50 {:>7.1} ms, max {:>7.1} ms\n",
+            "{what:<44} p50 {:>7.1} ms, max {:>7.1} ms\n",
             times.p50_ms, times.max_ms
         )
     };
