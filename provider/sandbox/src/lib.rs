@@ -35,6 +35,10 @@
 mod attack;
 mod bench;
 mod check;
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "what a launch needs, and nothing launches there yet")
+)]
 mod config;
 mod driver;
 mod family;
@@ -46,6 +50,10 @@ mod layer;
 mod leftovers;
 mod limits;
 mod self_test;
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "what a launch needs, and nothing launches there yet")
+)]
 mod targets;
 mod worker;
 
