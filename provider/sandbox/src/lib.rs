@@ -37,7 +37,10 @@ mod bench;
 mod check;
 #[cfg_attr(
     not(target_os = "linux"),
-    expect(dead_code, reason = "what a launch needs, and nothing launches there yet")
+    expect(
+        dead_code,
+        reason = "what a launch needs, and nothing launches there yet"
+    )
 )]
 mod config;
 mod driver;
@@ -52,7 +55,10 @@ mod limits;
 mod self_test;
 #[cfg_attr(
     not(target_os = "linux"),
-    expect(dead_code, reason = "what a launch needs, and nothing launches there yet")
+    expect(
+        dead_code,
+        reason = "what a launch needs, and nothing launches there yet"
+    )
 )]
 mod targets;
 mod worker;

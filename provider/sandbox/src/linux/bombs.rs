@@ -169,6 +169,7 @@ fn thread_bomb() -> Progress {
 fn take_memory(bytes: u64) -> Progress {
     let mut blocks = Vec::new();
     let mut done = 0;
+    tell(Progress { done, errno: None });
     while done * (BLOCK_BYTES as u64) < bytes {
         let mut block: Vec<u8> = Vec::new();
         if block.try_reserve_exact(BLOCK_BYTES).is_err() {

@@ -41,6 +41,9 @@ const MAX_FRAME_BYTES: usize = 64 * 1024;
 /// Bytes after which a flood that nobody stops is believed.
 const FLOOD_BYTES: u64 = 16 << 20;
 
+/// How a worker ends whose processor time is used up: by SIGXCPU, or by SIGKILL where that did not end it.
+const OUT_OF_TIME: [i32; 2] = [128 + libc::SIGXCPU, 128 + libc::SIGKILL];
+
 /// The variables that would bring code or layers in; none of them may reach a worker.
 pub(super) const HOSTILE_VARIABLES: [(&str, &str); 4] = [
     ("VK_LAYER_PATH", "/nowhere/layers"),
@@ -86,7 +89,7 @@ pub(crate) fn try_alone(
             targets,
         };
         match sandbox.launch_for(purpose)?.wait_locked(timeout) {
-            Ok(worker) => judge_worker(&sandbox, attack, worker, timeout),
+            Ok(worker) => judge_worker(&sandbox, attack, worker, timeout)?,
             Err(error) => judge_refusal(attack, error)?,
         }
     };
@@ -134,44 +137,31 @@ fn judge_worker(
     attack: Attack,
     mut worker: Worker,
     timeout: Duration,
-) -> (Verdict, String) {
+) -> Result<(Verdict, String), SelfTestError> {
     if attack == Attack::EarlyBytes {
         let words = "the worker was locked in spite of its early bytes".to_owned();
-        return (Verdict::NotStopped, words);
+        return Ok((Verdict::NotStopped, words));
     }
     let _held = worker.take_stdin();
     let Some(mut output) = worker.take_stdout() else {
         unreachable!("a worker just made has its pipes")
     };
     if attack == Attack::Daemon {
-        return judge_daemon(sandbox, &worker, &mut output);
+        return judge_daemon(sandbox, &worker, &mut output, timeout);
     }
     let seen = watch(&worker, output, patience(sandbox, attack, timeout));
     let limits = &sandbox.limits;
-    let (mebibyte, last) = (
-        1_u64 << 20,
-        seen.progress.map_or(0, |progress| progress.done),
-    );
+    if let Some(measure) = Measure::of(attack, limits) {
+        return taken(&seen, measure);
+    }
     match attack {
-        Attack::ForkBomb => count(last, FORKS, "processes", &seen),
-        Attack::ThreadBomb => count(last, THREADS, "threads", &seen),
-        Attack::MemoryBomb => {
-            let wanted = MEMORY_TIMES * limits.memory_bytes / mebibyte;
-            count(last, wanted, "MiB", &seen)
-        }
-        Attack::DiskFill => {
-            let wanted = SCRATCH_TIMES * limits.scratch_bytes;
-            count(last, wanted, "bytes", &seen)
-        }
-        Attack::OutputFlood => {
+        Attack::OutputFlood if seen.bytes > 0 => {
             let is_stopped = seen.exit == Some(Exit::Killed) && seen.bytes <= limits.output_bytes;
             let evidence = format!("{} bytes taken, then {}", seen.bytes, how(&seen));
-            (Verdict::stopped_if(is_stopped), evidence)
+            Ok((Verdict::stopped_if(is_stopped), evidence))
         }
-        _ => {
-            let evidence = format!("{} after {:.2} s", how(&seen), seen.took.as_secs_f64());
-            (Verdict::stopped_if(seen.exit.is_some()), evidence)
-        }
+        Attack::ProcessorSpin | Attack::BlockedCall => by_time(&seen),
+        _ => Err(SelfTestError::Incomplete(seen.took)),
     }
 }
 
@@ -215,13 +205,75 @@ fn watch(worker: &Worker, mut output: Output, patience: Duration) -> Seen {
     })
 }
 
-fn count(done: u64, wanted: u64, of: &str, seen: &Seen) -> (Verdict, String) {
-    let cause = match seen.progress.and_then(|progress| progress.errno) {
+/// What a bomb takes of something.
+struct Measure {
+    /// As much as it takes where nothing stops it.
+    wanted: u64,
+    /// As much as its worker may have.
+    allowed: u64,
+    /// Of what.
+    of: &'static str,
+}
+
+impl Measure {
+    /// The measure of a bomb; `None` for other attacks.
+    fn of(attack: Attack, limits: &Limits) -> Option<Self> {
+        let (wanted, allowed, of) = match attack {
+            Attack::ForkBomb => (FORKS, limits.processes.into(), "processes"),
+            Attack::ThreadBomb => (THREADS, limits.processes.into(), "threads"),
+            Attack::MemoryBomb => {
+                let allowed = limits.memory_bytes >> 20;
+                (MEMORY_TIMES * allowed, allowed, "MiB")
+            }
+            Attack::DiskFill => {
+                let allowed = limits.scratch_bytes;
+                (SCRATCH_TIMES * allowed, allowed, "bytes")
+            }
+            _ => return None,
+        };
+        Some(Self {
+            wanted,
+            allowed,
+            of,
+        })
+    }
+}
+
+/// A bomb is stopped where it got no more than its limit. One that got more got through, whatever ended it: the whole
+/// machine has a bound too.
+///
+/// # Errors
+/// The worker never said that it began.
+fn taken(seen: &Seen, measure: Measure) -> Result<(Verdict, String), SelfTestError> {
+    let Measure {
+        wanted,
+        allowed,
+        of,
+    } = measure;
+    let Some(Progress { done, errno }) = seen.progress else {
+        return Err(SelfTestError::Incomplete(seen.took));
+    };
+    let cause = match errno {
         Some(errno) => Outcome::Stopped(errno).to_string(),
         None => how(seen),
     };
-    let evidence = format!("{done} of {wanted} {of}, then {cause}");
-    (Verdict::stopped_if(done < wanted), evidence)
+    let evidence = format!("{done} of {wanted} {of} where {allowed} are allowed, then {cause}");
+    Ok((Verdict::stopped_if(done <= allowed), evidence))
+}
+
+/// What only goes on is stopped by the agent's clock, or by the kernel's for processor time.
+///
+/// # Errors
+/// It ended by itself, so that nothing was tried.
+fn by_time(seen: &Seen) -> Result<(Verdict, String), SelfTestError> {
+    let is_stopped = match seen.exit {
+        Some(Exit::Deadline) => true,
+        Some(Exit::Code(code)) if OUT_OF_TIME.contains(&code) => true,
+        None => false,
+        Some(_) => return Err(SelfTestError::Incomplete(seen.took)),
+    };
+    let evidence = format!("{} after {:.2} s", how(seen), seen.took.as_secs_f64());
+    Ok((Verdict::stopped_if(is_stopped), evidence))
 }
 
 fn how(seen: &Seen) -> String {
@@ -236,25 +288,32 @@ fn how(seen: &Seen) -> String {
 }
 
 /// Kills a worker that has left a process behind, and looks what is still there.
-fn judge_daemon(sandbox: &Sandbox, worker: &Worker, output: &mut Output) -> (Verdict, String) {
+fn judge_daemon(
+    sandbox: &Sandbox,
+    worker: &Worker,
+    output: &mut Output,
+    timeout: Duration,
+) -> Result<(Verdict, String), SelfTestError> {
     let report = read_frame(output, MAX_FRAME_BYTES).ok().flatten();
     let progress = report.and_then(|bytes| serde_json::from_slice::<Progress>(&bytes).ok());
+    let Some(Progress { done, errno }) = progress else {
+        return Err(SelfTestError::Incomplete(timeout));
+    };
     let mut tree = family_of(worker.id());
     // Where process ids are not the worker's own, its word names the process; it is no descendant any more.
     if sandbox.left_out.contains(&LayerName::PidNamespace) {
-        let left = progress.and_then(|progress| u32::try_from(progress.done).ok());
-        tree.extend(left);
+        tree.extend(u32::try_from(done).ok());
     }
     let watch = Watch::over(&tree);
     worker.kill();
     let is_gone = watch.gone_within(KILL_LIMIT);
     watch.end();
-    let evidence = match (progress, is_gone) {
-        (None | Some(Progress { errno: Some(_), .. }), _) => "none could be left".to_owned(),
-        (Some(_), true) => format!("{} processes, none left after the kill", tree.len()),
-        (Some(_), false) => "a process lived on after the kill".to_owned(),
+    let evidence = match (errno, is_gone) {
+        (Some(errno), _) => format!("none could be left: {}", Outcome::Stopped(errno)),
+        (None, true) => format!("{} processes, none left after the kill", tree.len()),
+        (None, false) => "a process lived on after the kill".to_owned(),
     };
-    (Verdict::stopped_if(is_gone), evidence)
+    Ok((Verdict::stopped_if(is_gone), evidence))
 }
 
 /// Starts a second agent with a worker, and judges by what becomes of that.
