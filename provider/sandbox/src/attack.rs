@@ -161,7 +161,7 @@ const TABLE: [Line; 37] = [
     line(Attack::ProcessorSpin, 16, "compute without end", &[AgentClock, ResourceLimits], Means::Worker),
     line(Attack::BlockedCall, 17, "wait without end in one call", &[AgentClock], Means::Worker),
     line(Attack::Orphan, 18, "live on when the agent is killed", &[ParentDeath], Means::Agent),
-    line(Attack::Daemon, 19, "leave a process behind", &[PidNamespace], Means::Worker),
+    line(Attack::Daemon, 19, "leave a process behind", &[PidNamespace, ControlGroup], Means::Worker),
     line(Attack::NestedNamespace, 20, "make a user namespace and mount in it", &[NestedNamespaces, Landlock, Seccomp], Means::Calls),
     line(Attack::IoUring, 21, "set up an io_uring", &[Seccomp], Means::Calls),
     line(Attack::KernelProgram, 21, "load a program into the kernel", &[Seccomp], Means::Calls),

@@ -50,8 +50,8 @@ mod frame;
 pub mod fuzz;
 mod greeting;
 mod layer;
-mod leftovers;
 mod limits;
+mod private_folder;
 mod self_test;
 #[cfg_attr(
     not(target_os = "linux"),
@@ -88,8 +88,8 @@ pub use family::family_of;
 pub use frame::{FrameError, read_frame, write_frame};
 pub use greeting::LockedReport;
 pub use layer::{ConfineError, Layer, LayerName};
-pub use leftovers::left_by_the_dead;
 pub use limits::{Limits, LimitsError};
+pub use private_folder::PrivateFolder;
 pub use self_test::{Outcome, Row, SandboxLevel, SelfTestError, SelfTestReport};
 pub use system::{Confined, Locked, enter, enter_without_layers};
 pub use targets::{Targets, Watched};

@@ -126,6 +126,11 @@ pub enum SelfTestError {
     /// The report was missing, late or did not hold each attack once.
     #[error("the self test's worker did not report each attack once within {0:?}")]
     Incomplete(Duration),
+    /// Something that nobody of the self test made lay where an attack aims.
+    #[error(
+        "another program put something into the self test's folder meanwhile, so that nothing can be said; try again"
+    )]
+    Disturbed,
 }
 
 /// What the worker sends after LOCKED: each attack in order, before and after the lock.
@@ -173,6 +178,9 @@ pub(crate) fn try_calls(
     let trial = frame
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .ok_or(SelfTestError::Incomplete(timeout))?;
+    if watched.is_disturbed() {
+        return Err(SelfTestError::Disturbed);
+    }
     let rows = judge(attacks, &trial, |attack| watched.saw(attack))
         .ok_or(SelfTestError::Incomplete(timeout))?;
     Ok((rows, worker.report().clone()))

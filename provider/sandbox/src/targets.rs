@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::attack::Attack;
-use crate::leftovers::left_by_the_dead;
+use crate::private_folder::PrivateFolder;
 
 /// The bytes that an attack on memory or files must bring back.
 const CANARY: [u8; 16] = *b"nightshift-canry";
-/// The start of the name of every folder made here; the agent's process id and a port follow.
+/// The start of the name of every folder and socket made here.
 const PREFIX: &str = "nightshift-self-test-";
 /// How many arrivals are looked at; where more wait, somebody floods, and the attack says itself that it got through.
 const MAX_ARRIVALS: usize = 1_000;
@@ -36,7 +36,7 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// The folder that holds the canary file; open to everyone.
+    /// The folder that holds the canary file; open to all users where the worker is another than the agent.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -102,6 +102,7 @@ pub struct Watched {
     udp: UdpSocket,
     #[cfg(target_os = "linux")]
     local: [std::os::unix::net::UnixListener; 2],
+    _folder: PrivateFolder,
     _memory: Box<[u8; 16]>,
 }
 
@@ -112,10 +113,7 @@ impl Watched {
     /// # Errors
     /// A socket or a file that could not be made, or a system without entropy.
     pub fn set_up() -> io::Result<Self> {
-        for folder in left_by_the_dead(&std::env::temp_dir(), PREFIX) {
-            // One of another user's stays.
-            let _ = fs::remove_dir_all(folder);
-        }
+        let folder = PrivateFolder::make(PREFIX)?;
         let mut entropy = [0; 16];
         getrandom::fill(&mut entropy).map_err(io::Error::other)?;
         let mark = u128::from_le_bytes(entropy);
@@ -126,10 +124,10 @@ impl Watched {
         let memory = Box::new(CANARY);
         // The port is this machine's alone while the socket lives, so it makes a unique name.
         let port = udp.local_addr()?.port();
-        let abstract_name = format!("{PREFIX}{}-{port}", std::process::id());
+        let abstract_name = format!("{PREFIX}{port}-{mark:032x}");
         let is_open = |path: &&Path| File::options().read(true).open(path).is_ok();
         let targets = Targets {
-            folder: std::env::temp_dir().join(&abstract_name),
+            folder: folder.path().to_owned(),
             mark: format!("{mark:032x}"),
             tcp: tcp.local_addr()?,
             udp: udp.local_addr()?,
@@ -142,15 +140,20 @@ impl Watched {
             agent: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
             memory: (&raw const *memory) as u64,
         };
-        let folder = make_folder(&targets)?;
+        make_canary(&targets)?;
         #[cfg(target_os = "linux")]
         let local = listen(&targets)?;
-        open_to_all(&folder, 0o1777)?;
+        #[cfg(target_os = "linux")]
+        if rustix::process::geteuid().is_root() {
+            // Last, and sticky, so that nobody can put something else in a file's place.
+            open_to_all(folder.handle(), 0o1777)?;
+        }
         Ok(Self {
             tcp,
             udp,
             #[cfg(target_os = "linux")]
             local,
+            _folder: folder,
             _memory: memory,
             targets,
         })
@@ -166,10 +169,7 @@ impl Watched {
     #[must_use]
     pub fn saw(&self, attack: Attack) -> bool {
         match attack {
-            Attack::WriteFile => {
-                let file = File::open(self.targets.intruder());
-                file.is_ok_and(|file| self.is_marked(file))
-            }
+            Attack::WriteFile => intruder(&self.targets).is_ok_and(|file| self.is_marked(file)),
             Attack::Tcp => self.any_marked(|| {
                 let (stream, _) = self.tcp.accept()?;
                 stream.set_nonblocking(true)?;
@@ -185,6 +185,15 @@ impl Watched {
             #[cfg(target_os = "linux")]
             Attack::PathSocket => self.any_local(&self.local[1]),
             _ => false,
+        }
+    }
+
+    /// Says whether somebody else on this machine put something in the place that an attack aims at, so that nothing can be
+    /// said of the attack.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        match intruder(&self.targets) {
+            Ok(file) => !self.is_marked(file),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
     }
 
@@ -212,10 +221,21 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.targets.folder);
+/// Opens the file that must not be there. Whatever else has its name, such as a pipe that nobody writes to, is an error
+/// and no wait.
+fn intruder(targets: &Targets) -> io::Result<File> {
+    let path = targets.intruder();
+    if !fs::symlink_metadata(&path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
     }
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(target_os = "linux")]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        libc::O_NONBLOCK | libc::O_NOFOLLOW,
+    );
+    options.open(path)
 }
 
 #[cfg(target_os = "linux")]
@@ -234,31 +254,15 @@ fn listen(targets: &Targets) -> io::Result<[std::os::unix::net::UnixListener; 2]
     Ok([named, path])
 }
 
-/// Makes the folder, for this user alone, and the file in it, which is open to all. The folder is opened to all last, so
-/// that only the confinement stands between; the file can then not be replaced by anybody else, since it is sticky.
-fn make_folder(targets: &Targets) -> io::Result<File> {
-    private_folder(&targets.folder)?;
-    let folder = File::open(&targets.folder)?;
+/// Makes the file that an attack is to read: open to all, so that only the confinement stands between.
+fn make_canary(targets: &Targets) -> io::Result<()> {
     let (readable, _) = targets.readable();
     let mut file = File::options()
         .write(true)
         .create_new(true)
         .open(readable)?;
     file.write_all(&CANARY)?;
-    open_to_all(&file, 0o666)?;
-    Ok(folder)
-}
-
-#[cfg(unix)]
-fn private_folder(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-
-    fs::DirBuilder::new().mode(0o700).create(path)
-}
-
-#[cfg(not(unix))]
-fn private_folder(path: &Path) -> io::Result<()> {
-    fs::create_dir(path)
+    open_to_all(&file, 0o666)
 }
 
 /// Opens what a descriptor leads to, so that no name can be made to mean something else.

@@ -104,7 +104,7 @@ fn a_kill_ends_the_whole_tree_at_once() {
         tree.len() >= 4,
         "launcher, init, worker and its daemon: {tree:?}"
     );
-    let watch = Watch::over(&tree);
+    let watch = Watch::over(&tree).unwrap();
     let start = Instant::now();
     worker.kill();
     assert!(watch.gone_within(Duration::ZERO), "{tree:?}");
@@ -120,7 +120,7 @@ fn a_kill_ends_the_whole_tree_at_once() {
 fn a_launcher_that_does_not_answer_is_ended_with_its_whole_tree() {
     let worker = locked(&["worker", "daemon"], Limits::default());
     let tree = family_of(worker.id());
-    let watch = Watch::over(&tree);
+    let watch = Watch::over(&tree).unwrap();
     let launcher = i32::try_from(worker.id()).unwrap();
     let launcher = rustix::process::Pid::from_raw(launcher).unwrap();
     rustix::process::kill_process(launcher, rustix::process::Signal::STOP).unwrap();
@@ -133,7 +133,7 @@ fn a_launcher_that_does_not_answer_is_ended_with_its_whole_tree() {
 fn dropping_a_worker_ends_what_it_left_behind() {
     let worker = locked(&["worker", "daemon"], Limits::default());
     let tree = family_of(worker.id());
-    let watch = Watch::over(&tree);
+    let watch = Watch::over(&tree).unwrap();
     drop(worker);
     assert!(watch.gone_within(Duration::ZERO));
 }
@@ -197,7 +197,7 @@ fn a_worker_that_never_locks_is_given_up() {
     let launched = sandbox(&["worker", "silent"], Limits::default())
         .launch()
         .unwrap();
-    let watch = Watch::over(&[launched.id()]);
+    let watch = Watch::over(&[launched.id()]).unwrap();
     let answer = launched.wait_locked(Duration::from_millis(300));
     assert!(
         matches!(answer, Err(LaunchError::TimedOut(_))),

@@ -14,8 +14,8 @@ use super::sys::{self, Fork};
 
 /// How a shell that really ran ends.
 const SHELL_RAN: i32 = 42;
-/// How many descriptors are tried for a leak.
-const DESCRIPTORS: i32 = 256;
+/// How many descriptors are tried for a leak: as many as a worker can be allowed.
+const DESCRIPTORS: i32 = 4_096;
 
 /// Opens `name` through whatever folder any open descriptor may be.
 pub(super) fn open_through_any_descriptor(name: &str) -> io::Result<()> {
@@ -30,8 +30,8 @@ pub(super) fn open_through_any_descriptor(name: &str) -> io::Result<()> {
             return Ok(());
         }
         let error = io::Error::last_os_error();
-        // That a number is not open says nothing of those that are.
-        if error.raw_os_error() != Some(libc::EBADF) {
+        // That a number is not open, or a pipe's, says nothing of the folders among them.
+        if !matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTDIR)) {
             last = error;
         }
     }

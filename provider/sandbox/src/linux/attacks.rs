@@ -47,10 +47,11 @@ pub(super) fn run(
 
 fn attempt_all(attacks: &[Attack], targets: &Targets) -> Vec<Attempt> {
     let attempts = attacks.iter().map(|&attack| {
-        let outcome = match attempt(attack, targets) {
-            Ok(()) => Outcome::GotThrough,
-            Err(error) => Outcome::Stopped(error.raw_os_error().unwrap_or(0)),
-        };
+        // Only the system stops anything: an error without its number is none.
+        let errno = attempt(attack, targets)
+            .err()
+            .and_then(|error| error.raw_os_error());
+        let outcome = errno.map_or(Outcome::GotThrough, Outcome::Stopped);
         Attempt { attack, outcome }
     });
     attempts.collect()
@@ -58,7 +59,7 @@ fn attempt_all(attacks: &[Attack], targets: &Targets) -> Vec<Attempt> {
 
 fn attempt(attack: Attack, targets: &Targets) -> io::Result<()> {
     match attack {
-        Attack::ReadFile => read_canary(&targets.readable().0),
+        Attack::ReadFile => read_through(&targets.readable().0),
         Attack::WriteFile => fs::write(targets.intruder(), targets.mark()),
         Attack::SymbolicLink => follow_link(targets),
         Attack::HardLink => link_hard(targets),
@@ -82,16 +83,13 @@ fn attempt(attack: Attack, targets: &Targets) -> io::Result<()> {
     }
 }
 
-/// Works only where the bytes are the canary's.
-fn read_canary(path: &Path) -> io::Result<()> {
-    match fs::read(path)? {
-        bytes if Targets::is_canary(&bytes) => Ok(()),
-        _ => Err(io::ErrorKind::InvalidData.into()),
-    }
+/// Works where anything is read: whoever can change what is in the file does not make it less readable.
+fn read_through(path: &Path) -> io::Result<()> {
+    fs::read(path).map(drop)
 }
 
 /// The folder in which a worker can make things, if in any: its scratch, or the targets' where nothing confines it.
-fn writable(targets: &Targets) -> PathBuf {
+pub(super) fn writable(targets: &Targets) -> PathBuf {
     let scratch = Path::new(root::SCRATCH);
     match scratch.is_dir() {
         true => scratch.to_owned(),
@@ -104,7 +102,7 @@ fn follow_link(targets: &Targets) -> io::Result<()> {
     // Left by the attempt before the lock.
     let _ = fs::remove_file(&link);
     symlink(targets.readable().0, &link)?;
-    read_canary(&link)
+    read_through(&link)
 }
 
 fn link_hard(targets: &Targets) -> io::Result<()> {
@@ -112,7 +110,7 @@ fn link_hard(targets: &Targets) -> io::Result<()> {
     // Left by the attempt before the lock.
     let _ = fs::remove_file(&link);
     fs::hard_link(targets.readable().0, &link)?;
-    read_canary(&link)
+    read_through(&link)
 }
 
 /// What is typed into an open terminal cannot be taken back, so that opening is where it ends.

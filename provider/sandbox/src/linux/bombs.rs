@@ -5,14 +5,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal, setsid};
 
 use super::enter::Confined;
-use super::root;
 use super::sys::{self, Fork};
 use super::trial::{FORKS, HOSTILE_VARIABLES, MEMORY_TIMES, Progress, SCRATCH_TIMES, THREADS};
 use crate::attack::Attack;
@@ -55,13 +53,7 @@ pub(super) fn run(
 fn make_ready(attack: Attack, targets: &Targets) -> Ready {
     match attack {
         Attack::DiskFill => {
-            let scratch = Path::new(root::SCRATCH);
-            let folder = if scratch.is_dir() {
-                scratch
-            } else {
-                targets.folder()
-            };
-            Ready::File(File::create(folder.join("full")))
+            Ready::File(File::create(super::attacks::writable(targets).join("full")))
         }
         Attack::Daemon => Ready::Daemon(leave_behind()),
         Attack::EarlyBytes => {

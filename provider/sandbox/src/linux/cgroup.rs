@@ -12,6 +12,7 @@
 
 mod delegation;
 mod home;
+mod leftovers;
 mod systemd;
 
 use std::fs::{self, File, OpenOptions};
@@ -19,16 +20,18 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
 use self::home::{Controller, Home};
+use self::leftovers::left_by_the_dead;
 use crate::config::MemoryKeeper;
 use crate::layer::{Layer, LayerName};
-use crate::leftovers::left_by_the_dead;
 use crate::limits::Limits;
 
 /// The start of the name of every group made here; the agent's process id follows.
 const PREFIX: &str = "nightshift-worker-";
 
-/// The groups of one worker; [`Groups::remove`] takes them away once it is gone.
+/// The groups of one worker; [`Groups::remove`] takes them away once it is gone, and so does dropping them.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     made: Vec<Made>,
@@ -121,25 +124,68 @@ impl Groups {
         })
     }
 
-    /// Removes the groups; says whether all are gone (one with a dying process is not, yet).
+    /// Ends what is still in the groups and removes them; says whether all are gone (one with a dying process is not,
+    /// yet).
     pub(super) fn remove(&mut self) -> bool {
         self.made.retain(|made| {
-            let _ = fs::write(made.folder.join("cgroup.kill"), "1");
+            end_members(&made.folder);
             !matches!(fs::remove_dir(&made.folder), Ok(()))
         });
         self.made.is_empty()
     }
 }
 
-fn make_one(home: &Home, limits: &Limits) -> io::Result<Made> {
-    let parent = match home {
-        Home::Unified(own) => delegation::parent_for_workers(own)?,
-        Home::Single(_, folder) => folder.clone(),
-    };
-    for folder in left_by_the_dead(&parent, PREFIX) {
+impl Drop for Groups {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Ends all that is in a group: by the kernel's own file, or one by one where it has none (version 1).
+fn end_members(folder: &Path) {
+    if fs::write(folder.join("cgroup.kill"), "1").is_ok() {
+        return;
+    }
+    let members = || fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    for line in members().lines() {
+        let process = line.parse().ok().and_then(Pid::from_raw);
+        let opened = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        // One that ended since has lost its number, and whoever has it now is not in the group.
+        if let Some(process) = opened
+            && members().lines().any(|member| member == line)
+        {
+            let _ = pidfd_send_signal(process, Signal::KILL);
+        }
+    }
+}
+
+/// Removes what agents that are gone left, wherever this one would make groups.
+pub(super) fn sweep() {
+    for home in home::of_this_process() {
+        if let Ok(parent) = parent_in(&home) {
+            sweep_below(&parent);
+        }
+    }
+}
+
+fn sweep_below(parent: &Path) {
+    for folder in left_by_the_dead(parent, PREFIX) {
         // One whose last process is still dying goes at the next start.
         let _ = fs::remove_dir(folder);
     }
+}
+
+/// The group below which those of workers are made.
+fn parent_in(home: &Home) -> io::Result<PathBuf> {
+    match home {
+        Home::Unified(own) => delegation::parent_for_workers(own),
+        Home::Single(_, folder) => Ok(folder.clone()),
+    }
+}
+
+fn make_one(home: &Home, limits: &Limits) -> io::Result<Made> {
+    let parent = parent_in(home)?;
+    sweep_below(&parent);
     let folder = new_folder(&parent)?;
     let mut made = Made {
         folder,

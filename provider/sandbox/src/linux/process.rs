@@ -80,10 +80,8 @@ impl Process {
             false => Groups::make(&sandbox.limits),
         };
         let leak = leaked_folder(&purpose).map_err(LaunchError::Spawn)?;
-        let mut groups = groups;
-        let entrances = groups.entrances().inspect_err(|_| _ = groups.remove());
         let before_exec = BeforeExec {
-            groups: entrances.map_err(LaunchError::Spawn)?,
+            groups: groups.entrances().map_err(LaunchError::Spawn)?,
             leak,
             new_session: !left_out(LayerName::Session),
             end_with_parent: !left_out(LayerName::ParentDeath),

@@ -6,6 +6,8 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rustix::process::{Signal, set_parent_process_death_signal};
+
 use crate::attack::Attack;
 use crate::config::{LandlockCeiling, Purpose, SecondAgent, WorkerProgram};
 use crate::family::family_of;
@@ -23,6 +25,9 @@ pub(super) fn run(config: SecondAgent) -> Result<Entered, ConfineError> {
     let failed = |step: &'static str| {
         move |error: &dyn std::fmt::Display| ConfineError::new(LayerName::ParentDeath, step, error)
     };
+    // Whatever ends the check ends this one too.
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| failed("end with the check")(&error))?;
     let sandbox = Sandbox {
         program: WorkerProgram::this_binary(std::env::args_os().skip(1)),
         profile: config.profile,

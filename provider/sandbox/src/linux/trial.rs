@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::cgroup::Groups;
+use super::cgroup;
 use super::watch::Watch;
 use crate::attack::{Attack, Means};
 use crate::check::{Finding, Verdict};
@@ -36,13 +36,17 @@ const TIME_LIMIT: Duration = Duration::from_secs(1);
 const TIME_LIMIT_AND_SLACK: Duration = Duration::from_secs(2);
 /// How long what is left behind may be there after the kill: less than the keeper tries to remove its groups.
 const KILL_LIMIT: Duration = Duration::from_millis(500);
+/// Launcher, init and worker, or launcher, worker and what it left behind.
+const LEAST_PROCESSES: usize = 3;
 /// The largest frame of a trial's report, in bytes.
 const MAX_FRAME_BYTES: usize = 64 * 1024;
 /// Bytes after which a flood that nobody stops is believed.
 const FLOOD_BYTES: u64 = 16 << 20;
 
-/// How a worker ends whose processor time is used up: by SIGXCPU, or by SIGKILL where that did not end it.
-const OUT_OF_TIME: [i32; 2] = [128 + libc::SIGXCPU, 128 + libc::SIGKILL];
+/// How a worker ends that the kernel kills: for its memory, or for its processor time where SIGXCPU did not end it.
+const KILLED: Exit = Exit::Code(128 + libc::SIGKILL);
+/// How a worker ends whose processor time is used up.
+const OUT_OF_TIME: Exit = Exit::Code(128 + libc::SIGXCPU);
 
 /// The variables that would bring code or layers in; none of them may reach a worker.
 pub(super) const HOSTILE_VARIABLES: [(&str, &str); 4] = [
@@ -80,7 +84,7 @@ pub(crate) fn try_alone(
     let watched = Watched::set_up().map_err(SelfTestError::Targets)?;
     let targets = watched.targets().clone();
     let mut sandbox = sandbox.clone();
-    sandbox.limits = limits_for(attack, &sandbox.limits);
+    sandbox.limits = limits_for(attack, &sandbox.limits, timeout);
     let (verdict, evidence) = if attack.means() == Means::Agent {
         by_agent(&sandbox, attack, targets, timeout)?
     } else {
@@ -101,8 +105,10 @@ pub(crate) fn try_alone(
 }
 
 /// Small limits, so that reaching them costs little.
-fn limits_for(attack: Attack, usual: &Limits) -> Limits {
+fn limits_for(attack: Attack, usual: &Limits, timeout: Duration) -> Limits {
     let mut limits = usual.clone();
+    // So that whoever reads what it says waits no longer.
+    limits.wall_clock = timeout.max(TIME_LIMIT);
     match attack {
         Attack::ForkBomb | Attack::ThreadBomb => limits.processes = 64,
         Attack::MemoryBomb => {
@@ -124,7 +130,9 @@ fn limits_for(attack: Attack, usual: &Limits) -> Limits {
 /// A worker that did not lock: right where it spoke too early, and no finding at all otherwise.
 fn judge_refusal(attack: Attack, error: LaunchError) -> Result<(Verdict, String), SelfTestError> {
     match error {
-        LaunchError::NotAGreeting | LaunchError::Pipe(_) if attack == Attack::EarlyBytes => {
+        LaunchError::NotAGreeting | LaunchError::Pipe(FrameError::Oversized { .. })
+            if attack == Attack::EarlyBytes =>
+        {
             let evidence = format!("ended before any byte of a job: {error}");
             Ok((Verdict::Stopped, evidence))
         }
@@ -160,7 +168,8 @@ fn judge_worker(
             let evidence = format!("{} bytes taken, then {}", seen.bytes, how(&seen));
             Ok((Verdict::stopped_if(is_stopped), evidence))
         }
-        Attack::ProcessorSpin | Attack::BlockedCall => by_time(&seen),
+        Attack::ProcessorSpin => by_time(&seen, &[Exit::Deadline, OUT_OF_TIME, KILLED]),
+        Attack::BlockedCall => by_time(&seen, &[Exit::Deadline]),
         _ => Err(SelfTestError::Incomplete(seen.took)),
     }
 }
@@ -243,7 +252,7 @@ impl Measure {
 /// machine has a bound too.
 ///
 /// # Errors
-/// The worker never said that it began.
+/// It never said that it began, or was not stopped by anything and did not come to its end.
 fn taken(seen: &Seen, measure: Measure) -> Result<(Verdict, String), SelfTestError> {
     let Measure {
         wanted,
@@ -255,22 +264,25 @@ fn taken(seen: &Seen, measure: Measure) -> Result<(Verdict, String), SelfTestErr
     };
     let cause = match errno {
         Some(errno) => Outcome::Stopped(errno).to_string(),
+        // Where it did not come to its end, only the kernel's killing it counts; it may as well have broken down.
+        None if done <= allowed && seen.exit != Some(KILLED) => {
+            return Err(SelfTestError::Incomplete(seen.took));
+        }
         None => how(seen),
     };
     let evidence = format!("{done} of {wanted} {of} where {allowed} are allowed, then {cause}");
     Ok((Verdict::stopped_if(done <= allowed), evidence))
 }
 
-/// What only goes on is stopped by the agent's clock, or by the kernel's for processor time.
+/// What only goes on is stopped where it came to one of the `ends` that a clock brings.
 ///
 /// # Errors
-/// It ended by itself, so that nothing was tried.
-fn by_time(seen: &Seen) -> Result<(Verdict, String), SelfTestError> {
+/// It ended otherwise, so that nothing was tried.
+fn by_time(seen: &Seen, ends: &[Exit]) -> Result<(Verdict, String), SelfTestError> {
     let is_stopped = match seen.exit {
-        Some(Exit::Deadline) => true,
-        Some(Exit::Code(code)) if OUT_OF_TIME.contains(&code) => true,
-        None => false,
+        Some(exit) if ends.contains(&exit) => true,
         Some(_) => return Err(SelfTestError::Incomplete(seen.took)),
+        None => false,
     };
     let evidence = format!("{} after {:.2} s", how(seen), seen.took.as_secs_f64());
     Ok((Verdict::stopped_if(is_stopped), evidence))
@@ -296,7 +308,8 @@ fn judge_daemon(
 ) -> Result<(Verdict, String), SelfTestError> {
     let report = read_frame(output, MAX_FRAME_BYTES).ok().flatten();
     let progress = report.and_then(|bytes| serde_json::from_slice::<Progress>(&bytes).ok());
-    let Some(Progress { done, errno }) = progress else {
+    let Some(Progress { done, errno: None }) = progress else {
+        // Nothing forbids it before the lock: where it failed, it failed for another reason.
         return Err(SelfTestError::Incomplete(timeout));
     };
     let mut tree = family_of(worker.id());
@@ -304,16 +317,24 @@ fn judge_daemon(
     if sandbox.left_out.contains(&LayerName::PidNamespace) {
         tree.extend(u32::try_from(done).ok());
     }
-    let watch = Watch::over(&tree);
+    let watch = watch_all(&tree)?;
     worker.kill();
     let is_gone = watch.gone_within(KILL_LIMIT);
     watch.end();
-    let evidence = match (errno, is_gone) {
-        (Some(errno), _) => format!("none could be left: {}", Outcome::Stopped(errno)),
-        (None, true) => format!("{} processes, none left after the kill", tree.len()),
-        (None, false) => "a process lived on after the kill".to_owned(),
+    let evidence = match is_gone {
+        true => format!("{} processes, none left after the kill", tree.len()),
+        false => "a process lived on after the kill".to_owned(),
     };
     Ok((Verdict::stopped_if(is_gone), evidence))
+}
+
+/// Watches a worker's processes, all of which must be seen: the end of those that are not seen shows nothing.
+fn watch_all(tree: &BTreeSet<u32>) -> Result<Watch, SelfTestError> {
+    if tree.len() < LEAST_PROCESSES {
+        let words = format!("only {} of a worker's processes can be seen", tree.len());
+        return Err(SelfTestError::Targets(io::Error::other(words)));
+    }
+    Watch::over(tree).map_err(SelfTestError::Targets)
 }
 
 /// Starts a second agent with a worker, and judges by what becomes of that.
@@ -329,12 +350,12 @@ fn by_agent(
         None => unreachable!("the output was asked for as a pipe"),
     };
     // One that was not killed cleans up after itself first.
-    let _ = Watch::over(&[agent.id()]).gone_within(timeout);
+    let _ = Watch::over(&[agent.id()]).is_ok_and(|watch| watch.gone_within(timeout));
     let _ = agent.kill();
     let _ = agent.wait();
     if attack == Attack::Orphan {
-        // What the killed one left, every start sweeps away; this is one, without a worker.
-        Groups::make(&sandbox.limits).remove();
+        // What the killed one left, as every start does.
+        cgroup::sweep();
     }
     judged
 }
@@ -374,7 +395,7 @@ fn judge_agent(
         };
         return Ok((Verdict::stopped_if(progress.done == 0), evidence));
     }
-    let watch = Watch::over(&tree);
+    let watch = watch_all(&tree)?;
     let start = Instant::now();
     agent.kill().map_err(LaunchError::Spawn)?;
     let is_gone = watch.gone_within(TIME_LIMIT);

@@ -2,9 +2,11 @@
 //!
 //! It must never wait by sleeping: a pid descriptor tells when its process ends.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// Processes watched for their end.
@@ -13,13 +15,19 @@ pub struct Watch(Vec<OwnedFd>);
 
 impl Watch {
     /// Watches `pids`; one that has ended already needs no watching.
-    #[must_use]
-    pub fn over<'a>(pids: impl IntoIterator<Item = &'a u32>) -> Self {
+    ///
+    /// # Errors
+    /// One is there and cannot be watched, so that nothing could be said of its end.
+    pub fn over<'a>(pids: impl IntoIterator<Item = &'a u32>) -> io::Result<Self> {
         let open = |&pid: &u32| {
-            let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
-            pidfd_open(pid, PidfdFlags::empty()).ok()
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+            match pidfd_open(pid, PidfdFlags::empty()) {
+                Err(Errno::SRCH) => None,
+                other => Some(other.map_err(io::Error::from)),
+            }
         };
-        Self(pids.into_iter().filter_map(open).collect())
+        let opened = pids.into_iter().filter_map(open);
+        Ok(Self(opened.collect::<io::Result<_>>()?))
     }
 
     /// Says whether each ends within `timeout`.

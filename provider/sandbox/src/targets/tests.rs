@@ -30,3 +30,21 @@ fn the_agent_sees_what_reaches_its_targets_and_nothing_else() {
     drop(watched);
     assert!(!folder.exists());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_somebody_else_puts_where_an_attack_aims_is_noticed_and_waited_for_by_nobody() {
+    let watched = Watched::set_up().unwrap();
+    assert!(!watched.is_disturbed());
+    let intruder = watched.targets().intruder();
+    let words = b"somebody else on this machine".as_slice();
+    for content in [words, watched.targets().mark()] {
+        fs::write(&intruder, content).unwrap();
+        assert_eq!(watched.is_disturbed(), content == words);
+    }
+    fs::remove_file(&intruder).unwrap();
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &intruder, mode).unwrap();
+    assert!(watched.is_disturbed());
+    assert!(!watched.saw(Attack::WriteFile));
+}

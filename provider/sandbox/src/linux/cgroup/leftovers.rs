@@ -1,13 +1,12 @@
-//! What processes that are gone left behind under names with their process ids.
+//! The groups that agents that are gone left behind, by the process ids in their names.
 //!
-//! It must never remove anything: whoever made such a name knows how.
+//! It must never remove anything: a group with a process in it is not left behind, and only its removal tells.
 
 use std::path::{Path, PathBuf};
 
 /// Lists the entries of `parent` whose names are `prefix`, the id of a process that is not there any more, and a dash
 /// with something behind it. Nothing where `parent` cannot be read.
-#[must_use]
-pub fn left_by_the_dead(parent: &Path, prefix: &str) -> Vec<PathBuf> {
+pub(super) fn left_by_the_dead(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
     let is_left = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
@@ -21,5 +20,5 @@ pub fn left_by_the_dead(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(is_left).collect()
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests;
