@@ -33,7 +33,7 @@ mod timing;
 pub use input::{Gone, Input, Message, Rejected};
 pub use output::{Loss, Output, Record};
 pub use record::{PayerRecord, Purpose, ResumeError};
-pub use state::{Artefact, Ending, Lease, Phase, Role, WaitsFor};
+pub use state::{Artefact, Ending, Lease, MAX_ARTEFACTS, Phase, Role, WaitsFor};
 pub use timing::Timing;
 
 #[cfg(test)]

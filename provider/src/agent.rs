@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use engine::{CHUNK_BYTES, FailureCause, FromWorker, MAX_FRAME_BYTES, ToWorker};
 use market::job::{ArtifactName, JobSpec};
+use market::lease::MAX_ARTEFACTS;
 use market::{BlobHash, wire};
 use market_node::blobs::BlobStore;
 use sandbox::{Exit, FrameError, Killer, LaunchError, LockedReport, Output, Sandbox, Worker};
@@ -77,6 +78,9 @@ pub enum AgentError {
     /// An output could not be kept.
     #[error("an output could not be stored: {0}")]
     Store(String),
+    /// The thread that listens to it did not start.
+    #[error("no thread could be started for the worker: {0}")]
+    Thread(#[source] io::Error),
     /// An input could not be read back.
     #[error("an input could not be read: {0}")]
     Input(io::Error),
@@ -170,7 +174,7 @@ pub async fn start(
     std::thread::Builder::new()
         .name("worker-agent".to_owned())
         .spawn(move || attend(worker, assignment, &events))
-        .map_err(AgentError::Input)?;
+        .map_err(AgentError::Thread)?;
     Ok(Session { killer })
 }
 
@@ -217,6 +221,7 @@ fn converse(
         scratch: scratch.join("output.part"),
         limit: job.limits.output_bytes,
         total: 0,
+        outputs: 0,
         open: None,
     };
     let killer = worker.killer();
@@ -283,6 +288,7 @@ struct Collector {
     scratch: PathBuf,
     limit: u64,
     total: u64,
+    outputs: u32,
     open: Option<OpenOutput>,
 }
 
@@ -349,11 +355,18 @@ impl Collector {
             return Err(AgentError::TooMuchOutput { limit: self.limit });
         }
         let mut open = match self.open.take() {
-            None if piece.offset == 0 => OpenOutput {
-                name: piece.name.clone(),
-                file: File::create(&self.scratch).map_err(store)?,
-                length: 0,
-            },
+            None if piece.offset == 0 => {
+                self.outputs += 1;
+                if self.outputs > MAX_ARTEFACTS {
+                    let problem = format!("more than {MAX_ARTEFACTS} outputs");
+                    return Err(AgentError::Protocol(problem));
+                }
+                OpenOutput {
+                    name: piece.name.clone(),
+                    file: File::create(&self.scratch).map_err(store)?,
+                    length: 0,
+                }
+            }
             Some(open) if open.name == piece.name && open.length == piece.offset => open,
             _ => {
                 let problem = format!("{} at {} is out of order", piece.name, piece.offset);

@@ -4,10 +4,12 @@
 //! stops everything. Never gives a worker anything that a stranger could not: jobs and files, by the agent's own way.
 
 mod hostile;
+mod residue;
 mod soak;
 mod trial;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use sandbox::{Sandbox, Verdict};
 
@@ -45,8 +47,6 @@ pub enum EngineLayer {
     ClockAndBreaker,
     /// Buffers start as zeros, and are overwritten when a job ends.
     Scrubbing,
-    /// The worker died of it, alone: the confinement around it held.
-    Confinement,
 }
 
 impl EngineFinding {
@@ -65,71 +65,67 @@ impl fmt::Display for EngineLayer {
             Self::KernelBound => "kernel bound",
             Self::ClockAndBreaker => "clock and breaker",
             Self::Scrubbing => "scrubbing",
-            Self::Confinement => "confinement",
         })
     }
 }
 
-/// Gives workers of `sandbox` the hostile jobs of rows 23 to 27, one after the other. Blocks: about a second an attack
-/// on the processor.
+/// Gives workers of `sandbox` the hostile jobs of those of rows 23 to 27 that are in `rows`, one after the other. Blocks:
+/// about a second an attack on the processor.
 ///
-/// Where not even the honest job runs, every row is not applicable, with why.
-pub fn engine_attacks(sandbox: &Sandbox) -> Vec<EngineFinding> {
-    let sandbox = sandbox.clone();
+/// What could not be tried counts as not stopped, with why: it may work for all that is known.
+pub fn engine_attacks(sandbox: &Sandbox, rows: RangeInclusive<u8>) -> Vec<EngineFinding> {
+    let (sandbox, wanted) = (sandbox.clone(), rows.clone());
     // A thread of its own, since the caller may be inside a runtime, which does not take a second one.
     let attacking = std::thread::Builder::new()
         .name("engine-attacks".to_owned())
-        .spawn(move || attack(sandbox));
+        .spawn(move || attack(&sandbox, &wanted));
     let found = attacking.map(|thread| thread.join());
     match found {
-        Ok(Ok(findings)) => findings,
-        Ok(Err(_)) => nothing_tried("the thread that attacks broke off"),
-        Err(error) => nothing_tried(&format!("no thread could be started: {error}")),
+        Ok(Ok(Ok(findings))) => findings,
+        Ok(Ok(Err(why))) => nothing_tried(&rows, &why),
+        Ok(Err(_)) => nothing_tried(&rows, "the thread that attacks broke off"),
+        Err(error) => nothing_tried(&rows, &format!("no thread could be started: {error}")),
     }
 }
 
-fn attack(sandbox: Sandbox) -> Vec<EngineFinding> {
-    let trials = match Trials::prepare(sandbox) {
-        Ok(trials) => trials,
-        Err(error) => return nothing_tried(&error.to_string()),
-    };
+fn attack(sandbox: &Sandbox, rows: &RangeInclusive<u8>) -> Result<Vec<EngineFinding>, String> {
+    let trials = Trials::prepare(sandbox.clone()).map_err(|error| error.to_string())?;
     let control = trials.run(&hostile::honest());
-    let files = match hostile::Files::of(&control) {
-        Some(files) => files,
-        None => {
-            let words = control.in_words();
-            return nothing_tried(&format!(
-                "the honest job before the attacks did not run: {words}"
-            ));
-        }
+    let did_not = || {
+        let words = control.in_words();
+        format!("the honest job before the attacks did not run: {words}")
     };
+    let files = hostile::Files::of(&control).ok_or_else(did_not)?;
     let on_gpu = control.profile.as_deref() != Some("cpu");
     let mut findings = Vec::new();
-    for attack in hostile::attacks(&files) {
+    let wanted = hostile::attacks(&files).into_iter();
+    for attack in wanted.filter(|attack| rows.contains(&attack.row)) {
         findings.push(match on_gpu || !attack.needs_gpu {
             true => judge(&attack, &trials.run(&attack.job)),
             false => finding(&attack, Verdict::NotApplicable, hostile::NO_CARD.to_owned()),
         });
     }
-    findings.extend(hostile::beside(&control, on_gpu));
-    findings
+    if rows.contains(&26) {
+        findings.push(hostile::hang());
+    }
+    if rows.contains(&27) {
+        findings.push(match on_gpu {
+            true => residue::find(sandbox),
+            false => residue::finding(Verdict::NotApplicable, hostile::NO_CARD.to_owned()),
+        });
+    }
+    Ok(findings)
 }
 
-/// Says what became of an attack. Only a refusal before any work counts for the layer; a worker that died of it was
-/// held by what is around it.
+/// Says what became of an attack. Only a refusal before any work is what the layer is for: where a worker died of it, the
+/// confinement around it held, but a reader or a check did not.
 fn judge(attack: &hostile::Attack, heard: &Heard) -> EngineFinding {
-    let words = heard.in_words();
-    match heard.ending {
-        Ending::Refused => finding(attack, Verdict::Stopped, words),
-        Ending::Died => EngineFinding {
-            layer: EngineLayer::Confinement,
-            ..finding(attack, Verdict::Stopped, words)
-        },
-        Ending::NoWorker => finding(attack, Verdict::NotApplicable, words),
-        Ending::Done | Ending::BrokeOff | Ending::CardLost | Ending::OutOfTime => {
-            finding(attack, Verdict::NotStopped, words)
-        }
-    }
+    let is_stopped = heard.ending == Ending::Refused;
+    let verdict = match is_stopped {
+        true => Verdict::Stopped,
+        false => Verdict::NotStopped,
+    };
+    finding(attack, verdict, heard.in_words())
 }
 
 fn finding(attack: &hostile::Attack, verdict: Verdict, evidence: String) -> EngineFinding {
@@ -143,8 +139,8 @@ fn finding(attack: &hostile::Attack, verdict: Verdict, evidence: String) -> Engi
 }
 
 /// One finding a row that says why nothing was tried.
-fn nothing_tried(why: &str) -> Vec<EngineFinding> {
-    let rows = [
+fn nothing_tried(rows: &RangeInclusive<u8>, why: &str) -> Vec<EngineFinding> {
+    let all = [
         (23, EngineLayer::IndexCheck),
         (24, EngineLayer::StrictReader),
         (25, EngineLayer::MemoryBudget),
@@ -155,10 +151,11 @@ fn nothing_tried(why: &str) -> Vec<EngineFinding> {
         row,
         tried: "nothing".to_owned(),
         layer,
-        verdict: Verdict::NotApplicable,
-        evidence: why.to_owned(),
+        verdict: Verdict::NotStopped,
+        evidence: format!("it could not be tried: {why}"),
     };
-    rows.into_iter().map(row).collect()
+    let wanted = all.into_iter().filter(|(row, _)| rows.contains(row));
+    wanted.map(row).collect()
 }
 
 #[cfg(test)]

@@ -32,11 +32,51 @@ pub struct Gauge {
     /// Its class.
     pub class: GpuClass,
     /// What computes jobs.
-    pub device: EngineDevice,
-    /// How workers see the driver.
-    pub profile: DriverProfile,
+    pub workplace: Workplace,
     /// What the sandbox's attacks on itself showed.
     pub self_test: SelfTestReport,
+}
+
+/// What a worker computes on, and how it sees the driver of that.
+#[derive(Debug, Clone)]
+pub struct Workplace {
+    /// What computes.
+    pub device: EngineDevice,
+    /// How it is seen.
+    pub profile: DriverProfile,
+}
+
+impl Workplace {
+    /// The processor, which needs no driver.
+    pub fn processor() -> Self {
+        Self {
+            device: EngineDevice::Flex,
+            profile: DriverProfile::cpu(),
+        }
+    }
+
+    /// Where jobs are computed when `adapter` is sold. A processor is served by the engine's own backend, never by the
+    /// emulated GPU.
+    ///
+    /// # Errors
+    /// The card's driver is unknown to the sandbox or its profile unproven, or the engine does not find the card.
+    pub fn of(adapter: &AdapterInfo) -> Result<Self, GaugeError> {
+        if adapter.form.kind() == AdapterKind::Cpu {
+            return Ok(Self::processor());
+        }
+        let profile = gpu_profile(adapter)?;
+        match EngineDevice::choose() {
+            EngineDevice::Flex => Err(GaugeError::NoEngine {
+                adapter: adapter.name.to_string(),
+            }),
+            device => Ok(Self { device, profile }),
+        }
+    }
+
+    /// Describes workers here within `limits`.
+    pub fn sandbox(&self, limits: Limits) -> Sandbox {
+        Sandbox::new(worker::program(&self.device), self.profile.clone(), limits)
+    }
 }
 
 /// Why this machine cannot sell.
@@ -72,11 +112,6 @@ impl Gauge {
         let watts = power.map_or(0, |spread| spread.p50.div_ceil(1_000));
         u32::try_from(watts).unwrap_or(u32::MAX)
     }
-
-    /// Describes workers of this machine within `limits`.
-    pub fn sandbox(&self, limits: Limits) -> Sandbox {
-        Sandbox::new(worker::program(&self.device), self.profile.clone(), limits)
-    }
 }
 
 /// Measures the best adapter and lets the sandbox attack itself. Blocks, under 20 seconds on a machine that is not busy.
@@ -89,18 +124,9 @@ impl Gauge {
 pub fn measure(effort: Effort, home: &Home) -> Result<Gauge, GaugeError> {
     let adapter = gpu_probe::best_adapter()?;
     let (report, class) = classed(&adapter, effort, home)?;
-    // A processor is served by the engine's own backend, never by the emulated GPU.
-    let (device, profile) = match class.kind() {
-        AdapterKind::Cpu => (EngineDevice::Flex, DriverProfile::cpu()),
-        AdapterKind::Gpu => (EngineDevice::choose(), gpu_profile(&report.adapter)?),
-    };
-    if class.kind() == AdapterKind::Gpu && device == EngineDevice::Flex {
-        return Err(GaugeError::NoEngine {
-            adapter: report.adapter.name.to_string(),
-        });
-    }
-    let sandbox = Sandbox::new(worker::program(&device), profile.clone(), Limits::default());
-    let self_test = sandbox
+    let workplace = Workplace::of(&report.adapter)?;
+    let self_test = workplace
+        .sandbox(Limits::default())
         .self_test(SELF_TEST_TIMEOUT)
         .map_err(|error| GaugeError::Sandbox(error.to_string()))?;
     if self_test.level == SandboxLevel::Closed {
@@ -114,8 +140,7 @@ pub fn measure(effort: Effort, home: &Home) -> Result<Gauge, GaugeError> {
     Ok(Gauge {
         report,
         class,
-        device,
-        profile,
+        workplace,
         self_test,
     })
 }

@@ -23,5 +23,5 @@ pub mod yielding;
 
 pub use agent::{AgentError, Assignment, Session, WorkerEvent, start as start_worker};
 pub use api::provider_router;
-pub use gauge::{Gauge, GaugeError, driver_of, measure};
+pub use gauge::{Gauge, GaugeError, Workplace, driver_of, measure};
 pub use seller::{Seller, SellerConfig, SellerHandle, channel as reservation_channel};

@@ -32,16 +32,60 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     live(|| Part::of(arguments))
 }
 
-/// Lives the life of a worker on a device that no text names, under a budget of its own: for tests alone.
+/// Lives the life of a worker on a device that no text names, under a budget of its own: for tests alone. `arguments` are
+/// those after the device.
 #[doc(hidden)]
-pub fn main_on(device: EngineDevice, budget: Budget) -> ExitCode {
+pub fn main_on(
+    device: EngineDevice,
+    budget: Budget,
+    arguments: impl Iterator<Item = OsString>,
+) -> ExitCode {
     live(|| {
         Ok(Part {
             device,
             budget: Some(budget),
-            task: None,
+            task: Task::of(arguments)?,
         })
     })
+}
+
+/// What a worker does once it is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// It takes one job.
+    Job,
+    /// It does the bench's own work; an unconfined worker alone.
+    BenchWork,
+    /// It leaves a pattern in the card's memory.
+    LeaveResidue,
+    /// It looks what it finds in the card's memory.
+    FindResidue,
+}
+
+impl Task {
+    /// Returns the argument that asks for it.
+    pub(crate) const fn argument(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::BenchWork => bench::WORK_ARGUMENT,
+            Self::LeaveResidue => "leave-residue",
+            Self::FindResidue => "find-residue",
+        }
+    }
+
+    fn of(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
+        let Some(word) = arguments.next() else {
+            return Ok(Self::Job);
+        };
+        let tasks = [
+            Self::Job,
+            Self::BenchWork,
+            Self::LeaveResidue,
+            Self::FindResidue,
+        ];
+        let task = tasks.into_iter().find(|task| word == task.argument());
+        task.ok_or_else(|| format!("a worker has no task {}", word.display()))
+    }
 }
 
 /// What a worker is told by its arguments.
@@ -49,8 +93,7 @@ struct Part {
     device: EngineDevice,
     /// What a job may take of the card's memory, where it is not the sandbox's limit.
     budget: Option<Budget>,
-    /// What an unconfined worker does once it is up.
-    task: Option<OsString>,
+    task: Task,
 }
 
 impl Part {
@@ -60,7 +103,7 @@ impl Part {
         Ok(Self {
             device: device.map_err(|error| format!("{error}"))?,
             budget: None,
-            task: arguments.next(),
+            task: Task::of(arguments)?,
         })
     }
 }
@@ -103,11 +146,25 @@ fn serve(confined: Confined, part: &Part) -> ExitCode {
     if let Err(error) = locked.announce(&mut output) {
         return fail(&error);
     }
+    let told = match part.task {
+        Task::Job => return take_job(&card, output),
+        Task::LeaveResidue => engine::leave_residue(&card),
+        Task::FindResidue => engine::find_residue(&card),
+        Task::BenchWork => return fail(&"a confined worker gets the bench's work as jobs"),
+    };
+    match told {
+        // It ends without scrubbing, as one that is killed does.
+        Ok(residue) => tell(&residue),
+        Err(error) => fail(&error),
+    }
+}
+
+fn take_job(card: &Card, output: io::Stdout) -> ExitCode {
     let mut pipe = FramedPipe {
         input: io::stdin(),
         output,
     };
-    match engine::run(&mut pipe, &card) {
+    match engine::run(&mut pipe, card) {
         Ok(_summary) => ExitCode::SUCCESS,
         Err(error) if error.cause() == FailureCause::CardLost => {
             let _failed = fail(&error);
@@ -133,17 +190,18 @@ fn serve_bench(start: UnconfinedStart, part: &Part) -> ExitCode {
     if let Err(error) = start.announce(&mut io::stdout()) {
         return fail(&error);
     }
-    if part
-        .task
-        .as_ref()
-        .is_none_or(|task| task != bench::WORK_ARGUMENT)
-    {
+    if part.task != Task::BenchWork {
         return ExitCode::SUCCESS;
     }
-    let report = match bench::unconfined(&card) {
-        Ok(worked) => serde_json::to_vec(&worked).expect("three numbers"),
-        Err(error) => return fail(&error),
-    };
+    match bench::unconfined(&card) {
+        Ok(worked) => tell(&worked),
+        Err(error) => fail(&error),
+    }
+}
+
+/// Sends what a worker that takes no job found.
+fn tell(report: &impl serde::Serialize) -> ExitCode {
+    let report = serde_json::to_vec(report).expect("a few numbers");
     match sandbox::write_frame(&mut io::stdout(), &report) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),

@@ -46,11 +46,8 @@ fn of_row(findings: &[EngineFinding], row: u8) -> Vec<&EngineFinding> {
 
 #[test]
 fn hostile_jobs_are_refused_in_words_by_the_layer_that_should() {
-    let findings = engine_attacks(&sandbox(
-        &["worker", "flex"],
-        DriverProfile::cpu(),
-        Limits::default(),
-    ));
+    let sandbox = sandbox(&["worker", "flex"], DriverProfile::cpu(), Limits::default());
+    let findings = engine_attacks(&sandbox, 23..=27);
     print(&findings);
     assert!(findings.iter().all(|found| !found.is_open()));
     for (row, layer, least) in [
@@ -97,18 +94,12 @@ fn long_on_a_card_the_memory_bomb_ends_at_the_budget_and_the_job_s_leftovers_are
     }
     let profile = DriverProfile::lavapipe().unwrap();
     let budget = (512_u64 << 20).to_string();
-    let findings = engine_attacks(&sandbox(
-        &["worker", "software", &budget],
-        profile,
-        Limits::default(),
-    ));
+    let sandbox = sandbox(&["worker", "software", &budget], profile, Limits::default());
+    // The other rows never reach a card, and each worker warms the emulated one up for a minute.
+    let findings = engine_attacks(&sandbox, 25..=27);
     print(&findings);
     assert!(findings.iter().all(|found| !found.is_open()));
-    if findings.iter().all(|found| found.tried == "nothing") {
-        println!("skipped: the emulated card was not ready in time, or not inside the sandbox");
-        return;
-    }
-    for row in [25, 27] {
+    for row in [25, 26, 27] {
         let stopped = |found: &&EngineFinding| found.verdict == Verdict::Stopped;
         assert_eq!(
             of_row(&findings, row)
@@ -130,14 +121,11 @@ fn where_no_worker_comes_up_nothing_is_said_to_be_stopped() {
         path: "/bin/true".into(),
         args: Vec::new(),
     };
-    let findings = engine_attacks(&Sandbox::new(
-        program,
-        DriverProfile::cpu(),
-        Limits::default(),
-    ));
+    let sandbox = Sandbox::new(program, DriverProfile::cpu(), Limits::default());
+    let findings = engine_attacks(&sandbox, 23..=27);
     assert_eq!(findings.len(), 5);
     for found in &findings {
-        assert_eq!(found.verdict, Verdict::NotApplicable, "{found:?}");
+        assert_eq!(found.verdict, Verdict::NotStopped, "{found:?}");
         assert!(found.evidence.contains("the honest job"), "{found:?}");
     }
 }

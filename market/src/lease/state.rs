@@ -19,7 +19,7 @@ use crate::voucher::Voucher;
 use crate::wire::Signed;
 
 /// The most outputs that one lease delivers.
-pub(super) const MAX_ARTEFACTS: u32 = 256;
+pub const MAX_ARTEFACTS: u32 = 256;
 
 /// Which side of the agreement this machine is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,15 @@
 //! Never uploads an integer, which the gate of [`crate::tokens`] alone does, and never lets a failure of the card
 //! pass as one of the job.
 
+mod residue;
+
 use std::fmt;
 
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
 
 use crate::device::EngineDevice;
+
+pub use residue::{Residue, find_residue, leave_residue};
 
 /// Kernels that are submitted together at most. What one submission can cost is this many times the largest kernel,
 /// [`market::job::SLICE_OPERATIONS`]: 4 * 2.7 * 10^11 operations, 0.1 s at 10 TFLOP/s.
@@ -265,11 +269,6 @@ impl fmt::Debug for Card {
 
 #[cfg(test)]
 impl Card {
-    /// Burn's handle, for tests of what lies beneath.
-    pub(crate) fn handle(&self) -> &Device {
-        &self.handle
-    }
-
     /// The processor, for tests.
     pub(crate) fn processor() -> Self {
         Self::open(&EngineDevice::Flex, Budget::UNLIMITED).unwrap()

@@ -36,7 +36,7 @@ mod warm;
 mod weights;
 mod worker;
 
-pub use card::{Budget, Card, CardError, Scrubbed};
+pub use card::{Budget, Card, CardError, Residue, Scrubbed, find_residue, leave_residue};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use config::{ConfigError, ModelConfig};
 pub use device::{DeviceError, EngineDevice, GpuKind};

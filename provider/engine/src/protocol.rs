@@ -96,6 +96,8 @@ pub enum FailureCause {
     Job,
     /// The card: its driver gave it up. Another job on it may fare the same.
     CardLost,
+    /// A library that computes: it gave up without an error of its own, in the middle of something.
+    BrokeOff,
 }
 
 /// What is known when the work begins.

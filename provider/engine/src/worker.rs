@@ -77,6 +77,7 @@ impl RunError {
     pub fn cause(&self) -> FailureCause {
         match self.card_error() {
             Some(CardError::Lost { .. }) => FailureCause::CardLost,
+            _ if matches!(self, Self::BrokeOff(_)) => FailureCause::BrokeOff,
             _ => FailureCause::Job,
         }
     }
@@ -120,7 +121,7 @@ pub fn run(pipe: &mut dyn Pipe, card: &Card) -> Result<Summary, RunError> {
             let (reason, cause) = (error.to_string(), error.cause());
             // The pipe may be what failed; the error that is returned says so.
             let _ = pipe.send(&FromWorker::Failed { reason, cause }.to_bytes());
-            if cause == FailureCause::Job {
+            if cause != FailureCause::CardLost {
                 // The process ends now whatever this says, and its memory goes back to the driver.
                 let _scrubbed = guarded(card, || Ok(card.scrub()?));
             }

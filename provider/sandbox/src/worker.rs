@@ -4,6 +4,7 @@
 //! [`Launched::wait_locked`] is the only way to a [`Worker`].
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::process::ExitCode;
@@ -110,6 +111,13 @@ impl Sandbox {
             landlock: LandlockCeiling::Best,
             left_out: BTreeSet::new(),
         }
+    }
+
+    /// Gives the program one more argument.
+    #[must_use]
+    pub fn with_argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.program.args.push(argument.into());
+        self
     }
 
     /// Uses Landlock only up to `ceiling`, to rehearse an older kernel.

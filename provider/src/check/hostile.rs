@@ -304,9 +304,9 @@ fn largest_kernel() -> Trial {
     kernel
 }
 
-/// Rows 26 and 27 as far as no job can try them.
-pub(super) fn beside(control: &Heard, on_gpu: bool) -> Vec<EngineFinding> {
-    let hang = EngineFinding {
+/// Row 26 as far as no job can try it.
+pub(super) fn hang() -> EngineFinding {
+    EngineFinding {
         row: 26,
         tried: "a driver that never signals".to_owned(),
         layer: EngineLayer::ClockAndBreaker,
@@ -314,22 +314,7 @@ pub(super) fn beside(control: &Heard, on_gpu: bool) -> Vec<EngineFinding> {
         evidence: "no job can make a driver hang within the kernel bound; a worker that waits for ever is ended by the \
                    agent's clock (row 17), and two lost cards within ten minutes stop selling"
             .to_owned(),
-    };
-    let scrubbed = control.log.last().filter(|_| on_gpu);
-    let left = EngineFinding {
-        row: 27,
-        tried: "to find on the card what a job left".to_owned(),
-        layer: EngineLayer::Scrubbing,
-        verdict: match scrubbed {
-            Some(_) => Verdict::Stopped,
-            None => Verdict::NotApplicable,
-        },
-        evidence: match scrubbed {
-            Some(line) => format!("after the honest job its worker said: {line}"),
-            None => NO_CARD.to_owned(),
-        },
-    };
-    vec![hang, left]
+    }
 }
 
 /// Replaces a piece of a file's header; what has the piece not comes back as it is.

@@ -14,33 +14,17 @@ fn attack() -> hostile::Attack {
 
 #[test]
 fn only_a_refusal_before_any_work_counts_for_the_layer() {
-    for (ending, outcome, layer) in [
-        (Ending::Refused, Verdict::Stopped, EngineLayer::StrictReader),
-        (Ending::Died, Verdict::Stopped, EngineLayer::Confinement),
-        (
-            Ending::NoWorker,
-            Verdict::NotApplicable,
-            EngineLayer::StrictReader,
-        ),
-        (Ending::Done, Verdict::NotStopped, EngineLayer::StrictReader),
-        (
-            Ending::BrokeOff,
-            Verdict::NotStopped,
-            EngineLayer::StrictReader,
-        ),
-        (
-            Ending::CardLost,
-            Verdict::NotStopped,
-            EngineLayer::StrictReader,
-        ),
-        (
-            Ending::OutOfTime,
-            Verdict::NotStopped,
-            EngineLayer::StrictReader,
-        ),
+    for (ending, outcome) in [
+        (Ending::Refused, Verdict::Stopped),
+        (Ending::Died, Verdict::NotStopped),
+        (Ending::Untried, Verdict::NotStopped),
+        (Ending::Done, Verdict::NotStopped),
+        (Ending::BrokeOff, Verdict::NotStopped),
+        (Ending::CardLost, Verdict::NotStopped),
+        (Ending::OutOfTime, Verdict::NotStopped),
     ] {
         let found = judge(&attack(), &Heard::nothing(ending, "why"));
-        assert_eq!((found.verdict, found.layer), (outcome, layer), "{ending:?}");
+        assert_eq!(found.verdict, outcome, "{ending:?}");
         assert_eq!(found.is_open(), outcome == Verdict::NotStopped);
         assert!(!found.evidence.is_empty());
     }

@@ -4,13 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::{FailureCause, FromWorker};
 use market::job::JobSpec;
 use market_node::blobs::{BlobError, BlobStore};
-use sandbox::Sandbox;
+use sandbox::{PrivateFolder, Sandbox};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -28,7 +27,7 @@ const MAX_OUTPUT_BYTES: u64 = 32 << 20;
 /// Events that wait for whoever gathers them.
 const EVENTS: usize = 64;
 
-/// The start of the name of every folder made here; this process's id follows.
+/// The start of the name of every folder made here.
 const PREFIX: &str = "nightshift-engine-check-";
 
 /// A job with the content of its inputs, in the job's order.
@@ -52,8 +51,8 @@ pub(super) enum Ending {
     Died,
     /// It was still at work when patience ended.
     OutOfTime,
-    /// No worker came up.
-    NoWorker,
+    /// No worker came up, or it was never given the job.
+    Untried,
 }
 
 /// What was heard of a trial.
@@ -91,7 +90,7 @@ impl Heard {
             Ending::CardLost => format!("the card was lost: {words}"),
             Ending::Died => format!("the worker died: {words}"),
             Ending::OutOfTime => format!("still at work after {} s", PATIENCE.as_secs()),
-            Ending::NoWorker => format!("no worker came up: {words}"),
+            Ending::Untried => format!("it could not be tried: {words}"),
         }
     }
 }
@@ -110,7 +109,7 @@ pub(super) enum PrepareError {
 /// What trials are made with.
 pub(super) struct Trials {
     sandbox: Sandbox,
-    folder: Folder,
+    folder: PrivateFolder,
     blobs: BlobStore,
     runtime: Runtime,
 }
@@ -118,12 +117,12 @@ pub(super) struct Trials {
 impl Trials {
     /// Makes a folder of their own and everything else that trials need.
     pub(super) fn prepare(sandbox: Sandbox) -> Result<Self, PrepareError> {
-        let folder = Folder::new()?;
+        let folder = PrivateFolder::make(PREFIX)?;
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_time();
         Ok(Self {
             sandbox,
-            blobs: BlobStore::open(&folder.0.join("blobs"), QUOTA_BYTES)?,
+            blobs: BlobStore::open(&folder.path().join("blobs"), QUOTA_BYTES)?,
             folder,
             runtime: runtime.build()?,
         })
@@ -133,9 +132,9 @@ impl Trials {
     pub(super) fn run(&self, trial: &Trial) -> Heard {
         let mut inputs = Vec::new();
         for (index, (input, content)) in trial.job.inputs.iter().zip(&trial.contents).enumerate() {
-            let path = self.folder.0.join(format!("input-{index}"));
+            let path = self.folder.path().join(format!("input-{index}"));
             if let Err(error) = std::fs::write(&path, content) {
-                return Heard::nothing(Ending::NoWorker, error.to_string());
+                return Heard::nothing(Ending::Untried, error.to_string());
             }
             inputs.push((input.name.clone(), path));
         }
@@ -143,7 +142,7 @@ impl Trials {
             self.sandbox.clone(),
             (trial.job.clone(), inputs),
             self.blobs.clone(),
-            self.folder.0.clone(),
+            self.folder.path().to_owned(),
         );
         self.runtime.block_on(self.attend(assignment))
     }
@@ -152,7 +151,7 @@ impl Trials {
         let (sender, mut events) = mpsc::channel(EVENTS);
         let session = match agent::start(assignment, sender).await {
             Ok(session) => session,
-            Err(error) => return Heard::nothing(Ending::NoWorker, error.to_string()),
+            Err(error) => return Heard::nothing(Ending::Untried, error.to_string()),
         };
         let mut heard = Heard::nothing(Ending::Died, "");
         let gathering = async {
@@ -180,7 +179,13 @@ impl Trials {
             WorkerEvent::Ended(Err(error)) => {
                 heard.ending = match error {
                     AgentError::CardLost { .. } => Ending::CardLost,
-                    _ => Ending::Died,
+                    AgentError::Died { .. } => Ending::Died,
+                    AgentError::Protocol(_)
+                    | AgentError::TooMuchOutput { .. }
+                    | AgentError::Store(_) => Ending::BrokeOff,
+                    AgentError::Launch(_) | AgentError::Thread(_) | AgentError::Input(_) => {
+                        Ending::Untried
+                    }
                 };
                 heard.words = error.to_string();
             }
@@ -198,50 +203,10 @@ fn note(report: FromWorker, heard: &mut Heard) {
             heard.ending = match (cause, heard.started) {
                 (FailureCause::CardLost, _) => Ending::CardLost,
                 (FailureCause::Job, false) => Ending::Refused,
-                (FailureCause::Job, true) => Ending::BrokeOff,
+                (FailureCause::Job, true) | (FailureCause::BrokeOff, _) => Ending::BrokeOff,
             };
             heard.words = reason;
         }
         FromWorker::Metric(_) | FromWorker::Text(_) | FromWorker::Output { .. } => {}
-    }
-}
-
-/// A folder that is gone with its files when it is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    /// Makes a folder that nobody else can have prepared.
-    fn new() -> io::Result<Self> {
-        let base = std::env::temp_dir();
-        for folder in sandbox::left_by_the_dead(&base, PREFIX) {
-            // One of another user's stays.
-            let _ = std::fs::remove_dir_all(folder);
-        }
-        let id = std::process::id();
-        for attempt in 0..100 {
-            let path = base.join(format!("{PREFIX}{id}-{attempt}"));
-            match make_private(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
-    }
-}
-
-/// Makes a folder that its owner alone may enter; refused where anything has that name.
-fn make_private(path: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, "the files of the engine's check stay");
-        }
     }
 }

@@ -71,7 +71,7 @@ impl LeaseShell {
             Err(error) => return self.job_failed(work, &error.to_string()).await,
         };
         let assignment = Assignment {
-            sandbox: self.gauge.sandbox(limits),
+            sandbox: self.gauge.workplace.sandbox(limits),
             job: self.job.clone(),
             inputs: work.inputs.clone(),
             blobs: self.node.blobs.clone(),

@@ -1,6 +1,5 @@
 //! What a seller offers, refuses and takes back, in a real node that orders its own market.
 
-use engine::EngineDevice;
 use gpu_probe::activity::{Activity, EngineClass, PolicySettings};
 use gpu_probe::telemetry::{Sample, Silence, Telemetry};
 use market::genesis::{Fees, Genesis};
@@ -11,11 +10,12 @@ use market_node::home::Home;
 use market_node::identity::{Identity, load_or_create};
 use market_node::membership::Membership;
 use market_node::node::{NodeConfig, NodeTasks};
-use sandbox::{DriverProfile, LockedReport, SandboxLevel, SelfTestReport};
+use sandbox::{LockedReport, SandboxLevel, SelfTestReport};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::Workplace;
 use crate::reservation::tests::{Deal, offered};
 use crate::yielding;
 use market_node::api::ProviderState;
@@ -71,8 +71,7 @@ impl Shop {
         let gauge = Gauge {
             class: report.class(None).unwrap(),
             report,
-            device: EngineDevice::Flex,
-            profile: DriverProfile::cpu(),
+            workplace: Workplace::processor(),
             self_test: SelfTestReport {
                 level: SandboxLevel::BuiltInEngine,
                 rows: Vec::new(),

@@ -16,9 +16,10 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["worker", "software", bytes] => {
+        ["worker", "software", bytes, rest @ ..] => {
             let budget = Budget::of_bytes(bytes.parse().expect("a number of bytes"));
-            provider::worker::main_on(EngineDevice::software(), budget)
+            let rest = rest.iter().map(OsString::from);
+            provider::worker::main_on(EngineDevice::software(), budget, rest)
         }
         ["worker", "lost"] => without_a_word(|| ExitCode::from(provider::worker::CARD_LOST_EXIT)),
         ["worker", "mute"] => without_a_word(|| {
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
             let _for_ever = never.recv();
             ExitCode::SUCCESS
         }),
-        ["worker", device] => provider::worker::main(std::iter::once(OsString::from(device))),
+        ["worker", rest @ ..] => provider::worker::main(rest.iter().map(OsString::from)),
         _ => ExitCode::from(64),
     }
 }

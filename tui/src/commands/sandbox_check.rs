@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
-use engine::EngineDevice;
+use provider::Workplace;
 use provider::check::{EngineFinding, engine_attacks};
-use sandbox::{DriverProfile, Finding, LayerName, Limits, Sandbox, Verdict};
+use sandbox::{Finding, LayerName, Limits, Sandbox, Verdict};
 use serde::Serialize;
 
 use crate::cli::Context;
 use crate::table::{Side, Table};
+use crate::words;
 
 /// How long one attack may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,10 +33,12 @@ struct Row {
 
 /// Tries every attack on this machine. Fails where one gets through.
 pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()> {
-    let program = provider::worker::program(&EngineDevice::Flex);
-    let sandbox = Sandbox::new(program, DriverProfile::cpu(), Limits::default());
-    let rows = tokio::task::spawn_blocking(move || try_all(&sandbox)).await??;
-    context.print(&rows, |rows| text(rows))?;
+    let (place, rows) = tokio::task::spawn_blocking(|| {
+        let (workplace, place) = workplace();
+        anyhow::Ok((place, try_all(&workplace.sandbox(Limits::default()))?))
+    })
+    .await??;
+    context.print(&rows, |rows| text(&place, rows))?;
     let open = rows
         .iter()
         .filter(|row| row.result == Verdict::NotStopped.as_str());
@@ -44,6 +47,27 @@ pub(crate) async fn execute(_args: Args, context: &Context) -> anyhow::Result<()
         "an attack got through, so this machine offers nothing; the rows above say which"
     );
     Ok(())
+}
+
+/// Finds where jobs are computed when this machine sells, and says it in words: the best card, if its driver's profile is
+/// proven, else the processor.
+fn workplace() -> (Workplace, String) {
+    let processor = Workplace::processor();
+    let Ok(adapter) = gpu_probe::best_adapter() else {
+        let place = processor.device.describe();
+        return (processor, place);
+    };
+    match Workplace::of(adapter.info()) {
+        Ok(workplace) => {
+            let place = workplace.device.describe();
+            (workplace, place)
+        }
+        Err(error) => {
+            let name = words::printable(adapter.info().name.as_str());
+            let place = format!("{}; on {name}: {error}", processor.device.describe());
+            (processor, place)
+        }
+    }
 }
 
 fn try_all(sandbox: &Sandbox) -> anyhow::Result<Vec<Row>> {
@@ -60,7 +84,7 @@ fn try_all(sandbox: &Sandbox) -> anyhow::Result<Vec<Row>> {
         .iter()
         .map(|finding| of_sandbox(finding, &in_force))
         .collect();
-    rows.extend(engine_attacks(sandbox).into_iter().map(of_engine));
+    rows.extend(engine_attacks(sandbox, 23..=27).into_iter().map(of_engine));
     rows.sort_by_key(|row| row.number);
     Ok(rows)
 }
@@ -90,7 +114,7 @@ fn of_engine(finding: EngineFinding) -> Row {
     }
 }
 
-fn text(rows: &[Row]) -> String {
+fn text(place: &str, rows: &[Row]) -> String {
     let mut table = Table::new([
         ("#", Side::Right),
         ("ATTACK", Side::Left),
@@ -107,20 +131,29 @@ fn text(rows: &[Row]) -> String {
             row.evidence.clone(),
         ]);
     }
-    let of = |result: Verdict| {
+    let count = |result: Verdict| {
         let same = rows.iter().filter(|row| row.result == result.as_str());
-        format!("{} {}", same.count(), result.as_str())
+        same.count()
     };
-    let kinds = [
+    let [stopped, open, absent] = [
         Verdict::Stopped,
         Verdict::NotStopped,
         Verdict::NotApplicable,
     ]
-    .map(of);
+    .map(count);
+    let meaning = match open {
+        0 => {
+            "A job can use what it is given of the card, the processor and the memory; it reads no file of yours, reaches \
+             no network, starts no program and ends with its lease."
+        }
+        _ => {
+            "A job could do what is not stopped, or it is not known that it could not; the evidence says which. Nothing is \
+             offered meanwhile."
+        }
+    };
     format!(
-        "{table}\n{} attacks tried: {}.\nA job can use what it is given of the card, the processor and the memory; it \
-         reads no file of yours, reaches no network, starts no program and ends with its lease.\n",
-        rows.len(),
-        kinds.join(", ")
+        "Workers computed on: {place}.\n\n{table}\n{} attacks tried: {stopped} stopped, {open} not stopped. {absent} more \
+         do not apply here.\n{meaning}\n",
+        stopped + open,
     )
 }

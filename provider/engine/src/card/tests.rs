@@ -120,72 +120,33 @@ fn a_second_card_of_a_process_is_refused_and_not_opened_anew() {
     assert!(matches!(again, Err(CardError::Open { .. })), "{again:?}");
 }
 
-/// Numbers of 32 bits in 64 MiB.
-const NUMBERS: usize = 16 << 20;
-
-/// A pattern that no driver writes by itself.
-const PATTERN: u32 = 0x5eed_5eed;
-
-/// Fills 256 MiB and ends at once, so that nothing is given back or scrubbed on the way.
-fn leave_a_pattern(card: &Card) {
-    let pattern = f32::from_bits(PATTERN);
-    let left: Vec<Tensor<1>> = (0..4)
-        .map(|_| Tensor::full([NUMBERS], pattern, card.handle()))
-        .collect();
-    card.sync().unwrap();
-    let seen = left[3]
-        .clone()
-        .slice(7..9)
-        .into_data()
-        .try_into_vec::<f32>()
-        .unwrap();
-    let seen: Vec<u32> = seen.into_iter().map(f32::to_bits).collect();
-    assert_eq!(seen, [PATTERN; 2]);
-}
-
-/// Makes buffers that nothing has written and returns how many of their numbers are not zero, and the pattern's.
-fn dump(card: &Card) -> (usize, usize) {
-    let mut found = (0, 0);
-    for _ in 0..4 {
-        let empty = Tensor::<1>::empty([NUMBERS], card.handle());
-        let values = empty.into_data().try_into_vec::<f32>().unwrap();
-        found.0 += values.iter().filter(|value| value.to_bits() != 0).count();
-        found.1 += values
-            .iter()
-            .filter(|value| value.to_bits() == PATTERN)
-            .count();
-    }
-    found
-}
-
 #[test]
 fn what_one_process_left_on_the_card_another_never_sees() {
     let test = "card::tests::what_one_process_left_on_the_card_another_never_sees";
     match role().as_deref() {
         Some("leave") => {
             if let Some(card) = software(Budget::UNLIMITED) {
-                leave_a_pattern(&card);
+                let left = leave_residue(&card).unwrap();
+                assert_eq!((left.numbers, left.of_pattern), (64 << 20, 64 << 20));
                 println!("left");
             }
         }
         Some(_) => {
             if let Some(card) = software(Budget::UNLIMITED) {
-                assert_eq!(
-                    dump(&card),
-                    (0, 0),
-                    "numbers that are not zero, and the pattern's"
-                );
+                let found = find_residue(&card).unwrap();
+                assert_eq!((found.numbers, found.not_zero), (64 << 20, 0), "{found:?}");
                 // Within one process the pools hand out what they held: that is what scrubbing is for.
-                leave_a_pattern(&card);
-                let (_, before) = dump(&card);
-                leave_a_pattern(&card);
+                leave_residue(&card).unwrap();
+                let before = find_residue(&card).unwrap();
+                leave_residue(&card).unwrap();
                 card.scrub().unwrap();
-                let (_, after) = dump(&card);
-                println!(
-                    "dumped; of the own pattern {before} numbers before scrubbing, {after} after"
+                let after = find_residue(&card).unwrap();
+                println!("dumped; before scrubbing {before:?}, after it {after:?}");
+                assert!(
+                    before.of_pattern > 0,
+                    "the test sees what lies in the pools"
                 );
-                assert!(before > 0, "the test sees what lies in the pools");
-                assert_eq!(after, 0);
+                assert_eq!(after.of_pattern, 0);
             }
         }
         None => {

@@ -216,7 +216,7 @@ fn a_panic_of_a_library_ends_the_job_in_words() {
         error.to_string(),
         "computing broke off: wgpu error: out of memory"
     );
-    assert_eq!(error.cause(), FailureCause::Job);
+    assert_eq!(error.cause(), FailureCause::BrokeOff);
     assert!(guarded(&card, || Ok(7)).is_ok());
 }
 

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use engine::EngineDevice;
 use market::gpu::AdapterForm;
 use market_node::disk;
-use sandbox::{DriverProfile, Limits, Sandbox, SandboxLevel};
+use provider::Workplace;
+use sandbox::{Limits, SandboxLevel};
 
 use super::Patient;
 use super::check::Check;
@@ -101,9 +101,13 @@ fn sellable(names: String) -> Check {
 
 fn confinement() -> Check {
     let name = "sandbox";
-    let program = provider::worker::program(&EngineDevice::Flex);
-    let sandbox = Sandbox::new(program, DriverProfile::cpu(), Limits::default());
-    match sandbox.self_test(TIMEOUT) {
+    // Whether a card's driver is known well enough is the check before this one; without it the processor may be sold.
+    let workplace = gpu_probe::best_adapter().map(|adapter| Workplace::of(adapter.info()));
+    let workplace = match workplace {
+        Ok(Ok(workplace)) => workplace,
+        Ok(Err(_)) | Err(_) => Workplace::processor(),
+    };
+    match workplace.sandbox(Limits::default()).self_test(TIMEOUT) {
         Err(error) => Check::warning(
             name,
             format!("jobs cannot be confined: {error}"),
