@@ -128,9 +128,7 @@ pub(crate) struct LaunchConfig {
 impl LaunchConfig {
     /// Says whether `layer` is to be there. All namespaces need the one of users.
     pub(crate) fn has(&self, layer: LayerName) -> bool {
-        let without_users =
-            layer.needs_users() && self.left_out.contains(&LayerName::UserNamespace);
-        !self.left_out.contains(&layer) && !without_users
+        !layer.is_left_out(&self.left_out)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It must never set up a layer: the modules under `linux/` do, and they observe it too.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -75,8 +76,14 @@ impl LayerName {
         Self::Seccomp,
     ];
 
+    /// Says whether it is missing where `left_out` are left out: with the user namespace go all that need it.
+    pub(crate) fn is_left_out(self, left_out: &BTreeSet<Self>) -> bool {
+        let without_users = left_out.contains(&Self::UserNamespace) && self.needs_users();
+        without_users || left_out.contains(&self)
+    }
+
     /// Says whether only the root of a user namespace can set the layer up.
-    pub(crate) fn needs_users(self) -> bool {
+    fn needs_users(self) -> bool {
         matches!(
             self,
             Self::PidNamespace

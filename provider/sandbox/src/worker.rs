@@ -172,12 +172,10 @@ impl Sandbox {
 
     /// The layers that a worker of this sandbox must have observed.
     fn required(&self) -> Vec<LayerName> {
-        let without_users = self.left_out.contains(&LayerName::UserNamespace);
-        let stays = |layer: &LayerName| {
-            let gone = without_users && layer.needs_users();
-            !gone && !self.left_out.contains(layer)
-        };
-        LayerName::REQUIRED.into_iter().filter(stays).collect()
+        let required = LayerName::REQUIRED.into_iter();
+        required
+            .filter(|layer| !layer.is_left_out(&self.left_out))
+            .collect()
     }
 
     pub(crate) fn launch_for(&self, purpose: Purpose) -> Result<Launched, LaunchError> {

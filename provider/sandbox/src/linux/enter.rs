@@ -157,7 +157,7 @@ impl Confined {
     /// has been told.
     pub fn lock(mut self) -> Result<Locked, ConfineError> {
         sys::close_to_debuggers().map_err(|error| {
-            let error = ConfineError::new(LayerName::NoNewPrivileges, "stop being dumpable", error);
+            let error = ConfineError::new(LayerName::Capabilities, "stop being dumpable", error);
             tell_refusal(&error);
             error
         })?;

@@ -45,7 +45,8 @@ pub(super) fn run(mut config: LaunchConfig) -> Result<ExitCode, ConfineError> {
         Fork::Parent(child) => {
             drop(lifeline.watched);
             // The pipes belong to the worker now. The lifeline's end stays open on purpose: the
-            // descriptors from 3 up are it alone, and the init process watches it.
+            // descriptors from 3 up are it alone, and the init process looks at it once it has asked to end
+            // with this one.
             drop(program);
             give_pipes_up().map_err(step(LayerName::Descriptors, "give the pipes up"))?;
             // From here on it only waits and ends, for which it needs no right.

@@ -232,7 +232,8 @@ pub(super) fn probe(number: libc::c_long, args: [libc::c_ulong; 4]) -> io::Resul
     Ok(answer)
 }
 
-/// Makes this process one that nobody of its own user can debug, and whose memory no crash handler gets.
+/// Makes this process one whose memory no crash handler gets, and that no other user can debug. Where the node is not root,
+/// its own user still can: the kernel gives whoever made a user namespace every right over what is in it.
 pub(super) fn close_to_debuggers() -> io::Result<()> {
     use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 

@@ -5,18 +5,17 @@
 //! put one where it would end earlier than before; and it must never wait without a limit.
 
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
 
 use super::home;
+use crate::linux::process::ends_within;
 
 /// The start of the name of every scope asked for; the process id follows.
 const PREFIX: &str = "nightshift-agent-";
@@ -129,7 +128,7 @@ fn output_within_patience(mut command: Command) -> Option<String> {
     let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let ended = process
         .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
-        .is_some_and(|process| ends_within_patience(&process));
+        .is_some_and(|process| ends_within(process.as_fd(), PATIENCE));
     if !ended {
         let _ = child.kill();
     }
@@ -138,23 +137,6 @@ fn output_within_patience(mut command: Command) -> Option<String> {
     let mut output = String::new();
     child.stdout.take()?.read_to_string(&mut output).ok()?;
     (ended && status.success()).then_some(output)
-}
-
-fn ends_within_patience(process: &OwnedFd) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(0),
-            tv_nsec: i64::from(left.subsec_nanos()),
-        };
-        let mut fds = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
-        match poll(&mut fds, Some(&timeout)) {
-            // The end of a child is a signal too.
-            Err(Errno::INTR) => {}
-            other => return other == Ok(1),
-        }
-    }
 }
 
 /// The call returns before the move: waits for it.
