@@ -4,14 +4,17 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use sandbox::{
     Attack, DriverProfile, Finding, LayerName, Limits, LockedReport, Sandbox, Verdict, Watched,
     WorkerProgram,
 };
 
-use crate::PATIENCE;
 use crate::tried::{Part, Tried};
+
+/// How long one attack may take: a virtual machine without hardware of its own starts threads slowly.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Tries everything, or one attack alone, and prints it as JSON.
 pub(crate) fn run(only: Option<u8>) {
