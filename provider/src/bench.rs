@@ -241,7 +241,8 @@ fn peak_bytes(pid: u32) -> u64 {
     kibibytes.unwrap_or(0) * 1024
 }
 
-/// The engine's messages from a list.
+/// The engine's messages from a list. What it says goes out as a confined worker's words do, so that both are slowed by
+/// whoever listens.
 struct Script {
     messages: VecDeque<Vec<u8>>,
     said: Vec<FromWorker>,
@@ -253,6 +254,7 @@ impl Pipe for Script {
     }
 
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        sandbox::write_frame(&mut io::stdout(), message).map_err(io::Error::other)?;
         let message = FromWorker::from_bytes(message).map_err(io::Error::other)?;
         self.said.push(message);
         Ok(())

@@ -13,8 +13,6 @@ use crate::frame::{FrameError, read_frame, write_frame};
 use crate::greeting::{Greeting, MAX_GREETING_BYTES};
 use crate::worker::LaunchError;
 
-/// The largest report of an unconfined worker, in bytes.
-const MAX_REPORT_BYTES: usize = 64 * 1024;
 /// Where another tool shows the program.
 const SHOWN_PROGRAM: &str = "/worker";
 
@@ -23,7 +21,7 @@ const SHOWN_PROGRAM: &str = "/worker";
 pub struct UnconfinedStart(pub(crate) ());
 
 impl UnconfinedStart {
-    /// Says that the worker is as far as LOCKED would be; the caller then ends, or measures and reports in one frame.
+    /// Says that the worker is as far as LOCKED would be; the caller then ends, or measures and reports in its last frame.
     ///
     /// # Errors
     /// The pipe's error.
@@ -139,12 +137,17 @@ impl Unconfined {
         self.child.id()
     }
 
-    /// Waits for what the worker measured; `None` where it ended without a word.
+    /// Reads all that the worker says, frames of up to `max_bytes`, and returns the last: what it measured. `None` where
+    /// it ended without a word.
     ///
     /// # Errors
-    /// The pipe's error.
-    pub fn report(mut self) -> Result<Option<Vec<u8>>, FrameError> {
-        read_frame(&mut self.output, MAX_REPORT_BYTES)
+    /// The pipe's error, or a frame that is too large.
+    pub fn report(mut self, max_bytes: usize) -> Result<Option<Vec<u8>>, FrameError> {
+        let mut last = None;
+        while let Some(frame) = read_frame(&mut self.output, max_bytes)? {
+            last = Some(frame);
+        }
+        Ok(last)
     }
 }
 

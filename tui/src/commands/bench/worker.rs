@@ -149,7 +149,7 @@ fn work_unconfined() -> anyhow::Result<Worked> {
         EngineDevice::Flex.to_string(),
         bench::WORK_ARGUMENT.to_owned(),
     ]);
-    let report = Unconfined::start(&program)?.report()?;
+    let report = Unconfined::start(&program)?.report(engine::MAX_FRAME_BYTES)?;
     let report =
         report.ok_or_else(|| anyhow::anyhow!("the unconfined worker did not do the work"))?;
     Ok(serde_json::from_slice(&report)?)
