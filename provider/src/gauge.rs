@@ -73,6 +73,24 @@ impl Workplace {
         }
     }
 
+    /// Lets the sandbox attack itself.
+    ///
+    /// # Errors
+    /// No worker comes up, or an attack gets through: nothing may be offered.
+    pub fn self_test(&self) -> Result<SelfTestReport, GaugeError> {
+        let tested = self.sandbox(Limits::default()).self_test(SELF_TEST_TIMEOUT);
+        let report = tested.map_err(|error| GaugeError::Sandbox(error.to_string()))?;
+        if report.level == SandboxLevel::Closed {
+            let open = report.rows.iter().filter(|row| row.open());
+            let attacks: Vec<String> = open.map(|row| row.attack.to_string()).collect();
+            return Err(GaugeError::Sandbox(format!(
+                "a job could {}; `nightshift sandbox check` shows more",
+                attacks.join(", ")
+            )));
+        }
+        Ok(report)
+    }
+
     /// Describes workers here within `limits`.
     pub fn sandbox(&self, limits: Limits) -> Sandbox {
         Sandbox::new(worker::program(&self.device), self.profile.clone(), limits)
@@ -125,18 +143,7 @@ pub fn measure(effort: Effort, home: &Home) -> Result<Gauge, GaugeError> {
     let adapter = gpu_probe::best_adapter()?;
     let (report, class) = classed(&adapter, effort, home)?;
     let workplace = Workplace::of(&report.adapter)?;
-    let self_test = workplace
-        .sandbox(Limits::default())
-        .self_test(SELF_TEST_TIMEOUT)
-        .map_err(|error| GaugeError::Sandbox(error.to_string()))?;
-    if self_test.level == SandboxLevel::Closed {
-        let open = self_test.rows.iter().filter(|row| row.open());
-        let attacks: Vec<String> = open.map(|row| row.attack.to_string()).collect();
-        return Err(GaugeError::Sandbox(format!(
-            "a job could {}; `nightshift sandbox check` shows more",
-            attacks.join(", ")
-        )));
-    }
+    let self_test = workplace.self_test()?;
     Ok(Gauge {
         report,
         class,

@@ -35,6 +35,15 @@ pub(crate) struct JobStage {
     pub(crate) loss: Option<f32>,
 }
 
+/// What ended a job and lies with the machine, in the worker's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The card was lost.
+    CardLost(String),
+    /// No worker came up.
+    NoWorker(String),
+}
+
 /// What a lease is carried out with.
 pub(crate) struct LeaseShell {
     pub(crate) node: Node,
@@ -47,8 +56,8 @@ pub(crate) struct LeaseShell {
     pub(crate) stage: watch::Sender<JobStage>,
     /// Hears what the channel paid once it is closed and this machine is free again.
     pub(crate) paid: Option<oneshot::Sender<Amount>>,
-    /// Hears what the worker said when its card was lost.
-    pub(crate) card_lost: Option<oneshot::Sender<String>>,
+    /// Hears of what may meet the next job too.
+    pub(crate) trouble: Option<oneshot::Sender<Trouble>>,
     /// What the owner ends the worker with.
     pub(crate) switch: KillSwitch,
 }
@@ -214,6 +223,12 @@ impl LeaseShell {
         self.lease.input(Input::WorkerDone(Outcome::Failed)).await;
     }
 
+    fn tell_trouble(&mut self, trouble: Trouble) {
+        if let Some(hears) = self.trouble.take() {
+            let _stopped = hears.send(trouble);
+        }
+    }
+
     async fn worker_event(&mut self, event: WorkerEvent, work: &mut Work) {
         match event {
             WorkerEvent::Locked(report) => {
@@ -234,10 +249,8 @@ impl LeaseShell {
             }
             WorkerEvent::Ended(result) => {
                 work.session = None;
-                if let Err(AgentError::CardLost { words }) = &result
-                    && let Some(hears) = self.card_lost.take()
-                {
-                    let _stopped = hears.send(words.clone());
+                if let Err(AgentError::CardLost { words }) = &result {
+                    self.tell_trouble(Trouble::CardLost(words.clone()));
                 }
                 let outcome = outcome_of(work.outcome, &result, &self.switch);
                 if let (Err(error), Outcome::Failed, None) = (&result, outcome, work.outcome) {

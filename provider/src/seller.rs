@@ -28,7 +28,7 @@ use tracing::Instrument as _;
 
 use crate::gauge::Gauge;
 use crate::kill_switch::KillSwitch;
-use crate::lease::JobStage;
+use crate::lease::{JobStage, Trouble};
 use crate::pricing::Pricing;
 use crate::reservation::{self, Accepted, Arrival};
 
@@ -82,8 +82,10 @@ enum Note {
     Paid(AgreementId, Amount),
     /// The lease is over, or never began.
     Over(AgreementId, Option<Amount>),
-    /// The card was lost under a job; what its worker said.
-    CardLost(String),
+    /// A job ended of what lies with the machine.
+    Trouble(Trouble),
+    /// The sandbox was tested once more; why it does not hold, where it does not.
+    Tested(Result<(), String>),
     /// The node of this bid answered an offer, or did not.
     Answered(OrderId, Answer),
     /// The draw among equal orders, for the blocks from this height on.
@@ -284,7 +286,12 @@ impl Seller {
                 self.sealing.insert(agreement);
                 self.make_room(agreement).await;
             }
-            Note::CardLost(words) => self.card_lost(&words).await,
+            Note::Trouble(Trouble::CardLost(words)) => self.card_lost(&words).await,
+            Note::Trouble(Trouble::NoWorker(words)) => {
+                self.doubt_the_sandbox(&words).await;
+                self.test_the_sandbox();
+            }
+            Note::Tested(tested) => self.sandbox_tested(tested).await,
             Note::Answered(bid, answer) => self.answered(bid, &answer),
             Note::Drawn(height, header) => self.bidding.drawn(height, header),
         }
@@ -303,6 +310,36 @@ impl Seller {
                 self.withdraw().await;
             }
         }
+    }
+
+    /// Offers nothing while it is not known whether jobs can still be confined here.
+    async fn doubt_the_sandbox(&mut self, words: &str) {
+        tracing::warn!(words, "no worker came up; the sandbox is tested once more");
+        self.rest.doubt_the_sandbox(words);
+        self.withdraw().await;
+    }
+
+    /// Lets the sandbox attack itself as at the start; a note says what came of it.
+    fn test_the_sandbox(&self) {
+        let (gauge, notes) = (Arc::clone(&self.gauge), self.notes.clone());
+        tokio::spawn(async move {
+            let tested = tokio::task::spawn_blocking(move || gauge.workplace.self_test()).await;
+            let tested = match tested {
+                Ok(Ok(_report)) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            let _stopped = notes.send(Note::Tested(tested)).await;
+        });
+    }
+
+    async fn sandbox_tested(&mut self, tested: Result<(), String>) {
+        match &tested {
+            Ok(()) => tracing::info!("the sandbox holds"),
+            Err(why) => tracing::error!(why, "nothing is sold until its owner says so"),
+        }
+        self.rest.sandbox_tested(tested);
+        self.keep_offering().await;
     }
 
     /// Offers again where the running lease is the one that needs the machine no more.

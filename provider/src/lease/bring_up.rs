@@ -14,7 +14,7 @@ use market_node::node::Node;
 use sandbox::Limits;
 use tokio::sync::mpsc;
 
-use super::{LeaseShell, Pace, Work};
+use super::{LeaseShell, Pace, Trouble, Work};
 use crate::agent::{self, AgentError, Assignment, Session, WorkerEvent};
 
 /// The least memory in which the engine starts, in bytes.
@@ -82,7 +82,7 @@ impl LeaseShell {
             .spawn(async move { BroughtUp::Worker(agent::start(assignment, events).await) });
     }
 
-    pub(super) async fn brought_up(&self, brought: BroughtUp, work: &mut Work) {
+    pub(super) async fn brought_up(&mut self, brought: BroughtUp, work: &mut Work) {
         match brought {
             BroughtUp::Inputs(Ok(inputs)) => {
                 work.inputs = inputs;
@@ -95,7 +95,12 @@ impl LeaseShell {
                 }
                 work.session = Some(session);
             }
-            BroughtUp::Worker(Err(error)) => self.job_failed(work, &error.to_string()).await,
+            BroughtUp::Worker(Err(error)) => {
+                if !self.switch.is_pulled() {
+                    self.tell_trouble(Trouble::NoWorker(error.to_string()));
+                }
+                self.job_failed(work, &error.to_string()).await;
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::Note;
 use crate::gauge::Gauge;
 use crate::kill_switch::KillSwitch;
-use crate::lease::{JobStage, LeaseShell};
+use crate::lease::{JobStage, LeaseShell, Trouble};
 use crate::reservation::Accepted;
 
 /// One accepted reservation on its way to a running lease.
@@ -46,8 +46,8 @@ impl Opening {
         };
         let at = proof.certified.header.time;
         let (paid_in, is_paid) = oneshot::channel();
-        let (lost_in, is_lost) = oneshot::channel();
-        let (lease, effects, shell) = self.open(paid_in, lost_in).await;
+        let (trouble_in, trouble) = oneshot::channel();
+        let (lease, effects, shell) = self.open(paid_in, trouble_in).await;
         // The lease is registered before the payer hears that it is open, so no message can miss it.
         reply.send(LeaseResponse::Reserved(Box::new(proof)));
         lease.input(Input::Opened { at }).await;
@@ -57,12 +57,12 @@ impl Opening {
                 let _stopped = notes.send(Note::Paid(agreement, paid)).await;
             }
         };
-        let count_loss = async {
-            if let Ok(words) = is_lost.await {
-                let _stopped = notes.send(Note::CardLost(words)).await;
+        let pass_on = async {
+            if let Ok(trouble) = trouble.await {
+                let _stopped = notes.send(Note::Trouble(trouble)).await;
             }
         };
-        let (ending, (), ()) = tokio::join!(shell.run(effects), offer_again, count_loss);
+        let (ending, (), ()) = tokio::join!(shell.run(effects), offer_again, pass_on);
         let paid = ending.map(|ending| ending.paid);
         let _stopped = notes.send(Note::Over(agreement, paid)).await;
     }
@@ -94,7 +94,7 @@ impl Opening {
     async fn open(
         self,
         paid: oneshot::Sender<Amount>,
-        card_lost: oneshot::Sender<String>,
+        trouble: oneshot::Sender<Trouble>,
     ) -> (
         LeaseHandle,
         mpsc::Receiver<market::lease::Output>,
@@ -120,7 +120,7 @@ impl Opening {
             lease: lease.clone(),
             stage: self.stage,
             paid: Some(paid),
-            card_lost: Some(card_lost),
+            trouble: Some(trouble),
             switch: self.switch,
         };
         (lease, effects, shell)

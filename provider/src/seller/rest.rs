@@ -1,5 +1,5 @@
 //! Owns why nothing is sold though it could be: the owner's pause, a cancelled ask, a machine that is needed for something
-//! else, a card that was lost twice.
+//! else, a card that was lost twice, a sandbox that does not hold.
 //!
 //! Never mixes them up: each ends only in its own way, and selling goes on when none is left.
 
@@ -7,6 +7,9 @@ use market::Timestamp;
 
 use super::breaker::{Breaker, Verdict};
 use super::words;
+
+/// How much of a worker's words is shown, in characters.
+const SHOWN_WORDS: usize = 400;
 
 /// The reasons that hold now.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub(super) struct Rest {
     yielded_to: Option<String>,
     /// What losses of the card led to.
     breaker: Breaker,
+    /// Why it is not known that jobs can be confined, or known that they cannot.
+    unconfined: Option<String>,
 }
 
 impl Rest {
@@ -29,14 +34,20 @@ impl Rest {
 
     /// Tells whether a lease may not run either.
     pub(super) fn wants_the_machine(&self) -> bool {
-        self.paused || self.breaker.is_stopped() || self.yielded_to.is_some()
+        self.paused
+            || self.breaker.is_stopped()
+            || self.unconfined.is_some()
+            || self.yielded_to.is_some()
     }
 
     /// Returns why no lease may run, in words; the owner's word first.
     pub(super) fn why(&self) -> Option<String> {
         match self.paused {
             true => Some("paused by its owner".to_owned()),
-            false => self.breaker.why().or_else(|| self.yielded_to.clone()),
+            false => {
+                let lies_with_the_machine = self.breaker.why().or_else(|| self.unconfined.clone());
+                lies_with_the_machine.or_else(|| self.yielded_to.clone())
+            }
         }
     }
 
@@ -57,6 +68,24 @@ impl Rest {
     pub(super) fn resume(&mut self) {
         (self.paused, self.withheld) = (false, false);
         self.breaker.reset();
+        self.unconfined = None;
+    }
+
+    /// Notes that a worker did not come up, and what it said.
+    pub(super) fn doubt_the_sandbox(&mut self, words: &str) {
+        let words: String = words.chars().take(SHOWN_WORDS).collect();
+        let why = format!("a worker did not come up, so the sandbox is tested once more: {words}");
+        self.unconfined = Some(why);
+    }
+
+    /// Notes what a test of the sandbox came to.
+    pub(super) fn sandbox_tested(&mut self, tested: Result<(), String>) {
+        self.unconfined = tested.err().map(|why| {
+            let why: String = why.chars().take(SHOWN_WORDS).collect();
+            format!(
+                "{why}. Nothing is sold until you press p on the screen or start this node anew"
+            )
+        });
     }
 
     /// Notes that the card was lost while a job ran on it.

@@ -378,7 +378,7 @@ async fn a_market_without_others_is_told_as_being_next() {
 async fn a_card_lost_twice_is_not_sold_until_its_owner_says_so() {
     let mut shop = Shop::open().await;
     shop.seller.keep_offering().await;
-    let lost = || Note::CardLost("VK_ERROR_DEVICE_LOST".to_owned());
+    let lost = || Note::Trouble(Trouble::CardLost("VK_ERROR_DEVICE_LOST".to_owned()));
     shop.seller.note(lost()).await;
     assert!(order_of(&shop).is_some(), "one loss ends its job alone");
     shop.seller.note(lost()).await;
@@ -389,6 +389,42 @@ async fn a_card_lost_twice_is_not_sold_until_its_owner_says_so() {
     let view = shop.wish(Wish::View).await;
     assert_eq!(view.state, ProviderState::Paused);
     assert!(view.why.contains("lost twice"), "{}", view.why);
+    let view = shop.wish(Wish::Resume).await;
+    assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
+}
+
+#[tokio::test]
+async fn where_jobs_cannot_be_confined_any_more_nothing_is_sold_and_its_owner_reads_why() {
+    let mut shop = Shop::open().await;
+    shop.seller.keep_offering().await;
+    let doubted = order_of(&shop);
+    shop.seller
+        .doubt_the_sandbox("unshare: Operation not permitted")
+        .await;
+    assert_eq!(
+        order_of(&shop),
+        None,
+        "nothing is offered while it is tested"
+    );
+    assert_eq!(shop.refusal(), Refusal::Paused);
+    shop.seller.note(Note::Tested(Ok(()))).await;
+    assert!(order_of(&shop).is_some(), "it holds");
+    assert_ne!(order_of(&shop), doubted);
+
+    shop.seller
+        .doubt_the_sandbox("unshare: Operation not permitted")
+        .await;
+    let open = "jobs cannot be confined on this machine: a job could send a datagram";
+    shop.seller.note(Note::Tested(Err(open.to_owned()))).await;
+    shop.seller.keep_offering().await;
+    assert_eq!(order_of(&shop), None);
+    let view = shop.wish(Wish::View).await;
+    assert_eq!(view.state, ProviderState::Paused);
+    assert!(
+        view.why.starts_with(open) && view.why.contains("press p"),
+        "{}",
+        view.why
+    );
     let view = shop.wish(Wish::Resume).await;
     assert_eq!(view.state, ProviderState::Waiting, "{}", view.why);
 }
