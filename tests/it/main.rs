@@ -76,6 +76,8 @@ mod tidy;
 mod transcript;
 #[cfg(test)]
 mod treasury;
+#[cfg(test)]
+mod unconfined;
 mod versions;
 #[cfg(test)]
 mod wallet;

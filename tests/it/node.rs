@@ -104,6 +104,27 @@ impl Node {
         }
     }
 
+    /// Starts a node as [`Self::spawn`] does, by a program that becomes it.
+    pub(crate) fn spawn_behind(
+        wrapper: &[&str],
+        home: &Path,
+        arguments: &[&str],
+        ready: &'static str,
+    ) -> Self {
+        let (first, rest) = wrapper.split_first().expect("a wrapper is a program");
+        let mut command = program::clean(first);
+        command.args(rest).arg(program::path());
+        command.arg("--home").arg(home).args(arguments);
+        command.stdin(std::process::Stdio::null());
+        Self {
+            home: home.to_owned(),
+            proxy: None,
+            running: program::start(command),
+            arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+            ready,
+        }
+    }
+
     /// Starts a node and waits until it is ready.
     pub(crate) fn start(home: &Path, arguments: &[&str], ready: &'static str) -> Self {
         let node = Self::spawn(home, arguments, ready);
