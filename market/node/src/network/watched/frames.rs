@@ -95,11 +95,13 @@ enum Next {
 }
 
 /// A message that has begun.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Level {
     shape: Shape,
     /// Where it ends, counted from where the outermost began.
     end: u64,
+    /// Whether the last number for a variant stood for none. An earlier one does not matter: the last one counts.
+    has_no_variant: bool,
 }
 
 /// The messages that arrive on one stream.
@@ -124,7 +126,7 @@ impl Frames {
             varint: Varint::default(),
             character: Character::default(),
             at: 0,
-            open: [Level { shape: &[], end: 0 }; MAX_DEPTH],
+            open: [Level::default(); MAX_DEPTH],
             depth: 0,
         }
     }
@@ -173,8 +175,7 @@ impl Frames {
             return Err(Offence::Oversized);
         }
         self.at = 0;
-        self.enter(self.kind.shape, length);
-        Ok(())
+        self.enter(self.kind.shape, length)
     }
 
     fn varint(&mut self, byte: u8) -> Result<(), Offence> {
@@ -182,8 +183,7 @@ impl Frames {
         if let Some(value) = self.varint.read(byte)? {
             match self.next {
                 Next::Size(holds) => self.size(holds, value)?,
-                Next::Number(variants) if is_variant(value, variants) => self.leave(),
-                Next::Number(_) => return Err(Offence::Undecodable),
+                Next::Number(variants) => self.number(value, variants)?,
                 Next::Key | Next::Length | Next::Content { .. } => self.key(value)?,
             }
         }
@@ -193,6 +193,15 @@ impl Frames {
             true => Err(Offence::Undecodable),
             false => Ok(()),
         }
+    }
+
+    fn number(&mut self, value: u64, variants: Option<u64>) -> Result<(), Offence> {
+        if let Some(variants) = variants {
+            let innermost = self.depth.saturating_sub(1);
+            // Read as libp2p does, from its lowest 32 bits.
+            self.open[innermost].has_no_variant = value & u64::from(u32::MAX) >= variants;
+        }
+        self.leave()
     }
 
     fn key(&mut self, key: u64) -> Result<(), Offence> {
@@ -222,8 +231,7 @@ impl Frames {
                 if size > self.left() {
                     return Err(Offence::Undecodable);
                 }
-                self.enter(shape, size);
-                Ok(())
+                self.enter(shape, size)
             }
             holds => self.begin_content(size, holds),
         }
@@ -235,10 +243,10 @@ impl Frames {
         }
         self.character = Character::default();
         self.next = Next::Content { left: size, holds };
-        if size == 0 {
-            self.leave();
+        match size {
+            0 => self.leave(),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Reads content of a field; returns the bytes after it.
@@ -260,34 +268,36 @@ impl Frames {
             if self.character.length > 0 {
                 return Err(Offence::Undecodable);
             }
-            self.leave();
+            self.leave()?;
         }
         Ok(rest)
     }
 
     /// Begins a message.
-    fn enter(&mut self, shape: Shape, length: u64) {
-        let end = self.at + length;
-        self.open[self.depth] = Level { shape, end };
+    fn enter(&mut self, shape: Shape, length: u64) -> Result<(), Offence> {
+        self.open[self.depth] = Level {
+            shape,
+            end: self.at + length,
+            has_no_variant: false,
+        };
         self.depth += 1;
-        self.leave();
+        self.leave()
     }
 
     /// Goes on after a field, and ends the messages that are over with it.
-    fn leave(&mut self) {
+    fn leave(&mut self) -> Result<(), Offence> {
         while self.depth > 0 && self.left() == 0 {
+            if self.level().has_no_variant {
+                return Err(Offence::Undecodable);
+            }
             self.depth -= 1;
         }
         self.next = match self.depth {
             0 => Next::Length,
             _ => Next::Key,
         };
+        Ok(())
     }
-}
-
-/// Tells whether a number stands for one of so many variants. It is read as libp2p does, from its lowest 32 bits.
-fn is_variant(value: u64, variants: Option<u64>) -> bool {
-    variants.is_none_or(|variants| value & u64::from(u32::MAX) < variants)
 }
 
 #[cfg(test)]

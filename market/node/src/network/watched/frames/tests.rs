@@ -219,6 +219,20 @@ fn what_is_no_message_is_undecodable_as_soon_as_that_is_seen() {
 }
 
 #[test]
+fn of_a_number_that_comes_more_than_once_the_last_one_counts() {
+    let twice = |first, last| [4, 8, first, 8, last];
+    assert_eq!(verdict(&LOOKUP, &twice(6, 3)), Ok(false));
+    assert!(read_by_kademlia(vec![8, 8, 0, 8, 0, 8, 6, 8, 3]));
+    assert_eq!(
+        verdict(&LOOKUP, &[8, 8, 0, 8, 0, 8, 6, 8, 3]),
+        Ok(false),
+        "as Kademlia reads it"
+    );
+    let seen = verdict(&LOOKUP, &twice(3, 6));
+    assert_eq!(seen, Err(Offence::Undecodable));
+}
+
+#[test]
 fn text_is_utf_8() {
     let text = |text: &[u8]| framed(&[&[0x32], framed(text).as_slice()].concat());
     for good in ["", "a", "é€🦀"] {
