@@ -436,3 +436,6 @@ struct Piece {
     offset: u64,
     end: Option<BlobHash>,
 }
+
+#[cfg(test)]
+mod tests;

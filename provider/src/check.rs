@@ -120,10 +120,9 @@ fn attack(sandbox: &Sandbox, rows: &RangeInclusive<u8>) -> Result<Vec<EngineFind
 /// Says what became of an attack. Only a refusal before any work is what the layer is for: where a worker died of it, the
 /// confinement around it held, but a reader or a check did not.
 fn judge(attack: &hostile::Attack, heard: &Heard) -> EngineFinding {
-    let is_stopped = heard.ending == Ending::Refused;
-    let verdict = match is_stopped {
-        true => Verdict::Stopped,
-        false => Verdict::NotStopped,
+    let verdict = match heard.ending {
+        Ending::Refused => Verdict::Stopped,
+        _ => Verdict::NotStopped,
     };
     finding(attack, verdict, heard.in_words())
 }

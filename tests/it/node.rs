@@ -95,10 +95,19 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node in `home`; [`Self::wait_until_ready`] waits until it says `ready` on standard error.
     pub(crate) fn spawn(home: &Path, arguments: &[&str], ready: &'static str) -> Self {
+        Self::begun(program::command(home, arguments), home, arguments, ready)
+    }
+
+    fn begun(
+        command: std::process::Command,
+        home: &Path,
+        arguments: &[&str],
+        ready: &'static str,
+    ) -> Self {
         Self {
             home: home.to_owned(),
             proxy: None,
-            running: program::start(program::command(home, arguments)),
+            running: program::start(command),
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
             ready,
         }
@@ -116,13 +125,7 @@ impl Node {
         command.args(rest).arg(program::path());
         command.arg("--home").arg(home).args(arguments);
         command.stdin(std::process::Stdio::null());
-        Self {
-            home: home.to_owned(),
-            proxy: None,
-            running: program::start(command),
-            arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
-            ready,
-        }
+        Self::begun(command, home, arguments, ready)
     }
 
     /// Starts a node and waits until it is ready.

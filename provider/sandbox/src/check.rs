@@ -142,9 +142,10 @@ fn downgrade(sandbox: &Sandbox, timeout: Duration) -> Result<Finding, SelfTestEr
             .map(|row| row.attack.to_string())
             .collect();
         is_stopped &= open.is_empty();
-        words.push(match (locked.landlock_abi, open.is_empty()) {
-            (abi, true) => format!("Landlock {abi} in force: {} of {0} stopped", rows.len()),
-            (abi, false) => format!("Landlock {abi} in force: open: {}", open.join(", ")),
+        let (abi, count) = (locked.landlock_abi, rows.len());
+        words.push(match open.is_empty() {
+            true => format!("Landlock {abi} in force: {count} of {count} stopped"),
+            false => format!("Landlock {abi} in force: open: {}", open.join(", ")),
         });
     }
     Ok(Finding {

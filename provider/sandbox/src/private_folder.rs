@@ -3,7 +3,7 @@
 //! It must never remove the folder of a process that lives: each holds a lock on its own, which the kernel lets go of at
 //! its end, so that a process number that is used again, or means another process in a container, misleads nobody.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -73,9 +73,8 @@ impl PrivateFolder {
             let Ok(folder) = File::open(&path) else {
                 continue;
             };
-            match folder.try_lock() {
-                Ok(()) => _ = fs::remove_dir_all(&path),
-                Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+            if folder.try_lock().is_ok() {
+                let _ = fs::remove_dir_all(&path);
             }
         }
     }
@@ -85,9 +84,10 @@ impl PrivateFolder {
     fn has_same_owner(&self, path: &Path) -> bool {
         use std::os::unix::fs::MetadataExt;
 
-        let owner = |data: io::Result<fs::Metadata>| data.ok().map(|data| data.uid());
-        fs::symlink_metadata(path).is_ok_and(|data| data.is_dir())
-            && owner(fs::symlink_metadata(path)) == owner(self.held.metadata())
+        let (Ok(own), Ok(other)) = (self.held.metadata(), fs::symlink_metadata(path)) else {
+            return false;
+        };
+        other.is_dir() && other.uid() == own.uid()
     }
 
     /// Elsewhere the temporary folder is each user's own.
