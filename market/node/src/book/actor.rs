@@ -11,6 +11,7 @@ use matching::{Book, Capacity, Message, Posting};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::gossip::Overtaken;
 use super::handle::{BookError, BookHandle, Ingress, Post, PostError, PostedOrder};
 use super::own::OwnOrders;
 use super::protocol::{BookPage, BookRequest, BookResponse};
@@ -65,6 +66,7 @@ pub struct BookActor {
     book: Book,
     own: OwnOrders,
     allowances: Allowances,
+    overtaken: Overtaken,
     asked: Asked,
     followers: Vec<NodeId>,
     pulls: JoinSet<(NodeId, Pulled)>,
@@ -85,6 +87,7 @@ pub fn start(config: BookConfig, clock: ProtocolClock, client: Client) -> (BookH
         book: Book::new(config.posting, config.capacity),
         own: OwnOrders::new(config.key, config.chain, config.beacon_interval_s),
         allowances: Allowances::default(),
+        overtaken: Overtaken::default(),
         asked: Asked::default(),
         followers: Vec::new(),
         pulls: JoinSet::new(),
@@ -160,7 +163,10 @@ impl BookActor {
         };
         let outcome = gossip::apply(&mut self.book, &mut self.allowances, messages, now);
         self.changed(outcome.changes);
-        outcome.judgement
+        match self.overtaken.take(data) {
+            true => Judgement::Accept,
+            false => outcome.judgement,
+        }
     }
 
     /// Takes one checked message of another node, under the rules of gossip.
@@ -262,13 +268,17 @@ impl BookActor {
         }
     }
 
-    async fn pass_on(&self, news: Vec<BookMessage>) {
+    async fn pass_on(&mut self, news: Vec<BookMessage>) {
         for messages in news.chunks(market::order::MAX_BULLETIN_MESSAGES) {
             let Ok(bulletin) = market::order::Bulletin::new(messages.to_vec()) else {
                 continue;
             };
-            // Whoever misses it reads it from another book, as this node did.
-            let _not_published = self.client.publish(Topic::Orders, bulletin.encode()).await;
+            let data = bulletin.encode();
+            let digest = blake3::hash(&data);
+            // Whoever misses what is not published reads it from another book, as this node did.
+            if self.client.publish(Topic::Orders, data).await == Err(PublishError::Known) {
+                self.overtaken.add(digest);
+            }
         }
     }
 
@@ -318,7 +328,7 @@ impl BookActor {
     async fn publish_own(&mut self) {
         while let Some((data, places)) = self.own.next_bulletin() {
             match self.client.publish(Topic::Orders, data).await {
-                Ok(()) => self.own.published(&places),
+                Ok(()) | Err(PublishError::Known) => self.own.published(&places),
                 Err(PublishError::NoPeers | PublishError::Busy) => return,
                 Err(error) => {
                     tracing::warn!(%error, "own orders were not published");

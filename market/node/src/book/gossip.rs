@@ -3,12 +3,43 @@
 //! Never blames a sender for what it cannot know: only bytes that are undecodable, oversized or badly
 //! signed are rejected, all else that is of no use is ignored.
 
+use std::collections::VecDeque;
+
 use market::order::Bulletin;
 use market::{ChainId, Timestamp};
 use matching::{Book, Message, Refused};
 
 use super::rate::Allowances;
 use crate::network::Judgement;
+
+/// Overtaken bulletins that are remembered.
+const MAX_OVERTAKEN: usize = 64;
+
+/// The bulletins whose news came by another way, a farewell say, while their gossip waited here for its judgement.
+/// This node can't publish the same bytes a second time, and their gossip brings it no news any more: unless it is
+/// passed on all the same, the news ends here.
+#[derive(Debug, Default)]
+pub(super) struct Overtaken(VecDeque<blake3::Hash>);
+
+impl Overtaken {
+    /// Remembers a bulletin; the oldest is forgotten where there are too many.
+    pub(super) fn add(&mut self, digest: blake3::Hash) {
+        if self.0.len() == MAX_OVERTAKEN {
+            self.0.pop_front();
+        }
+        self.0.push_back(digest);
+    }
+
+    /// Tells whether these bytes are such a bulletin, and forgets it.
+    pub(super) fn take(&mut self, data: &[u8]) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let digest = blake3::hash(data);
+        let place = self.0.iter().position(|overtaken| *overtaken == digest);
+        place.and_then(|place| self.0.remove(place)).is_some()
+    }
+}
 
 /// What one bulletin did.
 #[derive(Debug, PartialEq, Eq)]

@@ -242,7 +242,8 @@ impl BookHandle {
             .await
     }
 
-    /// Returns a watch that changes whenever the book does; its value counts the changes.
+    /// Returns a watch that changes whenever the book takes a message or forgets one; its value counts the changes.
+    /// That an order stands no more because its time has come is no change.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.version.clone()
     }

@@ -36,6 +36,9 @@ pub enum PublishError {
     /// The queues to all neighbours are full.
     #[error("the queues to all neighbours are full; try again in a second")]
     Busy,
+    /// The same bytes were published within two minutes, here or by another node whose message has arrived.
+    #[error("the message is on its way already")]
+    Known,
     /// The gossip layer refused the message for a reason of its own.
     #[error("the message was not published: {0}")]
     Other(String),
@@ -176,7 +179,7 @@ impl Client {
         self.call(node, request, Call::Book).await
     }
 
-    /// Publishes gossip. What was published already within two minutes counts as published.
+    /// Publishes gossip to all neighbours that follow the topic.
     pub async fn publish(&self, topic: Topic, data: Vec<u8>) -> Result<(), PublishError> {
         self.ask(|done| Command::Publish(topic, data, done))
             .await

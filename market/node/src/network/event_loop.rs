@@ -148,7 +148,8 @@ impl EventLoop {
         let length = data.len();
         let topic = topic.ident(&self.names.chain);
         match self.swarm.behaviour_mut().gossip.publish(topic, data) {
-            Ok(_) | Err(gossipsub::PublishError::Duplicate) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(gossipsub::PublishError::Duplicate) => Err(PublishError::Known),
             Err(gossipsub::PublishError::NoPeersSubscribedToTopic) => Err(PublishError::NoPeers),
             Err(gossipsub::PublishError::MessageTooLarge) => Err(PublishError::TooLarge(length)),
             Err(gossipsub::PublishError::AllQueuesFull(_)) => Err(PublishError::Busy),

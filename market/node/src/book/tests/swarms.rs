@@ -6,9 +6,10 @@ use libp2p::Multiaddr;
 use market::keys::SecretKey;
 use market::order::{Beacon, BookMessage, Order, OrderBody, Sequence};
 use market::{AccountId, HeaderId, Signed};
-use matching::{Capacity, Need, Posting, Refused};
+use matching::{Capacity, Message, Need, Posting, Refused};
 
 use super::fixture::{START, ask, key, slot};
+use crate::book::gossip;
 use crate::book::{AskView, BookConfig, BookError, BookHandle, BookRequest, PostError, start};
 use crate::clock::ProtocolClock;
 use crate::network::fixture::{TestNode, chain, config, hidden_node, node, within};
@@ -22,26 +23,59 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn route(mut inbound: InboundStream, book: BookHandle) {
     tokio::spawn(async move {
         while let Some(inbound) = inbound.recv().await {
+            hand(inbound, &book);
+        }
+    });
+}
+
+fn hand(inbound: Inbound, book: &BookHandle) {
+    match inbound {
+        Inbound::Gossip {
+            topic: Topic::Orders,
+            data,
+            verdict,
+            ..
+        } => book.on_gossip(data, verdict),
+        Inbound::Book {
+            from,
+            request,
+            reply,
+        } => book.on_request(from, request, reply),
+        Inbound::Subscribed {
+            node,
+            topic: Topic::Orders,
+        } => book.on_follower(node),
+        _ => {}
+    }
+}
+
+/// Like [`route`], but a farewell and the gossip that says the same wait for each other, and the farewell goes first.
+fn route_farewell_before_gossip(mut inbound: InboundStream, book: BookHandle) {
+    tokio::spawn(async move {
+        let (mut farewell, mut gossip) = (None, None);
+        while let Some(inbound) = inbound.recv().await {
             match inbound {
-                Inbound::Gossip {
-                    topic: Topic::Orders,
-                    data,
-                    verdict,
-                    ..
-                } => book.on_gossip(data, verdict),
+                Inbound::Gossip { ref data, .. } if says_farewell(data) => gossip = Some(inbound),
                 Inbound::Book {
-                    from,
-                    request,
-                    reply,
-                } => book.on_request(from, request, reply),
-                Inbound::Subscribed {
-                    node,
-                    topic: Topic::Orders,
-                } => book.on_follower(node),
-                _ => {}
+                    request: BookRequest::Farewell(_),
+                    ..
+                } => farewell = Some(inbound),
+                other => hand(other, &book),
+            }
+            if farewell.is_some() && gossip.is_some() {
+                let both = [farewell.take(), gossip.take()];
+                both.into_iter().flatten().for_each(|it| hand(it, &book));
             }
         }
     });
+}
+
+fn says_farewell(data: &[u8]) -> bool {
+    let messages = gossip::read(data, &chain()).unwrap_or_default();
+    messages.iter().any(|message| match message {
+        Message::Beacon(beacon) => beacon.value().live_slots == 0,
+        Message::Order(_) => false,
+    })
 }
 
 struct BookNode {
@@ -52,6 +86,10 @@ struct BookNode {
 }
 
 async fn book_on(node: TestNode) -> BookNode {
+    routed_book_on(node, route).await
+}
+
+async fn routed_book_on(node: TestNode, route: fn(InboundStream, BookHandle)) -> BookNode {
     let addresses = node.client.listen_addresses().await;
     let address = if addresses.is_empty() {
         None
@@ -87,9 +125,11 @@ impl BookNode {
         [self.address.clone().expect("it listens")]
     }
 
-    /// Waits until the book holds as many asks as wanted.
+    /// Waits until as many asks stand as wanted: for the next change, or for time to pass, since the clock of the
+    /// node that took an ask back may be ahead of this one's.
     async fn wait_for_asks(&self, wanted: usize) -> Vec<AskView> {
         let mut changes = self.book.watch();
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
         within(async {
             loop {
                 changes.mark_unchanged();
@@ -97,11 +137,19 @@ impl BookNode {
                 if asks.len() == wanted {
                     return asks;
                 }
-                changes.changed().await.unwrap();
+                tokio::select! {
+                    changed = changes.changed() => changed.unwrap(),
+                    _ = looks.tick() => {}
+                }
             }
         })
         .await
     }
+}
+
+async fn post(node: &BookNode) {
+    let posted = node.book.post(slot(0), OrderBody::Ask(ask()), HOUR).await;
+    posted.unwrap();
 }
 
 #[tokio::test]
@@ -163,6 +211,24 @@ async fn who_takes_leave_is_out_of_the_books_of_its_neighbours_at_once() {
         "{:?}",
         report.refusals
     );
+}
+
+#[tokio::test]
+async fn a_farewell_that_overtakes_its_gossip_is_passed_on_all_the_same() {
+    let operator = routed_book_on(node(1, &[]).await, route_farewell_before_gossip).await;
+    operator.set_clock();
+    let provider = book_on(hidden_node(2, &operator.bootstrap()).await).await;
+    provider.set_clock();
+    let consumer = book_on(hidden_node(3, &operator.bootstrap()).await).await;
+    consumer.set_clock();
+    // Who has seen an order of the operator knows that it follows the topic: what is posted then goes out at once,
+    // and the farewell lies alone in its bulletin.
+    post(&operator).await;
+    provider.wait_for_asks(1).await;
+    post(&provider).await;
+    consumer.wait_for_asks(2).await;
+    within(provider.book.take_leave()).await;
+    consumer.wait_for_asks(1).await;
 }
 
 #[tokio::test]
