@@ -117,8 +117,10 @@ pub(crate) struct LaunchConfig {
     pub(crate) left_out: BTreeSet<LayerName>,
     /// Why the worker starts.
     pub(crate) purpose: Purpose,
-    /// Whether a control group keeps the memory limit, so that no per-process limit must.
-    pub(crate) memory_keeper: MemoryKeeper,
+    /// Who keeps the limit of memory.
+    pub(crate) memory_keeper: Keeper,
+    /// Who keeps the limit of processes and threads.
+    pub(crate) process_keeper: Keeper,
     /// The namespaces outside, by name; filled in by the launcher.
     pub(crate) outer_namespaces: BTreeMap<String, String>,
     /// The Landlock version in force; filled in just before exec.
@@ -147,11 +149,11 @@ pub(crate) struct SecondAgent {
     pub(crate) targets: Targets,
 }
 
-/// Who keeps the memory limit.
+/// Who keeps a limit over the whole tree of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum MemoryKeeper {
-    /// A control group, over the whole tree.
+pub(crate) enum Keeper {
+    /// A control group.
     ControlGroup,
-    /// `RLIMIT_DATA`, process by process.
+    /// Nobody: `RLIMIT_DATA` bounds the memory of each process, and `RLIMIT_NPROC` the processes of the user.
     ResourceLimit,
 }

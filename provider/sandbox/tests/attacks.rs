@@ -13,16 +13,20 @@
 mod tried;
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use sandbox::Attack;
 use tried::{Part, Tried};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_sandbox-probe");
 /// Users without rights: one a test, since the kernel counts the processes of a user together.
-const ORDINARY: [u32; 2] = [65_532, 65_533];
+const ORDINARY: [u32; 3] = [65_532, 65_533, 65_531];
 
 fn is_root() -> bool {
     rustix::process::getuid().is_root()
@@ -116,6 +120,85 @@ fn as_an_ordinary_user_with_a_delegated_control_group() {
     }
     every_line_holds(command);
     drop(groups);
+}
+
+/// The kernel bounds the processes of everybody but the machine's root, whatever number root has in a container.
+#[test]
+fn where_nothing_bounds_the_processes_of_the_user_no_worker_comes_up() {
+    if !is_root() || !is_the_machines_root() {
+        return println!("skipped: only the machine's root can go by another number");
+    }
+    let under_another_number = |of: Option<u32>| {
+        let inside = format!(
+            "mount -t tmpfs tmpfs /sys/fs/cgroup && \
+             exec setpriv --inh-caps=-all --ambient-caps=-all {PROBE} self-test"
+        );
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-user=1000", "--map-group=1000"])
+            .args(["--mount", "--keep-caps", "sh", "-c", &inside]);
+        if let Some(user) = of {
+            command.uid(user).gid(user);
+        }
+        let output = command.output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), words)
+    };
+    let (is_offered, words) = under_another_number(None);
+    assert!(
+        !is_offered && words.contains("any number of processes"),
+        "{words}"
+    );
+    let (is_offered, words) = under_another_number(Some(ORDINARY[2]));
+    assert!(is_offered, "{words}");
+}
+
+fn is_the_machines_root() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap();
+    let mut numbers = map.split_whitespace();
+    (numbers.next(), numbers.next()) == (Some("0"), Some("0"))
+}
+
+/// Below the check there are its second agent and that one's launcher, init and worker.
+#[test]
+fn a_check_that_is_killed_takes_its_second_agent_and_all_below_it_along() {
+    let mut check = Command::new(PROBE)
+        .args(["attack", "18"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let patience = Instant::now() + Duration::from_secs(60);
+    let family = loop {
+        let family = sandbox::family_of(check.id());
+        if family.len() >= 5 {
+            break family;
+        }
+        assert!(Instant::now() < patience, "only {family:?} came to be");
+        std::thread::yield_now();
+    };
+    let mut watched: Vec<OwnedFd> = Vec::new();
+    for pid in family.into_iter().filter(|pid| *pid != check.id()) {
+        let number = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        // A worker that observes itself has children for a moment.
+        let Ok(process) = pidfd_open(number, PidfdFlags::empty()) else {
+            continue;
+        };
+        // The worker stands still, so that the second agent waits for it and has no other reason to end.
+        if sandbox::family_of(pid).len() < 4 {
+            let _ended_meanwhile = pidfd_send_signal(&process, Signal::STOP);
+        }
+        watched.push(process);
+    }
+    check.kill().unwrap();
+    check.wait().unwrap();
+    for process in watched {
+        let mut fds = [PollFd::new(&process, PollFlags::IN)];
+        let limit = Timespec {
+            tv_sec: 10,
+            tv_nsec: 0,
+        };
+        assert_eq!(poll(&mut fds, Some(&limit)).unwrap(), 1, "one lives on");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use self::home::{Controller, Home};
 use self::leftovers::left_by_the_dead;
-use crate::config::MemoryKeeper;
+use crate::config::Keeper;
 use crate::layer::{Layer, LayerName};
 use crate::limits::Limits;
 
@@ -71,13 +71,27 @@ impl Groups {
         files.any(|(file, _)| file.starts_with(start))
     }
 
-    /// Says who keeps the memory limit.
-    pub(super) fn memory_keeper(&self) -> MemoryKeeper {
-        if self.keeps("memory") {
-            MemoryKeeper::ControlGroup
+    /// Says who keeps the limit of memory.
+    pub(super) fn memory_keeper(&self) -> Keeper {
+        self.keeper("memory")
+    }
+
+    /// Says who keeps the limit of processes.
+    pub(super) fn process_keeper(&self) -> Keeper {
+        self.keeper("pids")
+    }
+
+    fn keeper(&self, start: &str) -> Keeper {
+        if self.keeps(start) {
+            Keeper::ControlGroup
         } else {
-            MemoryKeeper::ResourceLimit
+            Keeper::ResourceLimit
         }
+    }
+
+    /// Says whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.made.is_empty()
     }
 
     /// Opens the files through which a new process enters the groups.

@@ -2,9 +2,12 @@
 //!
 //! It must never use `RLIMIT_AS`: GPU drivers reserve huge address ranges that they never touch.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
 
-use crate::config::{LaunchConfig, MemoryKeeper};
+use rustix::process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit, waitpid};
+
+use super::sys::{self, Fork};
+use crate::config::{Keeper, LaunchConfig};
 use crate::layer::{ConfineError, LayerName};
 
 /// Lowers the limits. Must run inside the new user namespace, because the kernel counts
@@ -31,7 +34,39 @@ pub(super) fn observe(config: &LaunchConfig) -> Result<String, String> {
             other => return Err(format!("{resource:?} is {other:?}, over {value}")),
         }
     }
+    // Whoever does without a user of its own may be root, whom the kernel counts nowhere.
+    if config.process_keeper == Keeper::ResourceLimit && config.has(LayerName::UserNamespace) {
+        words.push(observe_count().map_err(|error| error.to_string())?);
+    }
     Ok(words.join(", "))
+}
+
+/// Checks that the kernel counts the processes of this user, which it does of everybody but the machine's root, under
+/// whatever number: none may come while none is allowed. To be called before there is a second thread.
+fn observe_count() -> io::Result<String> {
+    let given = getrlimit(Resource::Nproc);
+    let none = Rlimit {
+        current: Some(0),
+        ..given
+    };
+    setrlimit(Resource::Nproc, none)?;
+    let forked = sys::fork();
+    setrlimit(Resource::Nproc, given)?;
+    match forked {
+        Ok(Fork::Child) => sys::leave(0),
+        Ok(Fork::Parent(child)) => {
+            waitpid(Some(child), WaitOptions::empty())?;
+            Err(io::Error::other(
+                "the kernel lets this user have any number of processes, as it does the machine's root, and no control \
+                 group counts them; run the node as a user that is not the machine's root outside its container, or in \
+                 a control group of its own",
+            ))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Ok("one process more than Nproc: EAGAIN".to_owned())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The limits of `config`. A file may be as large as memory, since drivers keep device memory in
@@ -47,7 +82,7 @@ fn wanted(config: &LaunchConfig) -> Vec<(Resource, u64)> {
         (Resource::Nofile, u64::from(limits.open_files)),
         (Resource::Nproc, u64::from(limits.processes) + 2),
     ];
-    if config.memory_keeper == MemoryKeeper::ResourceLimit {
+    if config.memory_keeper == Keeper::ResourceLimit {
         wanted.push((Resource::Data, limits.memory_bytes));
     }
     wanted

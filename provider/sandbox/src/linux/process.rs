@@ -20,9 +20,7 @@ use rustix::io::Errno;
 use self::keeper::{Born, Tree};
 use super::cgroup::Groups;
 use super::sys::BeforeExec;
-use crate::config::{
-    CONFIG_VARIABLE, LaunchConfig, MemoryKeeper, Purpose, STAGE_VARIABLE, Stage, WorkerProgram,
-};
+use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stage, WorkerProgram};
 use crate::frame::read_frame;
 use crate::greeting::MAX_GREETING_BYTES;
 use crate::layer::{Layer, LayerName};
@@ -93,6 +91,7 @@ impl Process {
             left_out: sandbox.left_out.clone(),
             purpose,
             memory_keeper: groups.memory_keeper(),
+            process_keeper: groups.process_keeper(),
             outer_namespaces: Default::default(),
             landlock_abi: 0,
         };
@@ -161,12 +160,10 @@ impl Process {
     /// The layers that only the outside can observe; the name of one that was set up and is not seen.
     pub(crate) fn outer_layers(&self) -> Result<Option<Layer>, LayerName> {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        match (groups.memory_keeper(), groups.observe(self.tree.id())) {
+        match (groups.is_empty(), groups.observe(self.tree.id())) {
             // No limit of each process stands in for it any more. One that is about to end has left its groups already,
             // and takes no job.
-            (MemoryKeeper::ControlGroup, None) if !self.tree.gone_within(ENDING) => {
-                Err(LayerName::ControlGroup)
-            }
+            (false, None) if !self.tree.gone_within(ENDING) => Err(LayerName::ControlGroup),
             (_, seen) => Ok(seen),
         }
     }

@@ -81,18 +81,27 @@ pub(crate) fn try_alone(
     attack: Attack,
     timeout: Duration,
 ) -> Result<Finding, SelfTestError> {
+    let try_within = |time_limit| try_once(sandbox, attack, timeout, time_limit);
+    match is_by_time(attack) {
+        true => with_enough_time(timeout, try_within),
+        false => try_within(TIME_LIMIT),
+    }
+}
+
+/// Tries with ever longer limits of time, up to the first that is no less than `timeout`. The limit runs from a
+/// worker's start, and on a slow machine it may be over before LOCKED.
+fn with_enough_time<T>(
+    timeout: Duration,
+    try_within: impl Fn(Duration) -> Result<T, SelfTestError>,
+) -> Result<T, SelfTestError> {
     let mut time_limit = TIME_LIMIT;
     loop {
-        let tried = try_once(sandbox, attack, timeout, time_limit);
-        let is_too_slow = matches!(
-            tried,
-            Err(SelfTestError::Launch(LaunchError::EndedEarly { .. }))
-        );
-        // The limit runs from the start, and on a slow machine it may be over before LOCKED.
-        if !(is_too_slow && is_by_time(attack) && time_limit < timeout) {
-            return tried;
+        match try_within(time_limit) {
+            Err(SelfTestError::Launch(LaunchError::EndedEarly { .. })) if time_limit < timeout => {
+                time_limit *= 2;
+            }
+            tried => return tried,
         }
-        time_limit *= 2;
     }
 }
 
@@ -469,3 +478,6 @@ fn hear_agent(
     let progress = serde_json::from_slice(&progress).map_err(malformed)?;
     Ok((tree, progress))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Tries everything, or one attack alone, and prints it as JSON.
 pub(crate) fn run(only: Option<u8>) {
-    let program = WorkerProgram::this_binary(["worker", "none"]);
-    let sandbox = Sandbox::new(program, DriverProfile::cpu(), Limits::default());
+    let sandbox = sandbox();
     let report = sandbox
         .check(PATIENCE)
         .expect("a worker with all layers starts");
@@ -36,6 +35,19 @@ pub(crate) fn run(only: Option<u8>) {
         }
     }
     println!("{}", serde_json::to_string(&lines).expect("plain data"));
+}
+
+/// Tries the attacks with this number against all layers, and nothing else.
+pub(crate) fn run_one(number: u8) {
+    for attack in Attack::all().filter(|attack| attack.number() == number) {
+        let tried = attempt(&sandbox(), Part::Together, attack, String::new());
+        println!("{tried}");
+    }
+}
+
+fn sandbox() -> Sandbox {
+    let program = WorkerProgram::this_binary(["worker", "none"]);
+    Sandbox::new(program, DriverProfile::cpu(), Limits::default())
 }
 
 fn line(part: Part, finding: &Finding, layer: String, excuse: Option<String>) -> Tried {

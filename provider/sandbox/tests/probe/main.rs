@@ -43,6 +43,11 @@ fn main() -> ExitCode {
             attacks::run(only.first().and_then(|number| number.parse().ok()));
             ExitCode::SUCCESS
         }
+        #[cfg(target_os = "linux")]
+        ["attack", number] => {
+            attacks::run_one(number.parse().expect("a number"));
+            ExitCode::SUCCESS
+        }
         ["self-test"] => self_test(),
         ["time", count] => time(count.parse().expect("a count")),
         ["sleep"] => stay(),

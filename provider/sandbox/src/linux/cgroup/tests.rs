@@ -44,8 +44,20 @@ fn malformed_lines_find_nothing() {
 #[test]
 fn without_a_group_each_process_keeps_its_own_memory_limit() {
     let groups = Groups::default();
-    assert_eq!(groups.memory_keeper(), MemoryKeeper::ResourceLimit);
+    assert_eq!(groups.memory_keeper(), Keeper::ResourceLimit);
     assert!(groups.observe(1).is_none());
+}
+
+#[test]
+fn groups_that_nobody_keeps_any_more_are_removed() {
+    let groups = Groups::make(&Limits::default());
+    let folders: Vec<PathBuf> = groups.made.iter().map(|made| made.folder.clone()).collect();
+    if folders.is_empty() {
+        return println!("skipped: this user can make no control group here");
+    }
+    assert!(folders.iter().all(|folder| folder.is_dir()));
+    drop(groups);
+    assert!(!folders.iter().any(|folder| folder.exists()));
 }
 
 const MANAGED: &str = "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice";
