@@ -13,7 +13,7 @@ use super::rate::Allowances;
 use crate::network::Judgement;
 
 /// Overtaken bulletins that are remembered.
-const MAX_OVERTAKEN: usize = 64;
+pub(super) const MAX_OVERTAKEN: usize = 64;
 
 /// The bulletins whose news came by another way, a farewell say, while their gossip waited here for its judgement.
 /// This node can't publish the same bytes a second time, and their gossip brings it no news any more: unless it is

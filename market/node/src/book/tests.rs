@@ -66,6 +66,17 @@ fn news_is_passed_on_once_and_old_news_is_ignored() {
 }
 
 #[test]
+fn an_overtaken_bulletin_is_passed_on_once_and_the_oldest_is_forgotten() {
+    let mut overtaken = gossip::Overtaken::default();
+    for number in 0..=u8::try_from(gossip::MAX_OVERTAKEN).unwrap() {
+        overtaken.add(blake3::hash(&[number]));
+    }
+    assert!(!overtaken.take(&[0]));
+    assert!(overtaken.take(&[1]));
+    assert!(!overtaken.take(&[1]));
+}
+
+#[test]
 fn a_node_that_comes_back_to_an_earlier_time_signs_above_what_it_signed_before() {
     let mut book = open_book();
     let before = order_message(&mut own(1), 0, at(5_000));
