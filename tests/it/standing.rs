@@ -351,7 +351,7 @@ fn an_offer_to_a_bid_is_checked_taken_up_once_and_a_refusal_leaves_the_bid_stand
     assert_eq!(said, LeaseResponse::Declined(other));
 
     // The declined one before may still be put away.
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let patience = std::time::Instant::now() + Duration::from_secs(30);
     let said = loop {
         let said = answer(&seller, consumer, offer_of(&seller, order, &example, LOW));
         let is_filling = said == LeaseResponse::Declined(Decline::Filling);
