@@ -350,7 +350,7 @@ fn an_offer_to_a_bid_is_checked_taken_up_once_and_a_refusal_leaves_the_bid_stand
     let other = Decline::Misfit("the ask is signed by another node".to_owned());
     assert_eq!(said, LeaseResponse::Declined(other));
 
-    // The declined one before may still be put away.
+    // A bid that is busy with another offer says so, and hears one that is made later.
     let patience = std::time::Instant::now() + Duration::from_secs(30);
     let said = loop {
         let said = answer(&seller, consumer, offer_of(&seller, order, &example, LOW));
