@@ -192,16 +192,22 @@ impl Machine {
         }
     }
 
-    /// Takes the offer of an ask that fits this bid; a look follows, whatever rest there was.
+    /// Takes the offer of an ask that fits this bid, and that came while it [listened](Self::listens); a look follows,
+    /// whatever rest there was. The ask is in the book by now, and the bid may have seen it there and begun to reserve:
+    /// that is no reason to decline it, for its provider would take the price back that is being agreed to.
     ///
     /// # Errors
-    /// Another one is being filled.
+    /// Another offer was taken, or the bid is over.
     pub(crate) fn offered(&mut self, ask: OrderId, now: Timestamp) -> Result<(), Decline> {
         if now >= self.until {
             return Err(Decline::NoSuchBid);
         }
-        self.listens()?;
-        self.state = State::Called(ask);
+        match self.state {
+            State::Waiting => self.state = State::Called(ask),
+            State::Reserving => self.is_stale = true,
+            State::Called(_) => return Err(Decline::Filling),
+            State::Halted => return Err(Decline::NoSuchBid),
+        }
         Ok(())
     }
 

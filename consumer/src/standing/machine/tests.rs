@@ -99,6 +99,27 @@ fn an_offer_that_comes_during_a_look_is_not_forgotten() {
 }
 
 #[test]
+fn an_offer_whose_ask_the_bid_has_seen_and_begun_to_reserve_is_taken() {
+    let mut bid = standing();
+    assert_eq!(bid.listens(), Ok(()));
+    bid.book_changed();
+    assert_eq!(bid.next(at(1_000)), Step::Look { called: None });
+    assert!(bid.reserve());
+    assert_eq!(bid.offered(order(7), at(1_001)), Ok(()));
+    assert!(bid.is_filling());
+    assert_eq!(
+        bid.listens(),
+        Err(Decline::Filling),
+        "the next one is declined"
+    );
+
+    // Where it was another offer that the look reserved, the next look is not far.
+    bid.looked(Found::Unavailable, None, at(1_002));
+    let rested = at(1_002).saturating_add(REST);
+    assert_eq!(bid.next(rested), Step::Look { called: None });
+}
+
+#[test]
 fn a_refused_bid_stays_and_tries_again_after_a_rest() {
     let mut bid = standing();
     bid.looked(Found::Unavailable, None, at(100));

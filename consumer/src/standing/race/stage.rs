@@ -178,7 +178,8 @@ impl Play<'_> {
         }
         for provider in 0..PROVIDERS {
             self.post(provider);
-            let when = 20 + self.random.below(60);
+            // Around the second from which on a bid, which looks twice a second, looks as soon as the book changes.
+            let when = 960 + self.random.below(100);
             self.after(when, Event::Lowers(provider));
         }
         while let Some(((when, _), event)) = self.events.pop_first() {
@@ -284,9 +285,18 @@ impl Play<'_> {
             return;
         }
         let offered = offer::check(offer, from, price(BID), &chain).unwrap();
-        let _news = buyer_.book.apply(offered.message, now);
+        if buyer_.book.apply(offered.message, now).is_ok() {
+            buyer_.machine.book_changed();
+        }
+        // The bid's own task may see the change of the book before the desk goes on.
+        if self.random.one_in(2) {
+            self.wake(buyer);
+        }
+        let buyer_ = &mut self.buyers[buyer];
         let fit = matching::fit(&buyer_.book, &need(&buyer_.key), offered.ask, now);
-        if offer::judged(fit).is_ok() && buyer_.machine.offered(offered.ask, now).is_ok() {
+        if offer::judged(fit).is_ok() {
+            let taken = buyer_.machine.offered(offered.ask, now);
+            assert_eq!(taken, Ok(()), "it listened, and the ask fits");
             self.wake(buyer);
         }
     }
