@@ -1,7 +1,10 @@
 //! Owns the test of a machine that stops to allow what the sandbox needs while its node sells.
 //!
-//! Never changes the machine: the node runs in a user namespace of its own, and that one's bound is lowered.
+//! Never changes the machine: the node runs in a user namespace of its own, and that one's bound is lowered. The
+//! machine's root, whose processes the kernel does not count, gives the node a control group that does, and removes it.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::json;
@@ -25,6 +28,9 @@ const BOUND: &str = r#"
     close $bound or die "write: $!";
 "#;
 
+/// Enters the control group $0 and starts the rest of the command there.
+const INSIDE: &str = r#"echo $$ > "$0/cgroup.procs" && exec "$@""#;
+
 fn can_enter_users() -> bool {
     let mut own = program::clean(OWN_USERS[0]);
     own.args(&OWN_USERS[1..])
@@ -35,10 +41,31 @@ fn can_enter_users() -> bool {
 }
 
 fn is_the_machines_root() -> bool {
-    let read = |file| std::fs::read_to_string(file).expect("proc is there");
+    let read = |file| fs::read_to_string(file).expect("proc is there");
     let map = read("/proc/self/uid_map");
     let status = read("/proc/self/status");
     map.split_whitespace().take(2).all(|number| number == "0") && status.contains("\nUid:\t0\t")
+}
+
+/// A control group of version 1 that counts the processes of a node's workers.
+struct Counted(PathBuf);
+
+impl Counted {
+    /// Makes one where the machine has that version.
+    fn make() -> Option<Self> {
+        let name = format!("nightshift-test-{}", std::process::id());
+        let folder = Path::new("/sys/fs/cgroup/pids").join(name);
+        fs::create_dir(&folder).ok().map(|()| Self(folder))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let removed = fs::remove_dir(&self.0);
+        if !std::thread::panicking() {
+            removed.expect("a node that has stopped leaves no worker and no group");
+        }
+    }
 }
 
 fn bound_namespaces(node: &Node, most: u32) {
@@ -57,16 +84,22 @@ fn a_node_that_can_confine_no_job_any_more_takes_its_offer_back_and_says_why() {
         println!("skipped: no user namespace of our own, or no perl with its syscall.ph");
         return;
     }
-    if is_the_machines_root() {
-        println!(
-            "skipped: under another number the machine's root, whom nothing counts, sells nothing"
-        );
+    let counted = is_the_machines_root().then(Counted::make);
+    if matches!(counted, Some(None)) {
+        println!("skipped: nothing counts what the machine's root runs under another number");
         return;
     }
+    let counted = counted.flatten();
+    let group = counted.as_ref().map(|group| group.0.to_string_lossy());
+    let mut wrapper = Vec::new();
+    if let Some(group) = &group {
+        wrapper.extend(["sh", "-c", INSIDE, group]);
+    }
+    wrapper.extend(OWN_USERS);
     let mut market = Market::start();
     market.provider.stop();
     let up = ["up", "--provide", "--price", "0.25"];
-    let seller = Node::spawn_behind(OWN_USERS, &market.provider.home, &up, "It sells");
+    let seller = Node::spawn_behind(&wrapper, &market.provider.home, &up, "It sells");
     seller.wait_until_ready();
     market.wait_for_offers(&market.consumer, 1);
     bound_namespaces(&seller, 0);

@@ -34,8 +34,7 @@ struct Times {
     max_ms: f64,
 }
 
-/// What confined work took in parts of unconfined work: the median of the pairs, and an interval that has the true
-/// median in it with at least 95 %, by the ranks of the pairs.
+/// What confined work took in parts of unconfined work: the median of the pairs, and an interval around it.
 #[derive(Debug, Serialize)]
 struct Ratio {
     unconfined_p50: f64,
@@ -48,6 +47,8 @@ struct Ratio {
 #[derive(Debug, Serialize)]
 struct Work {
     pairs: u32,
+    /// With which probability the intervals have the true median in them.
+    confidence: f64,
     /// In milliseconds.
     training_step: Ratio,
     /// In milliseconds.
@@ -137,6 +138,7 @@ fn work(sandbox: &Sandbox, pairs: u32) -> anyhow::Result<Work> {
     };
     Ok(Work {
         pairs,
+        confidence: confidence(done.len()),
         training_step: of(|worked| worked.step_s * 1_000.0),
         token: of(|worked| worked.token_s * 1_000.0),
         peak_memory: of(|worked| worked.peak_bytes as f64 / f64::from(1 << 20)),
@@ -174,19 +176,30 @@ fn ratio(pairs: &[[f64; 2]]) -> Ratio {
     }
 }
 
-/// Returns how many of `count` sorted values lie below an interval that has the true median in it with at least 95 %:
-/// the most for which the binomial distribution with 1/2 leaves no more than 2.5 % below. None where there are too few.
+/// Returns how many of `count` sorted values lie below the interval: the most for which it has the true median in it
+/// with at least 95 %. None where even the whole range falls short of that, which it does for fewer than six values.
 fn rank_outside(count: usize) -> usize {
+    let mut ranks = 0..count / 2;
+    ranks
+        .rfind(|outside| coverage(count, *outside) >= 0.95)
+        .unwrap_or(0)
+}
+
+/// Returns with which probability the interval of `count` pairs has the true median in it.
+fn confidence(count: usize) -> f64 {
+    coverage(count, rank_outside(count))
+}
+
+/// Returns with which probability the true median lies between the values of which `outside` of `count` are smaller and
+/// as many larger: each value is above it with 1/2, as in the sign test.
+fn coverage(count: usize, outside: usize) -> f64 {
     let mut at = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
-    let (mut below, mut rank) = (0.0, 0);
-    loop {
-        below += at;
-        if below > 0.025 || rank >= count / 2 {
-            return rank.saturating_sub(1);
-        }
+    let mut below = at;
+    for rank in 0..outside {
         at *= (count - rank) as f64 / (rank + 1) as f64;
-        rank += 1;
+        below += at;
     }
+    (1.0 - 2.0 * below).max(0.0)
 }
 
 fn text(measured: &Measured) -> String {
@@ -207,14 +220,18 @@ fn text(measured: &Measured) -> String {
     let Some(work) = &measured.work else {
         return text;
     };
-    text += &format!("\n{} pairs of the same work, in turn\n", work.pairs);
+    text += &format!(
+        "\n{} pairs of the same work, in turn; with {:.1} % the median lies in the interval\n",
+        work.pairs,
+        work.confidence * 100.0
+    );
     for (what, unit, ratio) in [
         ("training step", "ms", &work.training_step),
         ("token of inference", "ms", &work.token),
         ("largest memory of a worker", "MiB", &work.peak_memory),
     ] {
         text += &format!(
-            "{what:<27} unconfined {:>8.3} {unit}, confined {:>8.3} {unit}: {:.4} of it, 95 % from {:.4} to {:.4}\n",
+            "{what:<27} unconfined {:>8.3} {unit}, confined {:>8.3} {unit}: {:.4} of it, {:.4} to {:.4}\n",
             ratio.unconfined_p50,
             ratio.confined_p50,
             ratio.ratio_p50,

@@ -12,6 +12,15 @@ fn the_interval_is_that_of_the_sign_test() {
 }
 
 #[test]
+fn the_interval_says_what_it_covers() {
+    // One less twice the tail of the binomial distribution with 1/2: of 15, (1 + 15 + 105 + 455) / 2^15.
+    assert_eq!(confidence(15), 1.0 - 2.0 * 576.0 / 32_768.0);
+    assert_eq!(confidence(6), 1.0 - 2.0 / 64.0);
+    assert_eq!(confidence(5), 1.0 - 2.0 / 32.0, "short of 95 %");
+    assert_eq!(confidence(1), 0.0);
+}
+
+#[test]
 fn a_ratio_is_taken_pair_by_pair() {
     let pairs = [[1.0, 1.5], [2.0, 2.0], [4.0, 2.0]];
     let ratio = ratio(&pairs);
