@@ -20,6 +20,7 @@ mod arithmetic;
 mod bandwidth;
 mod device;
 mod dispatch;
+mod echo;
 mod error;
 mod gemm;
 mod half;
@@ -46,6 +47,7 @@ use serde::{Deserialize, Serialize};
 use throughput_proof::Seed;
 
 pub use adapters::{Adapter, QUIET_LOADER, adapters, best_adapter};
+pub use echo::Echo;
 pub use error::ProbeError;
 pub use gemm::survey::{KernelRate, survey};
 pub use prove::{ProveError, SelfProof, prove_self};

@@ -1,16 +1,19 @@
-//! Owns the bench's work: the same two constant jobs in a confined worker and in an unconfined one.
+//! Owns the bench's work: the same two constant jobs in a confined worker and in an unconfined one, and the end of a
+//! worker at work.
 //!
 //! Never gives an unconfined worker anything but these jobs, which it makes itself.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
 use std::io;
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use engine::{Blob, Card, FromWorker, MAX_FRAME_BYTES, Pipe, Summary, ToWorker};
 use market::job::{
     ArtifactName, InferSpec, Input, JobKind, JobSpec, Limits, ModelShape, TrainSpec,
 };
-use sandbox::{FrameError, LaunchError, Sandbox};
+use sandbox::{FrameError, LaunchError, Output, Sandbox, Worker};
 use serde::{Deserialize, Serialize};
 
 /// The argument, behind the device, by which an unconfined worker does the work; a confined one is given it.
@@ -32,6 +35,13 @@ const SHAPE: ModelShape = ModelShape {
 };
 const STEPS: u32 = 30;
 const TOKENS: u32 = 200;
+
+/// Steps of a training that nobody waits for the end of: an hour and more.
+const MANY_STEPS: u32 = 100_000;
+
+/// Steps after which a worker counts as at work: the first is longer than the others.
+const STEPS_UNTIL_AT_WORK: usize = 4;
+
 const TEXT: &[u8] = b"the same words again, so that nothing but the walls differs. ";
 
 /// What the work took.
@@ -104,7 +114,7 @@ pub(crate) fn unconfined(card: &Card) -> Result<Worked, WorkError> {
 fn work(
     mut run: impl FnMut(&JobSpec, &[Vec<u8>]) -> Result<Done, WorkError>,
 ) -> Result<Worked, WorkError> {
-    let (job, contents) = training();
+    let (job, contents) = training(STEPS);
     let trained = run(&job, &contents)?;
     let (job, contents) = inference(&trained.outputs)?;
     let inferred = run(&job, &contents)?;
@@ -125,10 +135,10 @@ fn name(text: &str) -> ArtifactName {
         .expect("names made here have the form of names")
 }
 
-fn training() -> (JobSpec, Vec<Vec<u8>>) {
+fn training(steps: u32) -> (JobSpec, Vec<Vec<u8>>) {
     let mut spec = TrainSpec::new(name("data.txt"));
     spec.model = SHAPE;
-    (spec.steps, spec.warm_up_steps, spec.batch, spec.sequence) = (STEPS, 1, 4, 64);
+    (spec.steps, spec.warm_up_steps, spec.batch, spec.sequence) = (steps, 1, 4, 64);
     let text = TEXT.repeat(100);
     job(JobKind::Train(spec), vec![("data.txt", text)])
 }
@@ -200,22 +210,9 @@ fn in_worker(
     job: &JobSpec,
     contents: &[Vec<u8>],
 ) -> Result<(Done, u64), WorkError> {
-    let mut worker = sandbox.launch()?.wait_locked(LOCK_TIMEOUT)?;
-    let (Some(mut input), Some(mut output)) = (worker.take_stdin(), worker.take_stdout()) else {
-        unreachable!("a worker just made has its pipes")
-    };
-    let messages = messages(job, contents);
-    let feeder = std::thread::spawn(move || {
-        // A worker that does not take it all says why, or ends.
-        let _ = messages
-            .iter()
-            .try_for_each(|message| sandbox::write_frame(&mut input, message));
-        input
-    });
+    let (worker, mut output, feeder) = begin(sandbox, job, contents)?;
     let (mut said, mut peak) = (Vec::new(), 0);
-    while let Some(frame) = sandbox::read_frame(&mut output, MAX_FRAME_BYTES)? {
-        let message = FromWorker::from_bytes(&frame);
-        let message = message.map_err(|error| WorkError::Engine(error.to_string()))?;
+    while let Some(message) = next(&mut output)? {
         // Few messages carry an output, and the last do: to look takes a core for a millisecond.
         if matches!(message, FromWorker::Output { .. }) {
             let family = sandbox::family_of(worker.id());
@@ -231,6 +228,86 @@ fn in_worker(
     worker.kill();
     let _ = feeder.join();
     Ok((finish(said)?, peak))
+}
+
+/// Starts a confined worker and gives it a job. What feeds it returns the pipe, which is open as long as it is kept.
+fn begin(
+    sandbox: &Sandbox,
+    job: &JobSpec,
+    contents: &[Vec<u8>],
+) -> Result<(Worker, Output, JoinHandle<File>), WorkError> {
+    let mut worker = sandbox.launch()?.wait_locked(LOCK_TIMEOUT)?;
+    let (Some(mut input), Some(output)) = (worker.take_stdin(), worker.take_stdout()) else {
+        unreachable!("a worker just made has its pipes")
+    };
+    let messages = messages(job, contents);
+    let feeder = std::thread::spawn(move || {
+        // A worker that does not take it all says why, or ends.
+        let _ = messages
+            .iter()
+            .try_for_each(|message| sandbox::write_frame(&mut input, message));
+        input
+    });
+    Ok((worker, output, feeder))
+}
+
+/// Reads what a worker says next; `None` once it has ended.
+fn next(output: &mut Output) -> Result<Option<FromWorker>, WorkError> {
+    let Some(frame) = sandbox::read_frame(output, MAX_FRAME_BYTES)? else {
+        return Ok(None);
+    };
+    let message = FromWorker::from_bytes(&frame);
+    let message = message.map_err(|error| WorkError::Engine(error.to_string()))?;
+    Ok(Some(message))
+}
+
+/// The end of a worker at work.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    /// When the end was wished for.
+    pub wished: Instant,
+    /// How long after that every process of the worker was gone.
+    pub gone: Duration,
+}
+
+/// Lets a confined worker train, and ends it in the middle of a step: when about `part` of one, 0 to 1, has been done
+/// since the last one ended that was told of. `at_work` is called while it trains.
+///
+/// # Errors
+/// The worker did not come up, or its training failed.
+pub fn end_at_work(
+    sandbox: &Sandbox,
+    part: f64,
+    at_work: impl FnOnce(),
+) -> Result<Ending, WorkError> {
+    let (mut job, contents) = training(MANY_STEPS);
+    if let JobKind::Train(spec) = &mut job.kind {
+        spec.log_every = 1;
+    }
+    let (worker, mut output, feeder) = begin(sandbox, &job, &contents)?;
+    let mut steps = Vec::new();
+    while steps.len() < STEPS_UNTIL_AT_WORK {
+        match next(&mut output)? {
+            Some(FromWorker::Metric(_)) => steps.push(Instant::now()),
+            Some(FromWorker::Failed { reason, .. }) => return Err(WorkError::Engine(reason)),
+            Some(_) => {}
+            None => {
+                let words = "it ended before it was at work".to_owned();
+                return Err(WorkError::Engine(words));
+            }
+        }
+    }
+    at_work();
+    let step = match steps.as_slice() {
+        [.., before, last] => *last - *before,
+        _ => Duration::ZERO,
+    };
+    std::thread::sleep(step.mul_f64(part.clamp(0.0, 1.0)));
+    let wished = Instant::now();
+    worker.kill();
+    let gone = wished.elapsed();
+    let _ = feeder.join();
+    Ok(Ending { wished, gone })
 }
 
 /// Reads the largest resident memory that a process has had, in bytes; 0 where it cannot be told.

@@ -64,7 +64,23 @@ impl Workplace {
         if adapter.form.kind() == AdapterKind::Cpu {
             return Ok(Self::processor());
         }
-        let profile = gpu_profile(adapter)?;
+        Self::on_card(adapter, driver_of(adapter)?)
+    }
+
+    /// Where this program's own measuring jobs are computed on `adapter`: on a card whose profile is unproven too, for
+    /// it is never a stranger's job.
+    ///
+    /// # Errors
+    /// The card's driver is unknown to the sandbox, or the engine does not find the card.
+    pub fn of_own_jobs(adapter: &AdapterInfo) -> Result<Self, GaugeError> {
+        if adapter.form.kind() == AdapterKind::Cpu {
+            return Ok(Self::processor());
+        }
+        Self::on_card(adapter, Driver::recognise(adapter.driver.as_str())?)
+    }
+
+    fn on_card(adapter: &AdapterInfo, driver: Driver) -> Result<Self, GaugeError> {
+        let profile = gpu_profile(adapter, driver)?;
         match EngineDevice::choose() {
             EngineDevice::Flex => Err(GaugeError::NoEngine {
                 adapter: adapter.name.to_string(),
@@ -250,8 +266,8 @@ pub fn driver_of(adapter: &AdapterInfo) -> Result<Driver, DriverError> {
 }
 
 /// Finds the sandbox's profile for a measured GPU and its device node.
-fn gpu_profile(adapter: &AdapterInfo) -> Result<DriverProfile, DriverError> {
-    match driver_of(adapter)? {
+fn gpu_profile(adapter: &AdapterInfo, driver: Driver) -> Result<DriverProfile, DriverError> {
+    match driver {
         Driver::Nvidia => DriverProfile::nvidia(nvidia_minor(adapter)),
         Driver::Amd => DriverProfile::amd(render_minor(adapter)),
         Driver::Intel => DriverProfile::intel(render_minor(adapter)),

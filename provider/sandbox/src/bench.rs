@@ -96,6 +96,15 @@ impl Unconfined {
         for link in &profile.links {
             command.arg("--symlink").arg(&link.target).arg(&link.path);
         }
+        for device in &profile.devices {
+            command
+                .arg("--dev-bind")
+                .arg(&device.path)
+                .arg(&device.path);
+        }
+        for (name, value) in &profile.environment {
+            command.args(["--setenv", name, value]);
+        }
         command.arg("--ro-bind").arg(file).arg(SHOWN_PROGRAM);
         command.args(["--remount-ro", "/", "--", SHOWN_PROGRAM]);
         command.args(&program.args);

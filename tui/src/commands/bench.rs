@@ -6,8 +6,14 @@ mod ledger;
 mod order;
 mod soak;
 mod worker;
+mod yielding;
+
+use std::time::Duration;
 
 use clap::Subcommand;
+use gpu_probe::Adapter;
+use provider::Workplace;
+use serde::Serialize;
 
 use crate::cli::Context;
 
@@ -20,6 +26,8 @@ pub(crate) enum BenchCommand {
     Ledger(ledger::Args),
     /// What confinement costs: starts, work, memory and ends of workers with and without it, and behind bubblewrap
     Worker(worker::Args),
+    /// Time from the owner's wish to the end of a worker at work, and until the card answers others as if it were idle
+    Yield(yielding::Args),
     /// Hundreds of jobs, good and hostile ones in turn, and what is left of them on this machine
     Soak(soak::Args),
 }
@@ -30,7 +38,39 @@ pub(crate) async fn execute(command: BenchCommand, context: &Context) -> anyhow:
         BenchCommand::Order(args) => Box::pin(order::execute(args, context)).await,
         BenchCommand::Ledger(args) => ledger::execute(args, context).await,
         BenchCommand::Worker(args) => worker::execute(args, context).await,
+        BenchCommand::Yield(args) => yielding::execute(args, context).await,
         BenchCommand::Soak(args) => soak::execute(args, context).await,
+    }
+}
+
+/// Finds what this machine would sell and where the bench's own jobs are computed on it: the processor where there is no
+/// card, or no adapter at all.
+fn workplace() -> anyhow::Result<(Workplace, Option<Adapter>)> {
+    let adapter = gpu_probe::best_adapter().ok();
+    let workplace = match &adapter {
+        Some(adapter) => Workplace::of_own_jobs(adapter.info())?,
+        None => Workplace::processor(),
+    };
+    Ok((workplace, adapter))
+}
+
+/// Milliseconds over some tries.
+#[derive(Debug, Serialize)]
+struct Times {
+    p50_ms: f64,
+    max_ms: f64,
+}
+
+impl Times {
+    fn of(taken: &[Duration]) -> Self {
+        let micros = |taken: &Duration| u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
+        let mut taken: Vec<u64> = taken.iter().map(micros).collect();
+        taken.sort_unstable();
+        let millis = |percent| percentile(&taken, percent) as f64 / 1_000.0;
+        Self {
+            p50_ms: millis(50),
+            max_ms: millis(100),
+        }
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use engine::EngineDevice;
 use provider::bench::{self, Worked};
-use sandbox::{DriverProfile, Limits, Sandbox, Unconfined, WorkerProgram, has_bubblewrap};
+use sandbox::{Limits, Sandbox, Unconfined, WorkerProgram, has_bubblewrap};
 use serde::Serialize;
 
-use super::percentile;
+use super::{Times, workplace};
 use crate::cli::Context;
 
 /// How long one start may take.
@@ -25,13 +25,6 @@ pub(crate) struct Args {
     /// Jobs of each kind, in turn; none with 0
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pairs: u32,
-}
-
-/// Milliseconds over some tries.
-#[derive(Debug, Serialize)]
-struct Times {
-    p50_ms: f64,
-    max_ms: f64,
 }
 
 /// What confined work took in parts of unconfined work: the median of the pairs, and an interval around it.
@@ -59,6 +52,8 @@ struct Work {
 
 #[derive(Debug, Serialize)]
 struct Measured {
+    /// What the workers compute on, in words.
+    device: String,
     starts: u32,
     /// From before the fork to LOCKED.
     confined: Times,
@@ -78,9 +73,9 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
 }
 
 fn measure(args: &Args) -> anyhow::Result<Measured> {
-    let program = provider::worker::program(&EngineDevice::Flex);
-    let profile = DriverProfile::cpu();
-    let sandbox = Sandbox::new(program.clone(), profile.clone(), Limits::default());
+    let (workplace, _adapter) = workplace()?;
+    let program = provider::worker::program(&workplace.device);
+    let sandbox = workplace.sandbox(Limits::default());
     let has_bubblewrap = has_bubblewrap();
     let (mut confined, mut unconfined) = (Vec::new(), Vec::new());
     let (mut bubblewrap, mut end) = (Vec::new(), Vec::new());
@@ -93,42 +88,34 @@ fn measure(args: &Args) -> anyhow::Result<Measured> {
         end.push(begun.elapsed());
         unconfined.push(Unconfined::start(&program)?.taken);
         if has_bubblewrap {
-            bubblewrap.push(Unconfined::behind_bubblewrap(&program, &profile)?.taken);
+            bubblewrap.push(Unconfined::behind_bubblewrap(&program, &workplace.profile)?.taken);
         }
     }
     Ok(Measured {
+        device: workplace.device.describe(),
         starts: args.starts,
-        confined: times(confined),
-        unconfined: times(unconfined),
-        bubblewrap: has_bubblewrap.then(|| times(bubblewrap)),
-        end: times(end),
+        confined: Times::of(&confined),
+        unconfined: Times::of(&unconfined),
+        bubblewrap: has_bubblewrap.then(|| Times::of(&bubblewrap)),
+        end: Times::of(&end),
         work: match args.pairs {
             0 => None,
-            pairs => Some(work(&sandbox, pairs)?),
+            pairs => Some(work(&sandbox, &workplace.device, pairs)?),
         },
     })
 }
 
-fn times(taken: Vec<Duration>) -> Times {
-    let micros = |taken: &Duration| u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
-    let mut taken: Vec<u64> = taken.iter().map(micros).collect();
-    taken.sort_unstable();
-    let millis = |percent| percentile(&taken, percent) as f64 / 1_000.0;
-    Times {
-        p50_ms: millis(50),
-        max_ms: millis(100),
-    }
-}
-
 /// Does the same work in both kinds of worker, in turn, and changes which goes first.
-fn work(sandbox: &Sandbox, pairs: u32) -> anyhow::Result<Work> {
+fn work(sandbox: &Sandbox, device: &EngineDevice, pairs: u32) -> anyhow::Result<Work> {
     let mut done: Vec<[Worked; 2]> = Vec::new();
     for pair in 0..pairs {
-        let first_unconfined = (pair % 2 == 1).then(work_unconfined).transpose()?;
+        let first_unconfined = (pair % 2 == 1)
+            .then(|| work_unconfined(device))
+            .transpose()?;
         let confined = bench::confined(sandbox)?;
         let unconfined = match first_unconfined {
             Some(worked) => worked,
-            None => work_unconfined()?,
+            None => work_unconfined(device)?,
         };
         done.push([unconfined, confined]);
     }
@@ -145,10 +132,10 @@ fn work(sandbox: &Sandbox, pairs: u32) -> anyhow::Result<Work> {
     })
 }
 
-fn work_unconfined() -> anyhow::Result<Worked> {
+fn work_unconfined(device: &EngineDevice) -> anyhow::Result<Worked> {
     let program = WorkerProgram::this_binary([
         provider::worker::WORKER_COMMAND.to_owned(),
-        EngineDevice::Flex.to_string(),
+        device.to_string(),
         bench::WORK_ARGUMENT.to_owned(),
     ]);
     let report = Unconfined::start(&program)?.report(engine::MAX_FRAME_BYTES)?;
@@ -209,7 +196,10 @@ fn text(measured: &Measured) -> String {
             times.p50_ms, times.max_ms
         )
     };
-    let mut text = format!("{} starts of each kind, in turn\n", measured.starts);
+    let mut text = format!(
+        "on {}\n{} starts of each kind, in turn\n",
+        measured.device, measured.starts
+    );
     text += &line("confined, to LOCKED", &measured.confined);
     text += &line("unconfined, the same warm-up", &measured.unconfined);
     match &measured.bubblewrap {

@@ -13,11 +13,15 @@ fn the_interval_is_that_of_the_sign_test() {
 
 #[test]
 fn the_interval_says_what_it_covers() {
-    // One less twice the tail of the binomial distribution with 1/2: of 15, (1 + 15 + 105 + 455) / 2^15.
-    assert_eq!(confidence(15), 1.0 - 2.0 * 576.0 / 32_768.0);
-    assert_eq!(confidence(6), 1.0 - 2.0 / 64.0);
-    assert_eq!(confidence(5), 1.0 - 2.0 / 32.0, "short of 95 %");
-    assert_eq!(confidence(1), 0.0);
+    // One less twice the tail of the binomial distribution with 1/2: of 15, (1 + 15 + 105 + 455) / 2^15. Five are short
+    // of 95 %.
+    let of_15 = 1.0 - 2.0 * 576.0 / 32_768.0;
+    let of_6 = 1.0 - 2.0 / 64.0;
+    let of_5 = 1.0 - 2.0 / 32.0;
+    for (count, expected) in [(15, of_15), (6, of_6), (5, of_5), (1, 0.0)] {
+        let difference: f64 = confidence(count) - expected;
+        assert!(difference.abs() < 1e-12, "{count}: {difference}");
+    }
 }
 
 #[test]
