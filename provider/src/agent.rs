@@ -23,7 +23,7 @@ use crate::worker::CARD_LOST_EXIT;
 const ROOM_CHECK_BYTES: u64 = 16 << 20;
 
 /// How long a worker may take to warm up and lock itself.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(120);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long a worker that has closed its pipe may take to be gone by itself, so that its own code is seen.
 const LAST_BREATH: Duration = Duration::from_millis(250);
@@ -66,6 +66,12 @@ pub enum AgentError {
         /// What it said of it, made printable.
         words: String,
     },
+    /// The job's time was over.
+    #[error("the job took longer than its limits.wall_clock_s allows")]
+    OutOfTime,
+    /// It held more memory than it may. Where a control group counts, the kernel ends it, and it has died.
+    #[error("the job took more memory than its limits.memory_bytes allows")]
+    OutOfMemory,
     /// It broke the protocol.
     #[error("the worker broke the protocol: {0}")]
     Protocol(String),
@@ -196,6 +202,8 @@ fn how_it_died(exit: Exit, stderr: String) -> AgentError {
         Exit::Code(code) if code == i32::from(CARD_LOST_EXIT) => {
             AgentError::CardLost { words: stderr }
         }
+        Exit::Deadline => AgentError::OutOfTime,
+        Exit::OutOfMemory => AgentError::OutOfMemory,
         _ => AgentError::Died { stderr },
     }
 }

@@ -7,7 +7,7 @@ mod money;
 
 use std::path::PathBuf;
 
-use engine::{FromWorker, Summary};
+use engine::{EngineDevice, FromWorker, Summary};
 use market::job::{ArtifactName, JobSpec};
 use market::lease::{Artefact, Ending, Input, Output};
 use market::ledger::Operation;
@@ -249,8 +249,8 @@ impl LeaseShell {
             }
             WorkerEvent::Ended(result) => {
                 work.session = None;
-                if let Err(AgentError::CardLost { words }) = &result {
-                    self.tell_trouble(Trouble::CardLost(words.clone()));
+                if let Some(trouble) = trouble_of(&result, &self.gauge.workplace.device) {
+                    self.tell_trouble(trouble);
                 }
                 let outcome = outcome_of(work.outcome, &result, &self.switch);
                 if let (Err(error), Outcome::Failed, None) = (&result, outcome, work.outcome) {
@@ -334,6 +334,17 @@ fn outcome_of(
         (None, Ok(())) => Outcome::Completed,
         (None, Err(_)) if switch.is_pulled() => Outcome::Yielded,
         (None, Err(_)) => Outcome::Failed,
+    }
+}
+
+/// Says what trouble a worker's end shows for the next one. One that computes on the processor has no card to lose,
+/// whatever it says: a job that took it over could stop the selling in that way.
+fn trouble_of(went: &Result<(), AgentError>, device: &EngineDevice) -> Option<Trouble> {
+    match (went, device) {
+        (Err(AgentError::CardLost { words }), EngineDevice::Gpu { .. }) => {
+            Some(Trouble::CardLost(words.clone()))
+        }
+        _ => None,
     }
 }
 

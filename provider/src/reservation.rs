@@ -14,6 +14,9 @@ use market_node::config::SellSettings;
 use market_node::identity::Identity;
 use market_node::lease_protocol::{Refusal, Reservation};
 
+/// The least memory in which the engine starts, and that each worker is given, in bytes.
+pub(crate) const LEAST_MEMORY_BYTES: u64 = 1 << 30;
+
 /// What this provider offers at the moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Offered {
@@ -165,10 +168,7 @@ fn check_job(
             "it needs {needed} bytes of memory, {usable} are usable"
         ));
     }
-    // What the ask promises of memory, and what every job may use unless it says otherwise.
-    let host_limit = usable
-        .max(Limits::default().memory_bytes)
-        .min(host_memory());
+    let host_limit = host_limit(usable, host_memory()).map_err(Refusal::Job)?;
     if job.limits.memory_bytes > host_limit {
         return refuse(format!(
             "it may use {} bytes of host memory, and this offer allows {host_limit}",
@@ -176,6 +176,20 @@ fn check_job(
         ));
     }
     Ok(())
+}
+
+/// Returns how much of the host's memory a job may ask for, in bytes: what the ask promises of memory, and what every job
+/// may use unless it says otherwise, within what the machine gives away.
+///
+/// # Errors
+/// That is less than a worker is given in any case.
+fn host_limit(usable: u64, host_memory: u64) -> Result<u64, String> {
+    if host_memory < LEAST_MEMORY_BYTES {
+        return Err(format!(
+            "a worker needs {LEAST_MEMORY_BYTES} bytes of memory, and this machine gives a job at most {host_memory}"
+        ));
+    }
+    Ok(usable.max(Limits::default().memory_bytes).min(host_memory))
 }
 
 /// Returns three quarters of this machine's memory, in bytes: what a job may use of it, whatever the card has.

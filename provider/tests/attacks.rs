@@ -1,4 +1,4 @@
-//! Hostile jobs against real confined workers, and workers whose card goes away. Linux only.
+//! Hostile jobs against real confined workers, workers whose card goes away, and the end of workers at work. Linux only.
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use engine::{EngineDevice, FromWorker};
 use market::job::{Input, JobKind, JobSpec, TrainSpec};
 use market_node::blobs::BlobStore;
+use provider::bench::end_at_work;
 use provider::check::{EngineFinding, EngineLayer, engine_attacks};
 use provider::{AgentError, Assignment, WorkerEvent, start_worker};
-use sandbox::{DriverProfile, Limits, Sandbox, Verdict, WorkerProgram};
+use sandbox::{DriverProfile, Limits, Sandbox, Verdict, WorkerProgram, family_of};
 use tokio::sync::mpsc;
 
 const PROBE: &str = env!("CARGO_BIN_EXE_provider-probe");
@@ -180,10 +181,52 @@ async fn a_worker_whose_driver_never_answers_is_ended_by_the_agent_s_clock() {
     };
     let began = Instant::now();
     let mute = ended("mute", limits).await;
-    assert!(matches!(mute, Err(AgentError::Died { .. })), "{mute:?}");
+    assert!(matches!(mute, Err(AgentError::OutOfTime)), "{mute:?}");
     assert!(
         began.elapsed() < Duration::from_secs(30),
         "{:?}",
         began.elapsed()
     );
+}
+
+/// Tells whether a process runs, whoever its parent is by now. One that only waits to be reaped does not.
+fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// Ends workers in the middle of training, and checks that nothing of them is left at that moment.
+fn end_some_at_work(sandbox: &Sandbox, parts: &[f64]) {
+    for part in parts {
+        let own = std::process::id();
+        let before = family_of(own);
+        let mut at_work = BTreeSet::new();
+        let ending = end_at_work(sandbox, *part, || at_work = family_of(own)).unwrap();
+        let processes = &at_work - &before;
+        let left: Vec<_> = processes.iter().filter(|pid| is_alive(**pid)).collect();
+        println!("{part} of a step on: gone after {:?}", ending.gone);
+        assert!(processes.len() >= 2, "{processes:?}");
+        assert!(left.is_empty(), "{left:?} of {processes:?}");
+    }
+}
+
+#[test]
+fn a_worker_that_is_ended_at_work_is_gone_with_all_that_it_started() {
+    let sandbox = sandbox(&["worker", "flex"], DriverProfile::cpu(), Limits::default());
+    end_some_at_work(&sandbox, &[0.1, 0.5, 0.9]);
+}
+
+#[test]
+fn long_on_a_card_a_worker_that_is_ended_at_work_is_gone_too() {
+    if !EngineDevice::has_software() {
+        println!("skipped: no processor poses as a GPU here (install mesa-vulkan-drivers)");
+        return;
+    }
+    let profile = DriverProfile::lavapipe().unwrap();
+    let budget = (512_u64 << 20).to_string();
+    let sandbox = sandbox(&["worker", "software", &budget], profile, Limits::default());
+    end_some_at_work(&sandbox, &[0.1, 0.5, 0.9]);
 }

@@ -55,6 +55,10 @@ impl Process {
         match self.0 {}
     }
 
+    pub(crate) fn start_clock(&self) {
+        match self.0 {}
+    }
+
     pub(crate) fn outer_layers(&self) -> Result<Option<Layer>, LayerName> {
         match self.0 {}
     }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 /// What one worker may use up before the system stops it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Processor time of the worker over all its threads; at least one second.
+    /// Processor time of the worker over all its threads, from its first instruction on; at least one second.
     pub cpu_time: Duration,
-    /// Time from start to forced end, kept by the agent's own clock; at least one second.
+    /// Time from LOCKED to the forced end, kept by the agent's own clock; at least one second. What precedes LOCKED is
+    /// bounded by [`crate::Launched::wait_locked`].
     pub wall_clock: Duration,
     /// Memory in bytes, scratch files included; at least 64 MiB.
     pub memory_bytes: u64,

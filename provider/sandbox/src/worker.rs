@@ -44,6 +44,8 @@ pub enum Exit {
     Signal(i32),
     /// The agent ended it: the wall clock ran out.
     Deadline,
+    /// The agent ended it: it held more memory than it may, and no control group keeps that limit here.
+    OutOfMemory,
     /// The agent ended it: it was told to.
     Killed,
 }
@@ -228,7 +230,8 @@ impl Launched {
         Killer(self.process.killer())
     }
 
-    /// Waits at most `timeout` for LOCKED as the very first frame; ends the worker otherwise.
+    /// Waits at most `timeout` for LOCKED as the very first frame; ends the worker otherwise. The worker's
+    /// [`Limits::wall_clock`] runs from LOCKED on.
     ///
     /// # Errors
     /// A missing layer, any other first bytes, an early end, or time running out.
@@ -246,6 +249,7 @@ impl Launched {
             Ok(Greeting::Unconfined) | Err(_) => return Err(LaunchError::NotAGreeting),
         };
         self.check(&report)?;
+        self.process.start_clock();
         let outer = self.process.outer_layers();
         report
             .layers

@@ -21,22 +21,26 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use sandbox::Attack;
+use sandbox::{Attack, LayerName};
 use tried::{Part, Tried};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_sandbox-probe");
 /// Users without rights: one a test, since the kernel counts the processes of a user together.
-const ORDINARY: [u32; 3] = [65_532, 65_533, 65_531];
+const ORDINARY: [u32; 4] = [65_532, 65_533, 65_531, 65_530];
 
 fn is_root() -> bool {
     rustix::process::getuid().is_root()
 }
 
-/// Lets the probe try everything as `command` starts it, and judges each line.
-fn every_line_holds(mut command: Command) {
+/// Lets the probe try everything as `command` starts it, and judges each line. Returns whether the probe was in a place
+/// where a control group can be made; `None` where the user of `command` cannot run it.
+fn every_line_holds(mut command: Command) -> Option<bool> {
     let output = match command.arg("attacks").output() {
         Ok(output) => output,
-        Err(error) => return println!("skipped: this user cannot run {PROBE}: {error}"),
+        Err(error) => {
+            println!("skipped: this user cannot run {PROBE}: {error}");
+            return None;
+        }
     };
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words}");
@@ -58,6 +62,9 @@ fn every_line_holds(mut command: Command) {
         "{} layers alone",
         shown(Part::Alone)
     );
+    let by_group = |line: &&Tried| line.layer == LayerName::ControlGroup.to_string();
+    let mut by_group = of(Part::Alone).filter(by_group);
+    Some(by_group.all(|line| line.excuse.is_none()))
 }
 
 /// Reads the probe's lines, each of which must speak for the sandbox.
@@ -91,10 +98,12 @@ fn as_whoever_runs_the_tests() {
 #[test]
 fn as_an_ordinary_user_without_a_control_group() {
     let mut command = Command::new(PROBE);
-    if is_root() {
-        command.uid(ORDINARY[0]).gid(ORDINARY[0]);
+    if !is_root() {
+        every_line_holds(command);
+        return println!("whether this user has a control group is not known");
     }
-    every_line_holds(command);
+    command.uid(ORDINARY[0]).gid(ORDINARY[0]);
+    assert_ne!(every_line_holds(command), Some(true), "it has a group");
 }
 
 #[test]
@@ -118,7 +127,7 @@ fn as_an_ordinary_user_with_a_delegated_control_group() {
             Ok(())
         });
     }
-    every_line_holds(command);
+    assert_ne!(every_line_holds(command), Some(false), "it has no group");
     drop(groups);
 }
 
@@ -154,6 +163,33 @@ fn where_nothing_bounds_the_processes_of_the_user_no_worker_comes_up() {
         return println!("the control is skipped: an ordinary user cannot run {PROBE}");
     }
     assert!(is_offered, "{words}");
+}
+
+/// Neither shared memory nor what is protected once it is written is data, which the limit of a process counts.
+#[test]
+fn memory_that_no_limit_of_a_process_counts_ends_a_worker_that_no_group_counts() {
+    let told = |way: &str, mebibytes: &str| {
+        let mut command = Command::new(PROBE);
+        if is_root() {
+            command.uid(ORDINARY[3]).gid(ORDINARY[3]);
+        }
+        let output = command.args(["hold", way, mebibytes]).output();
+        output.map(|output| {
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        })
+    };
+    for way in ["protected", "shared"] {
+        let bomb = match told(way, "384") {
+            Ok(bomb) => bomb,
+            Err(error) => return println!("skipped: this user cannot run {PROBE}: {error}"),
+        };
+        if !is_root() && bomb == "in a group" {
+            return println!("skipped: here a control group counts");
+        }
+        assert_eq!(bomb, "OutOfMemory", "{way}");
+        assert_eq!(told(way, "16").unwrap(), "it goes on", "{way}");
+    }
 }
 
 fn is_the_machines_root() -> bool {

@@ -179,7 +179,8 @@ impl Trials {
             WorkerEvent::Ended(Err(error)) => {
                 heard.ending = match error {
                     AgentError::CardLost { .. } => Ending::CardLost,
-                    AgentError::Died { .. } => Ending::Died,
+                    AgentError::Died { .. } | AgentError::OutOfMemory => Ending::Died,
+                    AgentError::OutOfTime => Ending::OutOfTime,
                     AgentError::Protocol(_)
                     | AgentError::TooMuchOutput { .. }
                     | AgentError::Store(_) => Ending::BrokeOff,

@@ -16,17 +16,17 @@ use tokio::sync::mpsc;
 
 use super::{LeaseShell, Pace, Trouble, Work};
 use crate::agent::{self, AgentError, Assignment, Session, WorkerEvent};
-
-/// The least memory in which the engine starts, in bytes.
-const LEAST_MEMORY_BYTES: u64 = 1 << 30;
+use crate::reservation::LEAST_MEMORY_BYTES;
 
 /// How soon an input is asked for again.
 const INPUT_RETRY: Duration = Duration::from_secs(1);
 
-/// The processor time that a worker can have used honestly by then: all of every core, since its threads are added up.
+/// The processor time that a worker can have used honestly by its deadline: all of every core, since its threads are
+/// added up, and from its start, while the deadline is counted from LOCKED.
 fn processor_time(wall_clock: Duration) -> Duration {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    wall_clock.saturating_mul(u32::try_from(cores).unwrap_or(u32::MAX))
+    let from_its_start = wall_clock.saturating_add(agent::LOCK_TIMEOUT);
+    from_its_start.saturating_mul(u32::try_from(cores).unwrap_or(u32::MAX))
 }
 
 /// The most bytes of a worker's reports: progress, metrics, text as it is made.

@@ -4,8 +4,9 @@
 
 use std::io;
 
-use rustix::process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit, waitpid};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::init;
 use super::sys::{self, Fork};
 use crate::config::{Keeper, LaunchConfig};
 use crate::layer::{ConfineError, LayerName};
@@ -49,22 +50,33 @@ fn observe_count() -> io::Result<String> {
         current: Some(0),
         ..given
     };
+    let can_before = can_fork()?;
     setrlimit(Resource::Nproc, none)?;
-    let forked = sys::fork();
+    let is_uncounted = can_fork();
     setrlimit(Resource::Nproc, given)?;
-    match forked {
+    if is_uncounted? {
+        return Err(io::Error::other(
+            "the kernel lets this user have any number of processes, as it does the machine's root, and no control \
+             group counts them; run the node as a user that is not the machine's root outside its container, or in a \
+             control group of its own",
+        ));
+    }
+    // A machine, or a group around this one, that is full answers in the same way.
+    if !can_before || !can_fork()? {
+        return Err(io::Error::other(
+            "no process can be started at all, so that nothing tells whether the kernel counts those of this user; the \
+             machine or its container may have as many as it can have",
+        ));
+    }
+    Ok("one process more than Nproc: EAGAIN".to_owned())
+}
+
+/// Tells whether one process more can be started, which ends at once.
+fn can_fork() -> io::Result<bool> {
+    match sys::fork() {
         Ok(Fork::Child) => sys::leave(0),
-        Ok(Fork::Parent(child)) => {
-            waitpid(Some(child), WaitOptions::empty())?;
-            Err(io::Error::other(
-                "the kernel lets this user have any number of processes, as it does the machine's root, and no control \
-                 group counts them; run the node as a user that is not the machine's root outside its container, or in \
-                 a control group of its own",
-            ))
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            Ok("one process more than Nproc: EAGAIN".to_owned())
-        }
+        Ok(Fork::Parent(child)) => init::wait_for(child).map(|_code| true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -17,10 +17,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use self::keeper::{Born, Tree};
+use self::keeper::{Born, Bounds, Tree};
 use super::cgroup::Groups;
 use super::sys::BeforeExec;
-use crate::config::{CONFIG_VARIABLE, LaunchConfig, Purpose, STAGE_VARIABLE, Stage, WorkerProgram};
+use crate::config::{
+    CONFIG_VARIABLE, Keeper, LaunchConfig, Purpose, STAGE_VARIABLE, Stage, WorkerProgram,
+};
 use crate::frame::read_frame;
 use crate::greeting::MAX_GREETING_BYTES;
 use crate::layer::{Layer, LayerName};
@@ -99,14 +101,19 @@ impl Process {
         super::sys::prepare(&mut command, before_exec);
         let groups = Arc::new(Mutex::new(groups));
         let (tell, told) = mpsc::sync_channel(1);
-        let wall_clock = match left_out(LayerName::AgentClock) {
-            true => Duration::MAX,
-            false => sandbox.limits.wall_clock,
+        let bounds = Bounds {
+            wall_clock: match left_out(LayerName::AgentClock) {
+                true => Duration::MAX,
+                false => sandbox.limits.wall_clock,
+            },
+            memory_bytes: (config.memory_keeper == Keeper::ResourceLimit
+                && !left_out(LayerName::ResourceLimits))
+            .then_some(sandbox.limits.memory_bytes),
         };
         let kept = Arc::clone(&groups);
         thread::Builder::new()
             .name("worker-keeper".to_owned())
-            .spawn(move || keeper::keep(command, wall_clock, kept, tell))
+            .spawn(move || keeper::keep(command, bounds, kept, tell))
             .map_err(LaunchError::Spawn)?;
         let born = told
             .recv()
@@ -166,6 +173,11 @@ impl Process {
             (false, None) if !self.tree.gone_within(ENDING) => Err(LayerName::ControlGroup),
             (_, seen) => Ok(seen),
         }
+    }
+
+    /// Lets the worker's time run from now on.
+    pub(crate) fn start_clock(&self) {
+        self.tree.start_clock();
     }
 
     /// Takes the pipe to the worker.

@@ -82,14 +82,14 @@ pub(crate) fn try_alone(
     timeout: Duration,
 ) -> Result<Finding, SelfTestError> {
     let try_within = |time_limit| try_once(sandbox, attack, timeout, time_limit);
-    match is_by_time(attack) {
-        true => with_enough_time(timeout, try_within),
-        false => try_within(TIME_LIMIT),
+    match attack {
+        Attack::ProcessorSpin => with_enough_time(timeout, try_within),
+        _ => try_within(TIME_LIMIT),
     }
 }
 
-/// Tries with ever longer limits of time, up to the first that is no less than `timeout`. The limit runs from a
-/// worker's start, and on a slow machine it may be over before LOCKED.
+/// Tries with ever longer limits of time, up to the first that is no less than `timeout`. Processor time is counted from
+/// a worker's start, and on a slow machine it may be used up before LOCKED.
 fn with_enough_time<T>(
     timeout: Duration,
     try_within: impl Fn(Duration) -> Result<T, SelfTestError>,
@@ -300,8 +300,8 @@ fn taken(seen: &Seen, measure: Measure) -> Result<(Verdict, String), SelfTestErr
     };
     let cause = match errno {
         Some(errno) => Outcome::Stopped(errno).to_string(),
-        // Where it did not come to its end, only the kernel's killing it counts; it may as well have broken down.
-        None if done <= allowed && seen.exit != Some(KILLED) => {
+        // Where it did not come to its end, only being killed for it counts; it may as well have broken down.
+        None if done <= allowed && !matches!(seen.exit, Some(KILLED | Exit::OutOfMemory)) => {
             return Err(SelfTestError::Incomplete(seen.took));
         }
         None => how(seen),
@@ -330,6 +330,7 @@ fn how(seen: &Seen) -> String {
         Some(Exit::Code(code)) => format!("it ended with code {code}"),
         Some(Exit::Signal(signal)) => format!("its launcher was ended by signal {signal}"),
         Some(Exit::Deadline) => "ended at its deadline".to_owned(),
+        Some(Exit::OutOfMemory) => "ended by the agent for its memory".to_owned(),
         Some(Exit::Killed) => "ended by the agent".to_owned(),
         None => "it went on".to_owned(),
     }

@@ -13,6 +13,9 @@ use sandbox::{
 
 use crate::tried::{Part, Tried};
 
+/// The newest version of Landlock that the sandbox uses.
+const NEWEST_LANDLOCK: u32 = 7;
+
 /// How long one attack may take: a virtual machine without hardware of its own starts threads slowly.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -23,6 +26,12 @@ pub(crate) fn run(only: Option<u8>) {
         .check(PATIENCE)
         .expect("a worker with all layers starts");
     let machine = Machine::look(&report.locked);
+    assert!(
+        report.locked.landlock_abi >= machine.landlock.min(NEWEST_LANDLOCK),
+        "this kernel has Landlock {}, and the worker used {}",
+        machine.landlock,
+        report.locked.landlock_abi
+    );
     let mut lines = Vec::new();
     for finding in &report.findings {
         lines.push(line(Part::Together, finding, String::new(), None));
@@ -130,6 +139,16 @@ fn alone(sandbox: &Sandbox, attack: Attack, layer: LayerName, machine: &Machine)
     attempt(&alone, Part::Alone, attack, layer.to_string())
 }
 
+/// Asks the kernel, not the worker, which version of Landlock it has; 0 for none.
+fn landlock_version() -> u32 {
+    const VERSION: u32 = 1;
+    let nothing = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call reads no memory.
+    #[expect(unsafe_code, reason = "no library asks for the version alone")]
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0, VERSION) };
+    u32::try_from(version).unwrap_or(0)
+}
+
 /// What this machine and this user have.
 struct Machine {
     landlock: u32,
@@ -142,7 +161,7 @@ impl Machine {
     fn look(locked: &LockedReport) -> Self {
         let watched = Watched::set_up().expect("targets can be made");
         Self {
-            landlock: locked.landlock_abi,
+            landlock: landlock_version(),
             has_group: locked
                 .layers
                 .iter()

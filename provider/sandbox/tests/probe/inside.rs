@@ -2,7 +2,7 @@
 //! It must never be part of the product.
 #![expect(
     unsafe_code,
-    reason = "a device call with a bare number has no safe wrapper"
+    reason = "a device call with a bare number has no safe wrapper, and memory is asked for and written by hand"
 )]
 
 use std::fs::File;
@@ -29,6 +29,34 @@ pub(crate) fn ask_device(number: &str) -> ExitCode {
             }
         },
     )
+}
+
+/// Writes to so many mebibytes and protects them afterwards, so that they are no data any more; stays.
+pub(crate) fn hold_protected(mebibytes: usize) {
+    hold(mebibytes, libc::MAP_PRIVATE, true);
+}
+
+/// Writes to so many mebibytes of memory that could be shared; stays.
+pub(crate) fn hold_shared(mebibytes: usize) {
+    hold(mebibytes, libc::MAP_SHARED, false);
+}
+
+fn hold(mebibytes: usize, kind: libc::c_int, is_protected: bool) {
+    const BYTES: usize = 1 << 20;
+    for _ in 0..mebibytes {
+        // SAFETY: the system chooses where the new memory lies, and nothing else knows of it.
+        unsafe {
+            let writable = libc::PROT_READ | libc::PROT_WRITE;
+            let flags = kind | libc::MAP_ANONYMOUS;
+            let memory = libc::mmap(std::ptr::null_mut(), BYTES, writable, flags, -1, 0);
+            assert_ne!(memory, libc::MAP_FAILED, "the limit of data counts it");
+            std::ptr::write_bytes(memory.cast::<u8>(), 1, BYTES);
+            if is_protected {
+                assert_eq!(libc::mprotect(memory, BYTES, libc::PROT_READ), 0);
+            }
+        }
+    }
+    super::spin();
 }
 
 fn answer(

@@ -18,8 +18,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use sandbox::{
-    Confined, DriverProfile, Entered, Limits, Sandbox, Unconfined, WorkerProgram, read_frame,
-    write_frame,
+    Confined, DriverProfile, Entered, LayerName, Limits, Sandbox, Unconfined, WorkerProgram,
+    read_frame, write_frame,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["self-test"] => self_test(),
+        ["hold", way, mebibytes] => hold(way, mebibytes),
         ["time", count] => time(count.parse().expect("a count")),
         ["sleep"] => stay(),
         _ => ExitCode::from(64),
@@ -77,6 +78,7 @@ fn serve(confined: Confined, mode: &str, number: usize) {
     match mode {
         "daemon" => daemonise(),
         "silent" => stay(),
+        "late" => warm_up(),
         "forge" => {
             let text = br#"{"greeting":"UNCONFINED"}"#;
             write_frame(&mut io::stdout(), text).expect("the pipe is open");
@@ -94,7 +96,11 @@ fn serve(confined: Confined, mode: &str, number: usize) {
         "echo" => echo(),
         "threads" => answer(threads(number)),
         "memory" => answer(memory(number)),
-        "spin" | "daemon" => spin(),
+        "spin" | "daemon" | "late" => spin(),
+        #[cfg(target_os = "linux")]
+        "protected" => inside::hold_protected(number),
+        #[cfg(target_os = "linux")]
+        "shared" => inside::hold_shared(number),
         "panic" => panic_loudly(),
         _ => {}
     }
@@ -158,6 +164,14 @@ fn daemonise() {
     drop(daemon.expect("before the lock a process can be started"));
 }
 
+/// Takes longer than the shortest time that a worker can be given.
+fn warm_up() {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(1_500) {
+        std::hint::spin_loop();
+    }
+}
+
 fn spin() {
     let mut number = 0_u64;
     loop {
@@ -196,6 +210,30 @@ fn self_test() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what becomes of a worker that holds so many mebibytes of 96.
+fn hold(way: &str, mebibytes: &str) -> ExitCode {
+    let limits = Limits {
+        memory_bytes: 96 << 20,
+        scratch_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let program = WorkerProgram::this_binary(["worker", way, mebibytes]);
+    let sandbox = Sandbox::new(program, DriverProfile::cpu(), limits);
+    let worker = sandbox.launch().expect("a launch");
+    let worker = worker.wait_locked(PATIENCE).expect("LOCKED");
+    let mut layers = worker.report().layers.iter();
+    if layers.any(|layer| layer.name == LayerName::ControlGroup) {
+        print!("in a group");
+        return ExitCode::SUCCESS;
+    }
+    // Longer than two looks at a worker's memory take.
+    match worker.wait_timeout(Duration::from_secs(2)) {
+        Some(exit) => print!("{exit:?}"),
+        None => print!("it goes on"),
+    }
+    ExitCode::SUCCESS
 }
 
 /// Prints the medians of `count` starts to LOCKED, confined and not, and of as many kills.

@@ -2,7 +2,7 @@
 //!
 //! It must never end before the launcher has, and never wait for anything that a worker controls.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
@@ -10,16 +10,22 @@ use std::process::{Child, ChildStderr, Command, ExitStatus};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
+use rustix::io::Errno;
+
 use super::ends_within;
+use crate::family::family_of;
 use crate::linux::cgroup::Groups;
 use crate::worker::Exit;
 
 /// How long a launcher gets to end its tree before it is ended itself, which does the same.
 const GENTLE: Duration = Duration::from_millis(100);
+/// How often a worker's memory is looked at.
+const MEMORY_LOOK: Duration = Duration::from_millis(100);
 /// How often and how long the removal of the control groups is tried.
 const REMOVAL: (u32, Duration) = (100, Duration::from_millis(10));
 
@@ -28,6 +34,8 @@ const REMOVAL: (u32, Duration) = (100, Duration::from_millis(10));
 pub(super) struct Tree {
     id: u32,
     launcher: OwnedFd,
+    /// Can be read once the worker's time runs.
+    clock_start: OwnedFd,
     /// Through each, the kernel ends all of one control group.
     endings: Vec<File>,
     // The keeper writes the end once; any number of threads wait for it.
@@ -46,6 +54,16 @@ struct End {
     is_reaped: bool,
 }
 
+/// What the keeper bounds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// From the start of the clock to the end.
+    pub(super) wall_clock: Duration,
+    /// What each process may hold, where no control group counts that. The limit of a process's data counts neither
+    /// shared memory nor what was written and then protected.
+    pub(super) memory_bytes: Option<u64>,
+}
+
 /// A launcher just born.
 pub(super) struct Born {
     pub(super) tree: Arc<Tree>,
@@ -58,6 +76,21 @@ impl Tree {
     /// The launcher's process id.
     pub(super) fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Lets the worker's time run from now on: it is locked. Before, whoever waits for that has a bound of its own.
+    pub(super) fn start_clock(&self) {
+        // It fails only where the count overflows, and once is enough.
+        let _ = rustix::io::write(&self.clock_start, &1_u64.to_ne_bytes());
+    }
+
+    /// Waits until the worker's time runs, or its launcher has ended.
+    fn wait_for_clock(&self) {
+        let mut fds = [
+            PollFd::new(&self.launcher, PollFlags::IN),
+            PollFd::new(&self.clock_start, PollFlags::IN),
+        ];
+        while poll(&mut fds, None).is_err_and(|error| error == Errno::INTR) {}
     }
 
     /// Ends the tree because of `cause` and waits until its launcher has reaped it.
@@ -144,10 +177,11 @@ impl Tree {
     }
 }
 
-/// Runs the keeper: forks, tells, waits until the end or the deadline, reaps, cleans up.
+/// Runs the keeper: forks, tells, waits until the end or the deadline, which is `wall_clock` after the start of the
+/// clock, reaps, cleans up.
 pub(super) fn keep(
     mut command: Command,
-    wall_clock: Duration,
+    bounds: Bounds,
     groups: Arc<Mutex<Groups>>,
     tell: SyncSender<io::Result<Born>>,
 ) {
@@ -168,13 +202,48 @@ pub(super) fn keep(
             return clean_up(&groups);
         }
     };
-    while !tree.gone_within(wall_clock) {
-        tree.stop(Exit::Deadline);
+    tree.wait_for_clock();
+    while let Some(cause) = overstepped(&tree, bounds) {
+        tree.stop(cause);
     }
     tree.lock().is_reaped = true;
     let status = child.wait();
     clean_up(&groups);
     tree.publish(status);
+}
+
+/// Waits until the tree oversteps one of its bounds, and says which; `None` once it has ended.
+fn overstepped(tree: &Tree, bounds: Bounds) -> Option<Exit> {
+    let Some(memory_bytes) = bounds.memory_bytes else {
+        return (!tree.gone_within(bounds.wall_clock)).then_some(Exit::Deadline);
+    };
+    let start = Instant::now();
+    // It is locked, so that no process comes any more.
+    let family = family_of(tree.id());
+    loop {
+        let left = bounds.wall_clock.saturating_sub(start.elapsed());
+        if tree.gone_within(left.min(MEMORY_LOOK)) {
+            return None;
+        }
+        if start.elapsed() >= bounds.wall_clock {
+            return Some(Exit::Deadline);
+        }
+        if family.iter().any(|pid| held_bytes(*pid) > memory_bytes) {
+            return Some(Exit::OutOfMemory);
+        }
+    }
+}
+
+/// Reads how much memory a process holds that is not a file's, swapped out or not; 0 where it is gone.
+fn held_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kibibytes = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        let is_held = matches!(name, "RssAnon" | "RssShmem" | "VmSwap");
+        let value = is_held.then(|| value.trim().strip_suffix(" kB"))??;
+        value.parse::<u64>().ok()
+    };
+    status.lines().filter_map(kibibytes).sum::<u64>() << 10
 }
 
 fn bear(mut child: Child, endings: Vec<File>) -> io::Result<(Child, Born)> {
@@ -183,9 +252,12 @@ fn bear(mut child: Child, endings: Vec<File>) -> io::Result<(Child, Born)> {
         .and_then(Pid::from_raw)
         .ok_or(io::ErrorKind::InvalidData)
         .map_err(io::Error::from)
-        .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?));
-    let launcher = match opened {
-        Ok(launcher) => launcher,
+        .and_then(|pid| {
+            let launcher = pidfd_open(pid, PidfdFlags::empty())?;
+            Ok((launcher, eventfd(0, EventfdFlags::CLOEXEC)?))
+        });
+    let (launcher, clock_start) = match opened {
+        Ok(opened) => opened,
         Err(error) => {
             let _ = child.kill();
             let _ = child.wait();
@@ -200,6 +272,7 @@ fn bear(mut child: Child, endings: Vec<File>) -> io::Result<(Child, Born)> {
         tree: Arc::new(Tree {
             id: child.id(),
             launcher,
+            clock_start,
             endings,
             end: Mutex::default(),
             ended: Condvar::new(),
