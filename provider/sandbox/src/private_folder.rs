@@ -37,9 +37,13 @@ impl PrivateFolder {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
             }
-            let held = File::open(&path)?;
+            // One who sweeps between making and locking takes it for left behind.
+            let held = match File::open(&path) {
+                Ok(held) => held,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
             held.lock()?;
-            // One who swept between making and locking took it for left behind.
             if path.exists() {
                 let made = Self { path, held };
                 made.sweep(parent, prefix);

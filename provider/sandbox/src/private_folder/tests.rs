@@ -32,3 +32,20 @@ fn what_nobody_holds_is_swept_and_what_lives_or_has_another_name_stays() {
     assert!(elsewhere.path().exists());
     assert!(alive.path().exists() && other.path().exists());
 }
+
+/// Each sweeps while the others make theirs.
+#[test]
+fn those_who_make_folders_at_once_do_not_take_them_from_each_other() {
+    let parent = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    let made = PrivateFolder::make_in(parent.path(), "mine-").unwrap();
+                    fs::write(made.path().join("file"), "content").unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+}
