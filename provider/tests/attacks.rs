@@ -28,6 +28,17 @@ fn sandbox(args: &[&str], profile: DriverProfile, limits: Limits) -> Sandbox {
     Sandbox::new(program, profile, limits)
 }
 
+/// Describes workers on the processor that poses as a GPU, with half a gibibyte of its memory; `None` where none does.
+fn on_software() -> Option<Sandbox> {
+    if !EngineDevice::has_software() {
+        return None;
+    }
+    let profile = DriverProfile::lavapipe().unwrap();
+    let budget = (512_u64 << 20).to_string();
+    let program = ["worker", "software", &budget];
+    Some(sandbox(&program, profile, Limits::default()))
+}
+
 fn print(findings: &[EngineFinding]) {
     for found in findings {
         let EngineFinding {
@@ -89,13 +100,9 @@ fn hostile_jobs_are_refused_in_words_by_the_layer_that_should() {
 
 #[test]
 fn long_on_a_card_the_memory_bomb_ends_at_the_budget_and_the_job_s_leftovers_are_overwritten() {
-    if !EngineDevice::has_software() {
-        println!("skipped: no processor poses as a GPU here (install mesa-vulkan-drivers)");
-        return;
-    }
-    let profile = DriverProfile::lavapipe().unwrap();
-    let budget = (512_u64 << 20).to_string();
-    let sandbox = sandbox(&["worker", "software", &budget], profile, Limits::default());
+    let Some(sandbox) = on_software() else {
+        return println!("skipped: no processor poses as a GPU here (install mesa-vulkan-drivers)");
+    };
     // The other rows never reach a card, and each worker warms the emulated one up for a minute.
     let findings = engine_attacks(&sandbox, 25..=27);
     print(&findings);
@@ -221,12 +228,8 @@ fn a_worker_that_is_ended_at_work_is_gone_with_all_that_it_started() {
 
 #[test]
 fn long_on_a_card_a_worker_that_is_ended_at_work_is_gone_too() {
-    if !EngineDevice::has_software() {
-        println!("skipped: no processor poses as a GPU here (install mesa-vulkan-drivers)");
-        return;
-    }
-    let profile = DriverProfile::lavapipe().unwrap();
-    let budget = (512_u64 << 20).to_string();
-    let sandbox = sandbox(&["worker", "software", &budget], profile, Limits::default());
+    let Some(sandbox) = on_software() else {
+        return println!("skipped: no processor poses as a GPU here (install mesa-vulkan-drivers)");
+    };
     end_some_at_work(&sandbox, &[0.1, 0.5, 0.9]);
 }
