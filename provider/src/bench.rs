@@ -37,9 +37,15 @@ const STEPS: u32 = 30;
 const TOKENS: u32 = 200;
 
 /// Steps of a training that nobody waits for the end of: an hour and more.
+#[cfg(target_os = "linux")]
 const MANY_STEPS: u32 = 100_000;
 
+/// How long a worker may outlive the wish to end it before that is an error.
+#[cfg(target_os = "linux")]
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Steps after which a worker counts as at work: the first is longer than the others.
+#[cfg(target_os = "linux")]
 const STEPS_UNTIL_AT_WORK: usize = 4;
 
 const TEXT: &[u8] = b"the same words again, so that nothing but the walls differs. ";
@@ -268,13 +274,16 @@ pub struct Ending {
     pub wished: Instant,
     /// How long after that every process of the worker was gone.
     pub gone: Duration,
+    /// How many processes that were.
+    pub processes: usize,
 }
 
-/// Lets a confined worker train, and ends it in the middle of a step: when about `part` of one, 0 to 1, has been done
-/// since the last one ended that was told of. `at_work` is called while it trains.
+/// Lets a confined worker train, and ends it in the middle of a step: about `part` of one, 0 to 1, after a step ended.
+/// `at_work` is called while it trains.
 ///
 /// # Errors
-/// The worker did not come up, or its training failed.
+/// The worker did not come up, its training failed, or a process of it outlives the wish by ten seconds.
+#[cfg(target_os = "linux")]
 pub fn end_at_work(
     sandbox: &Sandbox,
     part: f64,
@@ -298,16 +307,53 @@ pub fn end_at_work(
         }
     }
     at_work();
-    let step = match steps.as_slice() {
-        [.., before, last] => *last - *before,
-        _ => Duration::ZERO,
-    };
-    std::thread::sleep(step.mul_f64(part.clamp(0.0, 1.0)));
+    // Each is seen to end by itself: to have asked for the end shows nothing.
+    let family = sandbox::family_of(worker.id());
+    let watch =
+        sandbox::Watch::over(&family).map_err(|error| WorkError::Engine(error.to_string()))?;
+    if let [.., before, last] = steps.as_slice() {
+        std::thread::sleep(until_part(part, *last - *before, last.elapsed()));
+    }
     let wished = Instant::now();
     worker.kill();
+    let is_gone = watch.gone_within(END_TIMEOUT);
     let gone = wished.elapsed();
+    watch.end();
     let _ = feeder.join();
-    Ok(Ending { wished, gone })
+    if !is_gone {
+        let words = format!("a process of it outlived the wish by {END_TIMEOUT:?}");
+        return Err(WorkError::Engine(words));
+    }
+    Ok(Ending {
+        wished,
+        gone,
+        processes: family.len(),
+    })
+}
+
+/// As on Linux, where alone there are workers.
+///
+/// # Errors
+/// No worker comes up.
+#[cfg(not(target_os = "linux"))]
+pub fn end_at_work(
+    sandbox: &Sandbox,
+    _part: f64,
+    _at_work: impl FnOnce(),
+) -> Result<Ending, WorkError> {
+    let _none = sandbox.launch()?;
+    Err(WorkError::Engine(
+        "no worker can be watched here".to_owned(),
+    ))
+}
+
+/// Returns how long it is until `part` of a step is done, where steps of this length follow each other and the last one
+/// ended so long ago.
+#[cfg(target_os = "linux")]
+fn until_part(part: f64, step: Duration, ended_before: Duration) -> Duration {
+    let (step, ended_before) = (step.as_secs_f64(), ended_before.as_secs_f64());
+    let wait = (part.clamp(0.0, 1.0) * step - ended_before).rem_euclid(step);
+    Duration::try_from_secs_f64(wait).unwrap_or(Duration::ZERO)
 }
 
 /// Reads the largest resident memory that a process has had, in bytes; 0 where it cannot be told.
@@ -337,3 +383,6 @@ impl Pipe for Script {
         Ok(())
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -15,7 +15,7 @@ use market_node::blobs::BlobStore;
 use provider::bench::end_at_work;
 use provider::check::{EngineFinding, EngineLayer, engine_attacks};
 use provider::{AgentError, Assignment, WorkerEvent, start_worker};
-use sandbox::{DriverProfile, Limits, Sandbox, Verdict, WorkerProgram, family_of};
+use sandbox::{DriverProfile, Limits, Sandbox, Verdict, WorkerProgram};
 use tokio::sync::mpsc;
 
 const PROBE: &str = env!("CARGO_BIN_EXE_provider-probe");
@@ -196,27 +196,14 @@ async fn a_worker_whose_driver_never_answers_is_ended_by_the_agent_s_clock() {
     );
 }
 
-/// Tells whether a process runs, whoever its parent is by now. One that only waits to be reaped does not.
-fn is_alive(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
-    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
-}
-
-/// Ends workers in the middle of training, and checks that nothing of them is left at that moment.
+/// Ends workers in the middle of training; it is an error where a process of one lives on.
 fn end_some_at_work(sandbox: &Sandbox, parts: &[f64]) {
     for part in parts {
-        let own = std::process::id();
-        let before = family_of(own);
-        let mut at_work = BTreeSet::new();
-        let ending = end_at_work(sandbox, *part, || at_work = family_of(own)).unwrap();
-        let processes = &at_work - &before;
-        let left: Vec<_> = processes.iter().filter(|pid| is_alive(**pid)).collect();
+        let mut is_at_work = false;
+        let ending = end_at_work(sandbox, *part, || is_at_work = true).unwrap();
         println!("{part} of a step on: gone after {:?}", ending.gone);
-        assert!(processes.len() >= 2, "{processes:?}");
-        assert!(left.is_empty(), "{left:?} of {processes:?}");
+        assert!(is_at_work);
+        assert!(ending.processes >= 3, "launcher, init, worker: {ending:?}");
     }
 }
 

@@ -4,8 +4,10 @@
 //! machine's root, whose processes the kernel does not count, gives the node a control group that does, and removes it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -61,9 +63,18 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let removed = fs::remove_dir(&self.0);
+        // A worker that was ended with the node may still be dying in a group of its own.
+        let patience = Instant::now() + Duration::from_secs(10);
+        let mut removed = Err(ErrorKind::Other.into());
+        while removed.is_err() && Instant::now() < patience {
+            for below in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+                let _ = fs::remove_dir(below.path());
+            }
+            removed = fs::remove_dir(&self.0);
+            std::thread::yield_now();
+        }
         if !std::thread::panicking() {
-            removed.expect("a node that has stopped leaves no worker and no group");
+            removed.expect("a node that has stopped leaves no worker");
         }
     }
 }

@@ -192,9 +192,10 @@ impl Machine {
         }
     }
 
-    /// Takes the offer of an ask that fits this bid, and that came while it [listened](Self::listens); a look follows,
-    /// whatever rest there was. The ask is in the book by now, and the bid may have seen it there and begun to reserve:
-    /// that is no reason to decline it, for its provider would take the price back that is being agreed to.
+    /// Takes the offer of an ask that fits this bid, and that came while it [listened](Self::listens); a look follows at
+    /// once, whatever rest there was. The ask is in the book by now, and the bid may have seen it there and begun to
+    /// reserve: that is no reason to decline it, for its provider would take the price back that is being agreed to. Where
+    /// another's ask is what it reserves, the look follows after that and its rest.
     ///
     /// # Errors
     /// Another offer was taken, or the bid is over.

@@ -163,7 +163,7 @@ fn allowed(profile: &DriverProfile, pid: u64) -> Answer<Rules> {
     rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![reading])?]);
     rules.insert(libc::SYS_madvise, one_of(2, &ADVICE)?);
     rules.insert(libc::SYS_futex, futex_operations()?);
-    rules.insert(libc::SYS_mmap, vec![map(profile.code_pages)?]);
+    rules.insert(libc::SYS_mmap, map(profile.code_pages)?);
     rules.insert(libc::SYS_mprotect, code_pages(profile.code_pages)?);
     if let AfterLock::Devices { ioctls } = &profile.after_lock {
         rules.extend(DEVICES.iter().map(|&call| (call, Vec::new())));
@@ -208,19 +208,25 @@ fn not_executable() -> Answer<SeccompCondition> {
 }
 
 /// Memory that is counted: no huge pages, which belong to no control group, and no mapping that grows down, which
-/// `RLIMIT_DATA` does not count.
-fn map(code_pages: CodePages) -> Answer<SeccompRule> {
-    let uncounted = u64::from((libc::MAP_HUGETLB | libc::MAP_GROWSDOWN).unsigned_abs());
-    let mut conditions = vec![SeccompCondition::new(
-        3,
-        Len::Qword,
-        Op::MaskedEq(uncounted),
-        0,
-    )?];
-    if code_pages == CodePages::Fixed {
-        conditions.push(not_executable()?);
-    }
-    SeccompRule::new(conditions)
+/// `RLIMIT_DATA` does not count. New memory is the process's own: what is shared can be held without being mapped, where
+/// only a control group counts it. What a file stands behind may be shared, and no file can be made.
+fn map(code_pages: CodePages) -> Answer<Vec<SeccompRule>> {
+    let uncounted = libc::MAP_HUGETLB | libc::MAP_GROWSDOWN;
+    let new = libc::MAP_ANONYMOUS;
+    let kinds = [
+        (uncounted | new, 0),
+        (uncounted | new | libc::MAP_TYPE, new | libc::MAP_PRIVATE),
+    ];
+    let rule = |(looked_at, wanted): (libc::c_int, libc::c_int)| {
+        let [looked_at, wanted] = [looked_at, wanted].map(|flags| u64::from(flags.unsigned_abs()));
+        let flags = SeccompCondition::new(3, Len::Qword, Op::MaskedEq(looked_at), wanted)?;
+        let mut conditions = vec![flags];
+        if code_pages == CodePages::Fixed {
+            conditions.push(not_executable()?);
+        }
+        SeccompRule::new(conditions)
+    };
+    kinds.into_iter().map(rule).collect()
 }
 
 /// Waiting and waking, and none of the operations that lend priority, which have been ways into kernels.

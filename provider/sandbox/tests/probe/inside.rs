@@ -36,6 +36,33 @@ pub(crate) fn hold_protected(mebibytes: usize) {
     hold(mebibytes, libc::MAP_PRIVATE, true);
 }
 
+/// Reads here and there in so much memory that so many mebibytes of tables say where it lies; stays.
+pub(crate) fn hold_tables(mebibytes: usize) {
+    /// What one table of 4 KiB covers.
+    const COVERED: usize = 2 << 20;
+    const TABLES: usize = 256;
+    for _ in 0..mebibytes {
+        // SAFETY: the system chooses where the new memory lies, and nothing else knows of it.
+        unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let bytes = TABLES * COVERED;
+            let memory = libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_READ, flags, -1, 0);
+            assert_ne!(memory, libc::MAP_FAILED, "nothing bounds addresses");
+            for table in 0..TABLES {
+                let place = memory.cast::<u8>().add(table * COVERED);
+                std::hint::black_box(std::ptr::read_volatile(place));
+            }
+        }
+    }
+    stay_full();
+}
+
+/// Says that it holds what it was to hold, and stays.
+fn stay_full() -> ! {
+    write_frame(&mut io::stdout(), b"full").expect("the pipe is open");
+    super::stay()
+}
+
 /// Writes to so many mebibytes of memory that could be shared; stays.
 pub(crate) fn hold_shared(mebibytes: usize) {
     hold(mebibytes, libc::MAP_SHARED, false);
@@ -49,14 +76,18 @@ fn hold(mebibytes: usize, kind: libc::c_int, is_protected: bool) {
             let writable = libc::PROT_READ | libc::PROT_WRITE;
             let flags = kind | libc::MAP_ANONYMOUS;
             let memory = libc::mmap(std::ptr::null_mut(), BYTES, writable, flags, -1, 0);
-            assert_ne!(memory, libc::MAP_FAILED, "the limit of data counts it");
+            if memory == libc::MAP_FAILED {
+                let words = io::Error::last_os_error().to_string();
+                write_frame(&mut io::stdout(), words.as_bytes()).expect("the pipe is open");
+                return;
+            }
             std::ptr::write_bytes(memory.cast::<u8>(), 1, BYTES);
             if is_protected {
                 assert_eq!(libc::mprotect(memory, BYTES, libc::PROT_READ), 0);
             }
         }
     }
-    super::spin();
+    stay_full();
 }
 
 fn answer(

@@ -100,6 +100,8 @@ fn serve(confined: Confined, mode: &str, number: usize) {
         #[cfg(target_os = "linux")]
         "protected" => inside::hold_protected(number),
         #[cfg(target_os = "linux")]
+        "tables" => inside::hold_tables(number),
+        #[cfg(target_os = "linux")]
         "shared" => inside::hold_shared(number),
         "panic" => panic_loudly(),
         _ => {}
@@ -222,14 +224,23 @@ fn hold(way: &str, mebibytes: &str) -> ExitCode {
     let program = WorkerProgram::this_binary(["worker", way, mebibytes]);
     let sandbox = Sandbox::new(program, DriverProfile::cpu(), limits);
     let worker = sandbox.launch().expect("a launch");
-    let worker = worker.wait_locked(PATIENCE).expect("LOCKED");
+    let mut worker = worker.wait_locked(PATIENCE).expect("LOCKED");
     let mut layers = worker.report().layers.iter();
     if layers.any(|layer| layer.name == LayerName::ControlGroup) {
         print!("in a group");
         return ExitCode::SUCCESS;
     }
-    // Longer than two looks at a worker's memory take.
-    match worker.wait_timeout(Duration::from_secs(2)) {
+    let mut output = worker.take_stdout().expect("nobody took it");
+    let patience = match read_frame(&mut output, 64) {
+        // It is looked at ten times in the meantime.
+        Ok(Some(frame)) if frame == b"full" => Duration::from_secs(1),
+        Ok(Some(words)) => {
+            print!("{}", String::from_utf8_lossy(&words));
+            return ExitCode::SUCCESS;
+        }
+        Ok(None) | Err(_) => PATIENCE,
+    };
+    match worker.wait_timeout(patience) {
         Some(exit) => print!("{exit:?}"),
         None => print!("it goes on"),
     }

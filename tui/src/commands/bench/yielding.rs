@@ -38,7 +38,7 @@ struct Seen {
     /// An answer while a worker trains.
     at_work: Times,
     /// From the wish to the end of the first answer that took at most twice what nineteen of twenty took while it was
-    /// idle.
+    /// idle. It is asked for once the worker is gone and cleaned up after.
     quick_again: Times,
 }
 

@@ -60,7 +60,7 @@ pub(super) struct Bounds {
     /// From the start of the clock to the end.
     pub(super) wall_clock: Duration,
     /// What each process may hold, where no control group counts that. The limit of a process's data counts neither
-    /// shared memory nor what was written and then protected.
+    /// what was written and then protected nor the tables of memory that is only read.
     pub(super) memory_bytes: Option<u64>,
 }
 
@@ -234,12 +234,13 @@ fn overstepped(tree: &Tree, bounds: Bounds) -> Option<Exit> {
     }
 }
 
-/// Reads how much memory a process holds that is not a file's, swapped out or not; 0 where it is gone.
+/// Reads how much memory a process holds that is not a file's, in memory or swapped out, and the tables that say where it
+/// lies, in bytes; 0 where it is gone.
 fn held_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let kibibytes = |line: &str| {
         let (name, value) = line.split_once(':')?;
-        let is_held = matches!(name, "RssAnon" | "RssShmem" | "VmSwap");
+        let is_held = matches!(name, "RssAnon" | "RssShmem" | "VmSwap" | "VmPTE");
         let value = is_held.then(|| value.trim().strip_suffix(" kB"))??;
         value.parse::<u64>().ok()
     };
