@@ -138,3 +138,14 @@ fn a_machine_without_adapters_is_told_what_to_install() {
 fn seeds_differ_by_purpose_and_by_call() {
     assert_ne!(fresh_seed("a"), fresh_seed("b"));
 }
+
+#[test]
+fn an_adapter_that_is_asked_answers_each_time() {
+    let Some(adapter) = adapters().pop() else {
+        return println!("skipped: no adapter answers");
+    };
+    let echo = Echo::open(&adapter).unwrap();
+    for _ in 0..3 {
+        assert!(echo.ask().unwrap() > Duration::ZERO);
+    }
+}

@@ -13,7 +13,7 @@ use market::gpu::{AdapterForm, AdapterInfo, AdapterKind, ClassError, GpuClass, G
 use market_node::home::{Home, write_private};
 use sandbox::{Driver, DriverError, DriverProfile, Limits, Sandbox, SandboxLevel, SelfTestReport};
 
-use crate::worker;
+use crate::{reservation, worker};
 
 /// How long the sandbox may take to attack itself.
 const SELF_TEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -23,6 +23,9 @@ const TRIES: u32 = 3;
 
 /// The most bytes of a file of an earlier start that are read.
 const MAX_KEPT_BYTES: u64 = 64 << 10;
+
+/// The least memory in which the engine starts, and that each worker is given, in bytes.
+pub(crate) const LEAST_MEMORY_BYTES: u64 = 1 << 30;
 
 /// What this machine can sell.
 #[derive(Debug, Clone)]
@@ -134,6 +137,15 @@ pub enum GaugeError {
     /// The driver is not known well enough to the sandbox.
     #[error("nothing is offered on this card: {0}")]
     Driver(#[from] DriverError),
+    /// The machine has too little memory for a worker.
+    #[error(
+        "a worker needs {LEAST_MEMORY_BYTES} bytes of memory, and of this machine's a job gets {available} at most, three \
+         quarters, so nothing is offered; sell on a machine with 2 GiB or more"
+    )]
+    TooLittleMemory {
+        /// What a job could get, in bytes.
+        available: u64,
+    },
     /// The sandbox does not hold.
     #[error("jobs cannot be confined on this machine: {0}")]
     Sandbox(String),
@@ -154,8 +166,10 @@ impl Gauge {
 /// class the adapter had, so that one at a band's edge does not change its class with every start.
 ///
 /// # Errors
-/// There is no adapter, its driver is unknown or its profile unproven, or an attack got through: nothing may be offered.
+/// There is too little memory or no adapter, its driver is unknown or its profile unproven, or an attack got through:
+/// nothing may be offered.
 pub fn measure(effort: Effort, home: &Home) -> Result<Gauge, GaugeError> {
+    check_memory(reservation::host_memory())?;
     let adapter = gpu_probe::best_adapter()?;
     let (report, class) = classed(&adapter, effort, home)?;
     let workplace = Workplace::of(&report.adapter)?;
@@ -166,6 +180,14 @@ pub fn measure(effort: Effort, home: &Home) -> Result<Gauge, GaugeError> {
         workplace,
         self_test,
     })
+}
+
+/// Tells whether a worker gets the memory that it needs where `available` bytes are to be had.
+fn check_memory(available: u64) -> Result<(), GaugeError> {
+    match available < LEAST_MEMORY_BYTES {
+        true => Err(GaugeError::TooLittleMemory { available }),
+        false => Ok(()),
+    }
 }
 
 /// Measures an adapter and finds its class. A processor that seems too slow for any class may only be busy, so that it

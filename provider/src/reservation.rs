@@ -14,9 +14,6 @@ use market_node::config::SellSettings;
 use market_node::identity::Identity;
 use market_node::lease_protocol::{Refusal, Reservation};
 
-/// The least memory in which the engine starts, and that each worker is given, in bytes.
-pub(crate) const LEAST_MEMORY_BYTES: u64 = 1 << 30;
-
 /// What this provider offers at the moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Offered {
@@ -168,7 +165,10 @@ fn check_job(
             "it needs {needed} bytes of memory, {usable} are usable"
         ));
     }
-    let host_limit = host_limit(usable, host_memory()).map_err(Refusal::Job)?;
+    // What the ask promises of memory, and what every job may use unless it says otherwise.
+    let host_limit = usable
+        .max(Limits::default().memory_bytes)
+        .min(host_memory());
     if job.limits.memory_bytes > host_limit {
         return refuse(format!(
             "it may use {} bytes of host memory, and this offer allows {host_limit}",
@@ -178,23 +178,9 @@ fn check_job(
     Ok(())
 }
 
-/// Returns how much of the host's memory a job may ask for, in bytes: what the ask promises of memory, and what every job
-/// may use unless it says otherwise, within what the machine gives away.
-///
-/// # Errors
-/// That is less than a worker is given in any case.
-fn host_limit(usable: u64, host_memory: u64) -> Result<u64, String> {
-    if host_memory < LEAST_MEMORY_BYTES {
-        return Err(format!(
-            "a worker needs {LEAST_MEMORY_BYTES} bytes of memory, and this machine gives a job at most {host_memory}"
-        ));
-    }
-    Ok(usable.max(Limits::default().memory_bytes).min(host_memory))
-}
-
 /// Returns three quarters of this machine's memory, in bytes: what a job may use of it, whatever the card has.
 #[cfg(target_os = "linux")]
-fn host_memory() -> u64 {
+pub(crate) fn host_memory() -> u64 {
     let system = rustix::system::sysinfo();
     let total = (system.totalram as u64).saturating_mul(system.mem_unit.into());
     total / 4 * 3
@@ -202,7 +188,7 @@ fn host_memory() -> u64 {
 
 /// A system that is not asked for its memory sets no further bound.
 #[cfg(not(target_os = "linux"))]
-fn host_memory() -> u64 {
+pub(crate) fn host_memory() -> u64 {
     u64::MAX
 }
 

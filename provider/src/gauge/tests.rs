@@ -34,3 +34,14 @@ fn a_class_is_kept_for_the_adapter_that_had_it() {
         assert_eq!(previous_class(&path, &adapter("A Card")), None, "{damaged}");
     }
 }
+
+#[test]
+fn a_machine_whose_jobs_get_less_memory_than_a_worker_needs_sells_nothing() {
+    assert!(check_memory(LEAST_MEMORY_BYTES).is_ok());
+    let refused = check_memory(LEAST_MEMORY_BYTES - 1)
+        .unwrap_err()
+        .to_string();
+    for part in ["1073741824", "1073741823", "nothing is offered", "2 GiB"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}

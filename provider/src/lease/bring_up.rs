@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::{LeaseShell, Pace, Trouble, Work};
 use crate::agent::{self, AgentError, Assignment, Session, WorkerEvent};
-use crate::reservation::LEAST_MEMORY_BYTES;
+use crate::gauge::LEAST_MEMORY_BYTES;
 
 /// How soon an input is asked for again.
 const INPUT_RETRY: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use market_node::identity::Identity;
 use market_node::lease_protocol::{Refusal, Reservation};
 use tempfile::TempDir;
 
-use super::{Accepted, Arrival, Offered, accept, host_limit};
+use super::{Accepted, Arrival, Offered, accept};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000_000);
 
@@ -263,16 +263,4 @@ fn a_price_above_the_asked_one_is_taken_and_one_below_is_not() {
     assert!(deal.answer(deal.reservation()).is_ok());
     deal.terms.rates.price_per_hour = PricePerHour(Amount::from_nanocredits(3_599_999));
     assert!(deal.answer(deal.reservation()).is_err());
-}
-
-#[test]
-fn a_job_gets_no_more_memory_than_the_machine_gives_away_and_never_less_than_a_worker_needs() {
-    let gib = 1_u64 << 30;
-    assert_eq!(host_limit(16 * gib, 64 * gib), Ok(16 * gib));
-    let usual = Limits::default().memory_bytes;
-    assert_eq!(host_limit(0, 64 * gib), Ok(usual));
-    assert_eq!(host_limit(16 * gib, 3 * gib), Ok(3 * gib));
-    assert_eq!(host_limit(16 * gib, gib), Ok(gib));
-    let refused = host_limit(16 * gib, gib - 1).expect_err("it is too small");
-    assert!(refused.contains("a worker needs 1073741824"), "{refused}");
 }

@@ -62,20 +62,24 @@ struct Times {
 }
 
 impl Times {
-    fn of(taken: &[Duration]) -> Self {
-        let micros = |taken: &Duration| u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
-        let mut taken: Vec<u64> = taken.iter().map(micros).collect();
+    fn of(mut taken: Vec<Duration>) -> Self {
         taken.sort_unstable();
-        let millis = |percent| percentile(&taken, percent) as f64 / 1_000.0;
+        let millis = |percent| percentile(&taken, percent).as_secs_f64() * 1_000.0;
         Self {
             p50_ms: millis(50),
             max_ms: millis(100),
         }
     }
+
+    /// Writes them behind `what` they are of.
+    fn line(&self, what: &str) -> String {
+        let Self { p50_ms, max_ms } = self;
+        format!("{what:<50} p50 {p50_ms:>9.3} ms, max {max_ms:>9.3} ms\n")
+    }
 }
 
 /// Returns the nearest-rank percentile of sorted samples; zero where there is none.
-fn percentile(sorted: &[u64], percent: usize) -> u64 {
+fn percentile<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).copied().unwrap_or(0)
+    sorted.get(rank - 1).copied().unwrap_or_default()
 }

@@ -94,10 +94,10 @@ fn measure(args: &Args) -> anyhow::Result<Measured> {
     Ok(Measured {
         device: workplace.device.describe(),
         starts: args.starts,
-        confined: Times::of(&confined),
-        unconfined: Times::of(&unconfined),
-        bubblewrap: has_bubblewrap.then(|| Times::of(&bubblewrap)),
-        end: Times::of(&end),
+        confined: Times::of(confined),
+        unconfined: Times::of(unconfined),
+        bubblewrap: has_bubblewrap.then(|| Times::of(bubblewrap)),
+        end: Times::of(end),
         work: match args.pairs {
             0 => None,
             pairs => Some(work(&sandbox, &workplace.device, pairs)?),
@@ -190,23 +190,19 @@ fn coverage(count: usize, outside: usize) -> f64 {
 }
 
 fn text(measured: &Measured) -> String {
-    let line = |what: &str, times: &Times| {
-        format!(
-            "{what:<44} p50 {:>7.1} ms, max {:>7.1} ms\n",
-            times.p50_ms, times.max_ms
-        )
-    };
     let mut text = format!(
         "on {}\n{} starts of each kind, in turn\n",
         measured.device, measured.starts
     );
-    text += &line("confined, to LOCKED", &measured.confined);
-    text += &line("unconfined, the same warm-up", &measured.unconfined);
+    text += &measured.confined.line("confined, to LOCKED");
+    text += &measured.unconfined.line("unconfined, the same warm-up");
     match &measured.bubblewrap {
-        Some(times) => text += &line("behind bubblewrap, without limits or filter", times),
+        Some(times) => text += &times.line("behind bubblewrap, without limits or filter"),
         None => text += "behind bubblewrap: it is not installed\n",
     }
-    text += &line("from the wish to end a worker to its end", &measured.end);
+    text += &measured
+        .end
+        .line("from the wish to end a worker to its end");
     let Some(work) = &measured.work else {
         return text;
     };

@@ -84,7 +84,7 @@ fn measure(workers: u32) -> anyhow::Result<Measured> {
     Ok(Measured {
         device: workplace.device.describe(),
         workers,
-        gone: Times::of(&gone),
+        gone: Times::of(gone),
         seen: other.map(Other::seen),
     })
 }
@@ -109,17 +109,13 @@ impl Other {
             echo.ask()?;
         }
         let idle = (0..IDLE_ANSWERS).map(|_| echo.ask());
-        let idle = idle.collect::<Result<Vec<_>, _>>()?;
-        let mut nanos: Vec<u64> = idle
-            .iter()
-            .map(|answer| u64::try_from(answer.as_nanos()).unwrap_or(u64::MAX))
-            .collect();
-        nanos.sort_unstable();
+        let mut idle = idle.collect::<Result<Vec<_>, _>>()?;
+        idle.sort_unstable();
         Ok(Self {
             echo,
             adapter: adapter.info().name.to_string(),
+            quick: percentile(&idle, 95) * 2,
             idle,
-            quick: Duration::from_nanos(percentile(&nanos, 95)) * 2,
             at_work: Vec::new(),
             quick_again: Vec::new(),
         })
@@ -149,35 +145,30 @@ impl Other {
     fn seen(self) -> Seen {
         Seen {
             adapter: self.adapter,
-            idle: Times::of(&self.idle),
-            at_work: Times::of(&self.at_work),
-            quick_again: Times::of(&self.quick_again),
+            idle: Times::of(self.idle),
+            at_work: Times::of(self.at_work),
+            quick_again: Times::of(self.quick_again),
         }
     }
 }
 
 fn text(measured: &Measured) -> String {
-    let line = |what: &str, times: &Times| {
-        format!(
-            "{what:<52} p50 {:>9.3} ms, max {:>9.3} ms\n",
-            times.p50_ms, times.max_ms
-        )
-    };
     let mut text = format!(
         "{} workers ended in the middle of training on {}\n",
         measured.workers, measured.device
     );
-    text += &line(
-        "from the wish until all its processes are gone",
-        &measured.gone,
-    );
+    text += &measured
+        .gone
+        .line("from the wish until all its processes are gone");
     let Some(seen) = &measured.seen else {
         text += "no adapter answers, so what another program sees was not measured\n";
         return text;
     };
     text += &format!("\nas another program on {} sees it\n", seen.adapter);
-    text += &line("an answer while it is idle", &seen.idle);
-    text += &line("an answer while a worker trains", &seen.at_work);
-    text += &line("from the wish to an answer as if idle", &seen.quick_again);
+    text += &seen.idle.line("an answer while it is idle");
+    text += &seen.at_work.line("an answer while a worker trains");
+    text += &seen
+        .quick_again
+        .line("from the wish to an answer as if idle");
     text
 }

@@ -13,9 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
-
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use super::ends_within;
 use crate::family::family_of;
@@ -57,9 +56,9 @@ struct End {
 /// What the keeper bounds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// From the start of the clock to the end.
+    /// Time from the start of the clock to the forced end.
     pub(super) wall_clock: Duration,
-    /// What each process may hold, where no control group counts that. The limit of a process's data counts neither
+    /// Bytes of memory that each process may hold, where no control group counts them. The limit of a process's data counts neither
     /// what was written and then protected nor the tables of memory that is only read.
     pub(super) memory_bytes: Option<u64>,
 }
@@ -177,8 +176,7 @@ impl Tree {
     }
 }
 
-/// Runs the keeper: forks, tells, waits until the end or the deadline, which is `wall_clock` after the start of the
-/// clock, reaps, cleans up.
+/// Runs the keeper: forks, tells, waits until the end, ends what oversteps `bounds`, reaps, cleans up.
 pub(super) fn keep(
     mut command: Command,
     bounds: Bounds,
