@@ -1,4 +1,4 @@
-//! Owns `nightshift bench worker`: what the walls cost, in starts, in work, in memory and at the end.
+//! Owns `nightshift bench worker`: what the walls cost, in starts, in work and in memory.
 //!
 //! Never gives a stranger's job to the unconfined worker: that start has no way to take one.
 
@@ -61,8 +61,6 @@ struct Measured {
     unconfined: Times,
     /// The same behind bubblewrap, where it is installed.
     bubblewrap: Option<Times>,
-    /// From the wish to end a worker to its end.
-    end: Times,
     work: Option<Work>,
 }
 
@@ -77,15 +75,12 @@ fn measure(args: &Args) -> anyhow::Result<Measured> {
     let program = provider::worker::program(&workplace.device);
     let sandbox = workplace.sandbox(Limits::default());
     let has_bubblewrap = has_bubblewrap();
-    let (mut confined, mut unconfined) = (Vec::new(), Vec::new());
-    let (mut bubblewrap, mut end) = (Vec::new(), Vec::new());
+    let (mut confined, mut unconfined, mut bubblewrap) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..args.starts {
         let begun = Instant::now();
         let worker = sandbox.launch()?.wait_locked(TIMEOUT)?;
         confined.push(begun.elapsed());
-        let begun = Instant::now();
         worker.kill();
-        end.push(begun.elapsed());
         unconfined.push(Unconfined::start(&program)?.taken);
         if has_bubblewrap {
             bubblewrap.push(Unconfined::behind_bubblewrap(&program, &workplace.profile)?.taken);
@@ -97,7 +92,6 @@ fn measure(args: &Args) -> anyhow::Result<Measured> {
         confined: Times::of(confined),
         unconfined: Times::of(unconfined),
         bubblewrap: has_bubblewrap.then(|| Times::of(bubblewrap)),
-        end: Times::of(end),
         work: match args.pairs {
             0 => None,
             pairs => Some(work(&sandbox, &workplace.device, pairs)?),
@@ -200,9 +194,6 @@ fn text(measured: &Measured) -> String {
         Some(times) => text += &times.line("behind bubblewrap, without limits or filter"),
         None => text += "behind bubblewrap: it is not installed\n",
     }
-    text += &measured
-        .end
-        .line("from the wish to end a worker to its end");
     let Some(work) = &measured.work else {
         return text;
     };
