@@ -98,22 +98,26 @@ impl Workplace {
     /// No worker comes up, or an attack gets through: nothing may be offered.
     pub fn self_test(&self) -> Result<SelfTestReport, GaugeError> {
         let tested = self.sandbox(Limits::default()).self_test(SELF_TEST_TIMEOUT);
-        let report = tested.map_err(|error| GaugeError::Sandbox(error.to_string()))?;
-        if report.level == SandboxLevel::Closed {
-            let open = report.rows.iter().filter(|row| row.open());
-            let attacks: Vec<String> = open.map(|row| row.attack.to_string()).collect();
-            return Err(GaugeError::Sandbox(format!(
-                "a job could {}; `nightshift sandbox check` shows more",
-                attacks.join(", ")
-            )));
-        }
-        Ok(report)
+        refuse_open(tested.map_err(|error| GaugeError::Sandbox(error.to_string()))?)
     }
 
     /// Describes workers here within `limits`.
     pub fn sandbox(&self, limits: Limits) -> Sandbox {
         Sandbox::new(worker::program(&self.device), self.profile.clone(), limits)
     }
+}
+
+/// Returns the report of a sandbox that let nothing through; one with an open row is an error that names it.
+fn refuse_open(report: SelfTestReport) -> Result<SelfTestReport, GaugeError> {
+    if report.level != SandboxLevel::Closed {
+        return Ok(report);
+    }
+    let open = report.rows.iter().filter(|row| row.open());
+    let attacks: Vec<String> = open.map(|row| row.attack.to_string()).collect();
+    Err(GaugeError::Sandbox(format!(
+        "a job could {}; `nightshift sandbox check` shows more",
+        attacks.join(", ")
+    )))
 }
 
 /// Why this machine cannot sell.

@@ -14,6 +14,7 @@ mod tried;
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use sandbox::{Attack, LayerName};
+use tempfile::TempDir;
 use tried::{Part, Tried};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_sandbox-probe");
@@ -32,16 +34,39 @@ fn is_root() -> bool {
     rustix::process::getuid().is_root()
 }
 
+/// A copy of the probe where every user can run it: the one that was built may lie in a home that others cannot enter.
+struct ProbeForAll {
+    folder: TempDir,
+}
+
+impl ProbeForAll {
+    fn lay() -> Self {
+        let anyone = fs::Permissions::from_mode(0o755);
+        let folder = tempfile::Builder::new()
+            .prefix("sandbox-probe-")
+            .permissions(anyone)
+            .tempdir()
+            .unwrap();
+        let laid = Self { folder };
+        fs::copy(PROBE, laid.path()).unwrap();
+        laid
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("probe")
+    }
+
+    fn command(&self, user: u32) -> Command {
+        let mut command = Command::new(self.path());
+        command.uid(user).gid(user);
+        command
+    }
+}
+
 /// Lets the probe try everything as `command` starts it, and judges each line. Returns whether the probe was in a place
-/// where a control group can be made; `None` where the user of `command` cannot run it.
-fn every_line_holds(mut command: Command) -> Option<bool> {
-    let output = match command.arg("attacks").output() {
-        Ok(output) => output,
-        Err(error) => {
-            println!("skipped: this user cannot run {PROBE}: {error}");
-            return None;
-        }
-    };
+/// where a control group can be made.
+fn every_line_holds(mut command: Command) -> bool {
+    let output = command.arg("attacks").output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words}");
     let lines = judged(&output.stdout);
@@ -64,7 +89,7 @@ fn every_line_holds(mut command: Command) -> Option<bool> {
     );
     let by_group = |line: &&Tried| line.layer == LayerName::ControlGroup.to_string();
     let mut by_group = of(Part::Alone).filter(by_group);
-    Some(by_group.all(|line| line.excuse.is_none()))
+    by_group.all(|line| line.excuse.is_none())
 }
 
 /// Reads the probe's lines, each of which must speak for the sandbox.
@@ -97,13 +122,13 @@ fn as_whoever_runs_the_tests() {
 
 #[test]
 fn as_an_ordinary_user_without_a_control_group() {
-    let mut command = Command::new(PROBE);
     if !is_root() {
-        every_line_holds(command);
+        every_line_holds(Command::new(PROBE));
         return println!("whether this user has a control group is not known");
     }
-    command.uid(ORDINARY[0]).gid(ORDINARY[0]);
-    assert_ne!(every_line_holds(command), Some(true), "it has a group");
+    let probe = ProbeForAll::lay();
+    let has_group = every_line_holds(probe.command(ORDINARY[0]));
+    assert!(!has_group, "it has a group");
 }
 
 #[test]
@@ -114,8 +139,8 @@ fn as_an_ordinary_user_with_a_delegated_control_group() {
              `make test-vm` does it by systemd, of version 2"
         );
     };
-    let mut command = Command::new(PROBE);
-    command.uid(ORDINARY[1]).gid(ORDINARY[1]);
+    let probe = ProbeForAll::lay();
+    let mut command = probe.command(ORDINARY[1]);
     let doors = groups.doors();
     // SAFETY: the closure only writes to open descriptors.
     #[expect(unsafe_code, reason = "a process enters a group between fork and exec")]
@@ -127,7 +152,7 @@ fn as_an_ordinary_user_with_a_delegated_control_group() {
             Ok(())
         });
     }
-    assert_ne!(every_line_holds(command), Some(false), "it has no group");
+    assert!(every_line_holds(command), "it has no group");
     drop(groups);
 }
 
@@ -137,10 +162,12 @@ fn where_nothing_bounds_the_processes_of_the_user_no_worker_comes_up() {
     if !is_root() || !is_the_machines_root() {
         return println!("skipped: only the machine's root can go by another number");
     }
+    let probe = ProbeForAll::lay();
     let under_another_number = |of: Option<u32>| {
         let inside = format!(
             "mount -t tmpfs tmpfs /sys/fs/cgroup && \
-             exec setpriv --inh-caps=-all --ambient-caps=-all {PROBE} self-test"
+             exec setpriv --inh-caps=-all --ambient-caps=-all {} self-test",
+            probe.path().display()
         );
         let mut command = Command::new("unshare");
         command
@@ -159,26 +186,19 @@ fn where_nothing_bounds_the_processes_of_the_user_no_worker_comes_up() {
         "{words}"
     );
     let (is_offered, words) = under_another_number(Some(ORDINARY[2]));
-    if words.contains("failed to execute") {
-        return println!("the control is skipped: an ordinary user cannot run {PROBE}");
-    }
     assert!(is_offered, "{words}");
 }
 
 /// What becomes of a worker of 96 MiB that holds so many in this way, without a control group; `None` where that cannot be
 /// shown here.
 fn what_becomes_of(way: &str, mebibytes: &str) -> Option<String> {
-    let mut command = Command::new(PROBE);
-    if is_root() {
-        command.uid(ORDINARY[3]).gid(ORDINARY[3]);
-    }
-    let output = match command.args(["hold", way, mebibytes]).output() {
-        Ok(output) => output,
-        Err(error) => {
-            println!("skipped: this user cannot run {PROBE}: {error}");
-            return None;
-        }
+    let probe = ProbeForAll::lay();
+    let mut command = if is_root() {
+        probe.command(ORDINARY[3])
+    } else {
+        Command::new(PROBE)
     };
+    let output = command.args(["hold", way, mebibytes]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let told = String::from_utf8(output.stdout).unwrap();
     if told == "in a group" {
@@ -256,6 +276,52 @@ fn a_check_that_is_killed_takes_its_second_agent_and_all_below_it_along() {
         };
         assert_eq!(poll(&mut fds, Some(&limit)).unwrap(), 1, "one lives on");
     }
+}
+
+/// Groups live on when the agent is killed: the next start takes them away.
+#[test]
+fn what_a_killed_agent_left_is_swept_away_by_the_next_start() {
+    let mut agent = Command::new(PROBE)
+        .args(["attack", "16"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let of_it = format!("nightshift-worker-{}-", agent.id());
+    let patience = Instant::now() + Duration::from_secs(60);
+    let made = loop {
+        let made = groups_named(Path::new("/sys/fs/cgroup"), &of_it);
+        if !made.is_empty() {
+            break made;
+        }
+        if agent.try_wait().unwrap().is_some() {
+            return println!("skipped: no control group can be made here");
+        }
+        assert!(Instant::now() < patience, "the agent does not end");
+        std::thread::yield_now();
+    };
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    // The group's last process may still be dying at the first start after.
+    while made.iter().any(|folder| folder.exists()) {
+        assert!(Instant::now() < patience, "{made:?} are left");
+        let next = Command::new(PROBE).arg("self-test").output().unwrap();
+        assert!(next.status.success(), "{next:?}");
+    }
+}
+
+fn groups_named(top: &Path, start: &str) -> Vec<PathBuf> {
+    let mut open = vec![top.to_owned()];
+    let mut found = Vec::new();
+    while let Some(folder) = open.pop() {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            if entry.file_name().to_string_lossy().starts_with(start) {
+                found.push(entry.path());
+            }
+            open.push(entry.path());
+        }
+    }
+    found
 }
 
 #[test]

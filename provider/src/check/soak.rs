@@ -1,6 +1,6 @@
 //! Owns the soak: many jobs, good and hostile ones in turn, and what is left of them on the machine.
 //!
-//! Never judges the figures; it counts before and after.
+//! Never takes away what is left: it counts before and after, and says what grew.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,8 @@ use super::{hostile, judge};
 
 /// How long an attack or a start may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How many bytes of memory the allocator may keep beyond what it had once it was warm.
+const MEMORY_SLACK_BYTES: u64 = 1 << 20;
 
 /// What there is of this process and its children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -50,6 +52,31 @@ impl Left {
             files: ours(&std::env::temp_dir()),
             resident_bytes: kibibytes.unwrap_or(0_u64) * 1024,
         }
+    }
+
+    /// Says what there is more of than at `first`, in words; of memory than when it was `warm`, which is some jobs later,
+    /// and more than a megabyte. Empty where nothing was left.
+    #[must_use]
+    pub fn leaked_since(&self, first: &Self, warm: &Self) -> Vec<String> {
+        let counts = [
+            ("processes", first.processes, self.processes),
+            ("mounts", first.mounts, self.mounts),
+            ("control groups", first.groups, self.groups),
+            ("descriptors", first.descriptors, self.descriptors),
+            ("threads", first.threads, self.threads),
+            ("temporary files", first.files, self.files),
+        ];
+        let grew = counts.into_iter().filter(|(_, before, now)| now > before);
+        let mut words: Vec<String> = grew
+            .map(|(what, before, now)| format!("{what}: {before} before, {now} now"))
+            .collect();
+        if self.resident_bytes > warm.resident_bytes + MEMORY_SLACK_BYTES {
+            words.push(format!(
+                "memory: {} bytes once warm, {} now",
+                warm.resident_bytes, self.resident_bytes
+            ));
+        }
+        words
     }
 }
 

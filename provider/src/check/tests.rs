@@ -40,3 +40,36 @@ fn an_honest_job_that_was_not_done_gives_no_files_to_attack_with() {
 fn the_honest_job_is_a_valid_one() {
     assert_eq!(hostile::honest().job.validate(), Ok(()));
 }
+
+#[test]
+fn whatever_a_soak_leaves_is_named() {
+    let before = Left {
+        processes: 1,
+        mounts: 2,
+        groups: 3,
+        descriptors: 4,
+        threads: 5,
+        files: 6,
+        resident_bytes: 7 << 20,
+    };
+    assert!(before.leaked_since(&before, &before).is_empty());
+    let grown: [(fn(&mut Left), &str); 7] = [
+        (|left| left.processes += 1, "processes: 1 before, 2 now"),
+        (|left| left.mounts += 1, "mounts: 2 before, 3 now"),
+        (|left| left.groups += 1, "control groups: 3 before, 4 now"),
+        (|left| left.descriptors += 1, "descriptors: 4 before, 5 now"),
+        (|left| left.threads += 1, "threads: 5 before, 6 now"),
+        (|left| left.files += 1, "temporary files: 6 before, 7 now"),
+        (
+            |left| left.resident_bytes += (1 << 20) + 1,
+            "memory: 7340032 bytes once warm, 8388609 now",
+        ),
+    ];
+    for (grow, words) in grown {
+        let mut after = before;
+        grow(&mut after);
+        assert_eq!(after.leaked_since(&before, &before), [words]);
+        // Less than before is nothing left.
+        assert!(before.leaked_since(&after, &after).is_empty(), "{words}");
+    }
+}

@@ -1,6 +1,38 @@
 //! Tests of what drivers say of their cards.
 
+use sandbox::{Attack, LockedReport, Outcome, Row};
+
 use super::*;
+
+fn tested(level: SandboxLevel, locked: Outcome) -> SelfTestReport {
+    let row = |attack| Row {
+        attack,
+        without_seccomp: None,
+        locked,
+        arrived: false,
+    };
+    SelfTestReport {
+        level,
+        rows: Attack::all().take(1).map(row).collect(),
+        locked: LockedReport {
+            layers: Vec::new(),
+            landlock_abi: 0,
+            profile: "cpu".to_owned(),
+        },
+    }
+}
+
+#[test]
+fn a_sandbox_with_an_open_row_sells_nothing_and_its_owner_reads_which() {
+    let closed = tested(SandboxLevel::BuiltInEngine, Outcome::Stopped(1));
+    assert_eq!(refuse_open(closed.clone()).unwrap(), closed);
+    let refused = refuse_open(tested(SandboxLevel::Closed, Outcome::GotThrough)).unwrap_err();
+    let words = refused.to_string();
+    assert!(
+        words.contains("a job could read a file of the owner"),
+        "{words}"
+    );
+}
 
 #[test]
 fn the_number_of_a_card_is_read_from_what_its_driver_says() {

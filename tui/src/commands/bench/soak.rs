@@ -34,9 +34,11 @@ struct Soaked {
     tally: Tally,
     /// Before the first job, on the way, and last when everything was given back.
     lines: Vec<Line>,
+    /// What there is more of at the end, in words.
+    leaked: Vec<String>,
 }
 
-/// Runs the jobs. Fails where one went wrong.
+/// Runs the jobs. Fails where one went wrong or something is left of them.
 pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()> {
     let soaked = tokio::task::spawn_blocking(move || run(args.jobs)).await??;
     context.print(&soaked, text)?;
@@ -45,27 +47,40 @@ pub(crate) async fn execute(args: Args, context: &Context) -> anyhow::Result<()>
         "{} jobs did not go as they should; they are listed above",
         soaked.tally.wrong.len()
     );
+    anyhow::ensure!(
+        soaked.leaked.is_empty(),
+        "the jobs left something behind; it is listed above. If other programs of Nightshift run here, end them and try \
+         again: what they hold is counted too"
+    );
     Ok(())
 }
 
 fn run(jobs: u32) -> anyhow::Result<Soaked> {
     let program = provider::worker::program(&EngineDevice::Flex);
     let sandbox = Sandbox::new(program, DriverProfile::cpu(), Limits::default());
+    let first = Left::count();
+    // Of memory the first jobs take some for good.
+    let mut warm = first;
     let mut lines = vec![Line {
         jobs: 0,
-        left: Left::count(),
+        left: first,
     }];
     let tally = soak(&sandbox, jobs, &mut |jobs, left| {
+        if jobs <= LINE_EVERY {
+            warm = left;
+        }
         if jobs.is_multiple_of(LINE_EVERY) {
             lines.push(Line { jobs, left });
         }
     })
     .map_err(anyhow::Error::msg)?;
-    lines.push(Line {
-        jobs,
-        left: Left::count(),
-    });
-    Ok(Soaked { tally, lines })
+    let last = Left::count();
+    lines.push(Line { jobs, left: last });
+    Ok(Soaked {
+        tally,
+        lines,
+        leaked: last.leaked_since(&first, &warm),
+    })
 }
 
 fn text(soaked: &Soaked) -> String {
@@ -105,6 +120,9 @@ fn text(soaked: &Soaked) -> String {
     );
     for words in wrong {
         text += &format!("wrong: {words}\n");
+    }
+    for words in &soaked.leaked {
+        text += &format!("left: {words}\n");
     }
     text
 }
