@@ -41,6 +41,8 @@ mod node;
 #[cfg(test)]
 mod operator_killed;
 #[cfg(test)]
+mod ordinary;
+#[cfg(test)]
 mod package;
 #[cfg(test)]
 mod probe;

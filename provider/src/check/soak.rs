@@ -14,7 +14,7 @@ use super::{hostile, judge};
 /// How long an attack or a start may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How many bytes of memory the allocator may keep beyond what it had once it was warm.
-const MEMORY_SLACK_BYTES: u64 = 1 << 20;
+const MEMORY_SLACK_BYTES: u64 = 2 << 20;
 
 /// What there is of this process and its children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,7 +55,7 @@ impl Left {
     }
 
     /// Says what there is more of than at `first`, in words; of memory than when it was `warm`, which is some jobs later,
-    /// and more than a megabyte. Empty where nothing was left.
+    /// and more than two megabytes. Empty where nothing was left.
     #[must_use]
     pub fn leaked_since(&self, first: &Self, warm: &Self) -> Vec<String> {
         let counts = [
