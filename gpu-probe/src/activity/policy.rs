@@ -140,7 +140,7 @@ impl fmt::Display for YieldReason {
         let watts = |milliwatts: u32| milliwatts.saturating_add(500) / 1_000;
         match self {
             Self::InUse { permille, top } => {
-                let percent = (permille + 5) / 10;
+                let percent = permille.saturating_add(5) / 10;
                 write!(f, "a game or another program uses the card ({percent} %")?;
                 match top {
                     Some(top) => write!(f, ", most by {top})"),
