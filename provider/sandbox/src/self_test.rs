@@ -165,6 +165,8 @@ pub(crate) fn try_calls(
     };
     let mut worker = sandbox.launch_for(purpose)?.wait_locked(timeout)?;
     let killer = worker.killer();
+    // Every layer has been looked for, and the worker may end.
+    drop(worker.take_stdin());
     let mut output = worker
         .take_stdout()
         .ok_or(SelfTestError::Incomplete(timeout))?;

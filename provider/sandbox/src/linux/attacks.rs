@@ -4,7 +4,7 @@
 //! attempt ends at the point where its success is certain.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::symlink;
@@ -23,7 +23,8 @@ use crate::layer::{ConfineError, LayerName};
 use crate::self_test::{Attempt, Outcome, Trial};
 use crate::targets::Targets;
 
-/// Tries `attacks`, locks, announces, tries them again, reports.
+/// Tries `attacks`, locks, announces, tries them again, reports, and stays until the agent closes its end: what only the
+/// agent can observe, it may look for after the report was written.
 pub(super) fn run(
     confined: Confined,
     attacks: &[Attack],
@@ -42,6 +43,9 @@ pub(super) fn run(
     };
     let report = serde_json::to_vec(&trial).expect("a trial holds only names and numbers");
     write_frame(&mut output, &report).map_err(failed)?;
+    io::stdin()
+        .read_to_end(&mut Vec::new())
+        .map_err(|error| failed(error.into()))?;
     Ok(ExitCode::SUCCESS)
 }
 
