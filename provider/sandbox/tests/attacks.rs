@@ -17,7 +17,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -236,14 +236,17 @@ fn is_the_machines_root() -> bool {
     (numbers.next(), numbers.next()) == (Some("0"), Some("0"))
 }
 
+/// Starts an agent that tries the attacks with this number against all layers.
+fn trying(number: &str) -> Child {
+    let mut agent = Command::new(PROBE);
+    agent.args(["attack", number]).stdout(Stdio::null());
+    agent.spawn().unwrap()
+}
+
 /// Below the check there are its second agent and that one's launcher, init and worker.
 #[test]
 fn a_check_that_is_killed_takes_its_second_agent_and_all_below_it_along() {
-    let mut check = Command::new(PROBE)
-        .args(["attack", "18"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut check = trying("18");
     let patience = Instant::now() + Duration::from_secs(60);
     let family = loop {
         let family = sandbox::family_of(check.id());
@@ -281,11 +284,7 @@ fn a_check_that_is_killed_takes_its_second_agent_and_all_below_it_along() {
 /// Groups live on when the agent is killed: the next start takes them away.
 #[test]
 fn what_a_killed_agent_left_is_swept_away_by_the_next_start() {
-    let mut agent = Command::new(PROBE)
-        .args(["attack", "16"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut agent = trying("16");
     let of_it = format!("nightshift-worker-{}-", agent.id());
     let patience = Instant::now() + Duration::from_secs(120);
     let made = loop {
@@ -309,6 +308,7 @@ fn what_a_killed_agent_left_is_swept_away_by_the_next_start() {
     }
 }
 
+/// Finds the control groups below `top` whose names begin with `start`.
 fn groups_named(top: &Path, start: &str) -> Vec<PathBuf> {
     let mut open = vec![top.to_owned()];
     let mut found = Vec::new();

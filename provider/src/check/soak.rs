@@ -54,8 +54,8 @@ impl Left {
         }
     }
 
-    /// Says what there is more of than at `first`, in words; of memory than when it was `warm`, which is some jobs later,
-    /// and more than two megabytes. Empty where nothing was left.
+    /// Says in words what there is more of than at `first`. Memory is compared with that after the first jobs, `warm`, and
+    /// may have grown by 2 MiB. Empty where nothing was left.
     #[must_use]
     pub fn leaked_since(&self, first: &Self, warm: &Self) -> Vec<String> {
         let counts = [
@@ -71,9 +71,11 @@ impl Left {
             .map(|(what, before, now)| format!("{what}: {before} before, {now} now"))
             .collect();
         if self.resident_bytes > warm.resident_bytes + MEMORY_SLACK_BYTES {
+            let mebibytes = |left: &Self| left.resident_bytes as f64 / f64::from(1 << 20);
             words.push(format!(
-                "memory: {} bytes once warm, {} now",
-                warm.resident_bytes, self.resident_bytes
+                "memory: {:.1} MiB after the first jobs, {:.1} now",
+                mebibytes(warm),
+                mebibytes(self)
             ));
         }
         words

@@ -1,4 +1,4 @@
-//! Tests of what drivers say of their cards.
+//! Tests of what a machine may sell: by its self-test, what drivers say of their cards, and the class that was kept.
 
 use sandbox::{Attack, LockedReport, Outcome, Row};
 
@@ -24,8 +24,8 @@ fn tested(level: SandboxLevel, locked: Outcome) -> SelfTestReport {
 
 #[test]
 fn a_sandbox_with_an_open_row_sells_nothing_and_its_owner_reads_which() {
-    let closed = tested(SandboxLevel::BuiltInEngine, Outcome::Stopped(1));
-    assert_eq!(refuse_open(closed.clone()).unwrap(), closed);
+    let all_stopped = tested(SandboxLevel::BuiltInEngine, Outcome::Stopped(1));
+    assert_eq!(refuse_open(all_stopped.clone()).unwrap(), all_stopped);
     let refused = refuse_open(tested(SandboxLevel::Closed, Outcome::GotThrough)).unwrap_err();
     let words = refused.to_string();
     assert!(
