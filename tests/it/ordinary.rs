@@ -34,11 +34,8 @@ fn a_user_without_rights_sees_every_attack_stopped() {
     }
     let limit = (program::LIMIT * 3, "nightshift sandbox check --json");
     let done = program::start(check).finish(limit);
-    assert_eq!(
-        done.code,
-        Some(0),
-        "an attack got through, or none could be tried: {done:?}"
-    );
+    let told = format!("{}{}", done.stdout, done.stderr);
+    assert_eq!(done.code, Some(0), "an attack got through:\n{told}");
     let found = done.json();
     let found = found.as_array().expect("an array");
     let stopped: Vec<&Value> = found
